@@ -1,0 +1,1 @@
+"""Trunkline: one line to every language model."""

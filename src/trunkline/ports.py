@@ -1,0 +1,166 @@
+"""What the engine needs of the world, and what the world may hand to it. No implementation stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import msgspec
+
+from .values.events import Event
+from .values.request import Request
+from .values.response import Attempt, Response
+from .wire.http import Head, HttpRequest
+
+T = TypeVar("T")
+INFINITY = float("inf")
+
+correlation_id: ContextVar[str | None] = ContextVar("trunkline_correlation_id", default=None)
+"""Set it around your calls and our log records and observers carry it. We only ever read it."""
+
+
+class Deadlines(msgspec.Struct, frozen=True):
+    """When to give up on one exchange. ``connect, first_byte, idle`` are seconds: until the connection (and TLS) stands;
+    from then until the first byte of the reply; between two reads of the body (any byte is life). ``until`` is the moment
+    on ``IO.now()``'s clock at which the whole call ends, and ``total`` its length in seconds, for the error's text."""
+
+    connect: float = INFINITY
+    first_byte: float = INFINITY
+    idle: float = INFINITY
+    until: float = INFINITY
+    total: float = INFINITY
+
+
+class ProcessRequest(msgspec.Struct, frozen=True):
+    """A child process that answers on its standard output: no shell, exactly this environment."""
+
+    argv: tuple[str, ...]
+    stdin: bytes = b""
+    env: tuple[tuple[str, str], ...] = ()
+    cwd: str | None = None
+
+    def __repr__(self) -> str:
+        return f"ProcessRequest({self.argv[0] if self.argv else ''}, {len(self.stdin)} bytes)"
+
+
+class Exchange(Protocol):
+    """One request and its reply. It exists, and can be closed from anywhere, before its head has arrived.
+
+    ``head`` waits for status and headers (for a process: status 200 once it has started). ``read`` gives what one read of
+    the network brought, decoded from its transfer and content coding, and ``b""`` at the body's proper end. A body that
+    ends early raises ``TruncatedBodyError``; a passed deadline ``DeadlineError`` with its phase. ``close`` is idempotent and
+    never waits for the network: the connection goes back to the pool when its reply has been read whole, else it is
+    closed at once. ``abort`` closes from any thread, without awaiting; a waiting ``head`` or ``read`` then raises ``TransportError``.
+    """
+
+    async def head(self) -> Head: ...
+    async def read(self) -> bytes: ...
+    async def close(self) -> None: ...
+    def abort(self) -> None: ...
+
+
+class Semaphore(Protocol):
+    """A gate for n at a time: ``async with``."""
+
+    async def __aenter__(self) -> None: ...
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None: ...
+
+
+class IO(Protocol):
+    """The world: clock, randomness, network, processes, concurrency. One for asyncio, one that blocks."""
+
+    blocking: bool
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since 1970, UTC."""
+        ...
+
+    def uniform(self, low: float, high: float) -> float: ...
+    def new_id(self) -> str: ...
+    async def sleep(self, seconds: float) -> None: ...
+    def send(self, request: HttpRequest, deadlines: Deadlines) -> Exchange: ...
+    def spawn(self, request: ProcessRequest, deadlines: Deadlines) -> Exchange: ...
+    def semaphore(self, n: int) -> Semaphore: ...
+
+    async def all(self, coros: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        """Every result, in order; the first error ends the others and is raised."""
+        ...
+
+    async def first(self, coros: Sequence[Coroutine[Any, Any, T]]) -> T:
+        """The result of whichever ends first; the others are ended."""
+        ...
+
+    async def offload(self, function: Callable[[], T]) -> T:
+        """The result of a blocking function, without holding up other work."""
+        ...
+
+    async def resolve(self, host: str) -> list[str]:
+        """The addresses of a host."""
+        ...
+
+    async def close(self) -> None:
+        """Close idle connections and end what is under way."""
+        ...
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """How a call ended, told exactly once. ``how`` is ``end``, ``error``, ``close``, ``cancel`` or ``collected``."""
+
+    how: str
+    call_id: str
+    provider: str | None
+    model: str | None
+    attempts: tuple[Attempt, ...]
+    response: Response | None = None
+    error: BaseException | None = None
+    seconds: float = 0.0
+    correlation_id: str | None = None
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """Is told of every call's end. It must not block; what it raises is logged and goes no further."""
+
+    def settled(self, settled: Settled) -> None: ...
+
+
+@runtime_checkable
+class Store(Protocol):
+    """A small blocking key-value store with atomic reservation; slow ones run through ``IO.offload``."""
+
+    def get(self, key: str) -> bytes | None: ...
+    def put(self, key: str, value: bytes, expire: float | None = None) -> None: ...
+    def reserve(self, key: str, amount: float, limit: float, lease: float) -> bool: ...
+    def append(self, key: str, record: bytes) -> None: ...
+    def query(self, key: str, since: float | None = None) -> Sequence[bytes]: ...
+
+
+@runtime_checkable
+class ToolSource(Protocol):
+    """Where tools come from besides plain functions (an MCP server, say)."""
+
+    def list_tools(self) -> Sequence[Any] | Awaitable[Sequence[Any]]: ...
+    def call_tool(self, name: str, arguments: dict[str, Any]) -> Any: ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A target of your own: any object that answers on our values.
+
+    ``generate(request) -> Response | str`` (or a coroutine of it) and/or ``stream(request)``: an iterator, async iterator,
+    async generator, or a coroutine that returns one, of events or plain strings. An object with either of the two will do.
+    """
+
+    def generate(self, request: Request) -> Response | str | Awaitable[Response | str]: ...
+
+
+__all__ = [
+    "IO", "INFINITY", "Backend", "Deadlines", "Event", "Exchange", "Head", "HttpRequest", "Observer", "ProcessRequest",
+    "Semaphore", "Settled", "Store", "ToolSource", "correlation_id",
+]

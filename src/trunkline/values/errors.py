@@ -1,0 +1,284 @@
+"""Every error that we raise.
+
+    TrunklineError
+    ├── UsageError (also ValueError)            you misused us; nothing was sent
+    ├── NoProviderError                         nothing is configured that could answer
+    ├── BudgetExceededError                     a budget of yours is spent
+    ├── UnsupportedOperationError               this target cannot do that; ``hint`` says what can
+    └── ProviderError                           the world failed
+        ├── AuthenticationError                 the key is missing, wrong or expired
+        ├── PermissionDeniedError               the key may not do this
+        ├── NotFoundError                       no such model, path or file (``retired``, ``successor`` where known)
+        ├── InvalidRequestError                 the provider refused the request as it stands
+        │   └── ContextLengthError              the prompt does not fit the model
+        ├── ContentFilterError                  refused by the provider's content policy
+        ├── RateLimitError                      too fast; waiting helps (``retry_after``)
+        ├── QuotaError                          money or quota is gone; waiting does not help
+        ├── OverloadedError                     the provider has no capacity just now
+        ├── ServerError                         the provider failed
+        ├── TransportError (also ConnectionError)   the connection failed; ``phase`` says when
+        ├── DeadlineError (also TimeoutError)   a deadline passed; ``phase`` says which
+        ├── MalformedResponseError              the reply breaks its protocol; ``path`` says where
+        ├── StreamInterruptedError              a stream ended before its end; ``partial`` holds what came
+        ├── CircuitOpenError                    not tried: this target has failed too often just now
+        ├── ConcurrencyLimitError               not tried: too many calls are under way
+        └── AllTargetsFailedError               several targets were tried; ``errors`` holds each one's error
+
+All of them pickle, and none ever holds a key. The provider's own words (``provider_message``) end ``str(error)``, at
+most 500 characters of them with anything like a key masked; they can quote prompts, so ``errors="quiet"`` leaves them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from .secret import mask_keys
+
+if TYPE_CHECKING:
+    from .response import Attempt, Response
+
+WORDS_SHOWN = 500
+"""How many characters of a provider's own words an error shows."""
+
+DeadlinePhase = Literal["connect", "first_byte", "idle", "total"]
+TransportPhase = Literal["connect", "send", "head", "body"]
+
+
+class TrunklineError(Exception):
+    """Whatever we raise. ``str(error)`` says what happened and what to do next."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __reduce__(self) -> tuple[Callable[..., TrunklineError], tuple[type[TrunklineError], dict[str, Any]]]:
+        return _rebuild, (type(self), dict(self.__dict__))
+
+
+def _rebuild(kind: type[TrunklineError], state: dict[str, Any]) -> TrunklineError:
+    error = kind.__new__(kind)
+    error.args = (state.get("message", ""),)
+    error.__dict__.update(state)
+    return error
+
+
+class UsageError(TrunklineError, ValueError):
+    """You misused us; nothing was sent. ``field`` names what, ``got`` its type (never its content), ``allowed`` what may stand there."""
+
+    def __init__(self, message: str, *, field: str | None = None, got: str | None = None, allowed: str | None = None) -> None:
+        self.field, self.got, self.allowed = field, got, allowed
+        text = f"{field}: {message}" if field else message
+        if got is not None:
+            text += f"; got {got}"
+        if allowed is not None:
+            text += f"; allowed: {allowed}"
+        super().__init__(text)
+
+
+class NoProviderError(TrunklineError):
+    """Nothing is configured that could answer; the message says what to set."""
+
+
+class BudgetExceededError(TrunklineError):
+    """A budget of yours is spent; nothing was sent."""
+
+
+class UnsupportedOperationError(TrunklineError):
+    """This target cannot do that; ``hint`` says what can."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        self.hint = hint
+        super().__init__(f"{message} ({hint})" if hint else message)
+
+
+class ProviderError(TrunklineError):
+    """The world failed. What is known stands on the error:
+
+    ``provider, model`` who was asked; ``status`` the HTTP status (None when there was none, or when the error came inside
+    a stream whose status was 200); ``code, kind`` the provider's own stable words for it; ``request_id``; ``retry_after``
+    in seconds, as the provider gave it; ``provider_message`` the provider's own words, keys masked; ``hint`` what to do
+    next; ``should_retry`` the provider's own order to retry or not (``x-should-retry``); ``attempts`` all that was tried.
+    """
+
+    hint_default: str | None = None
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        kind: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        provider_message: str | None = None,
+        hint: str | None = None,
+        should_retry: bool | None = None,
+        attempts: Sequence[Attempt] = (),
+    ) -> None:
+        super().__init__(message)
+        self.provider, self.model, self.status = provider, model, status
+        self.code, self.kind, self.request_id = code, kind, request_id
+        self.retry_after = retry_after
+        self.provider_message = mask_keys(provider_message) if provider_message else None
+        self.hint = hint or self.hint_default
+        self.should_retry = should_retry
+        self.attempts: tuple[Attempt, ...] = tuple(attempts)
+
+    def __str__(self) -> str:
+        who = "/".join(part for part in (self.provider, self.model) if part)
+        facts = ", ".join(
+            text
+            for text, known in (
+                (f"HTTP {self.status}", self.status is not None),
+                (str(self.code), self.code is not None),
+                (f"request {self.request_id}", self.request_id is not None),
+                (f"retry after {self.retry_after:g} s", self.retry_after is not None),
+                (f"{len(self.attempts)} attempts", len(self.attempts) > 1),
+            )
+            if known
+        )
+        said = (f"{who}: " if who else "") + (self.message or type(self).__name__) + (f" ({facts})" if facts else "")
+        if self.hint:
+            said += f". {self.hint}"
+        if self.provider_message:
+            words = self.provider_message
+            said += ". The provider said: " + (words if len(words) <= WORDS_SHOWN else words[:WORDS_SHOWN] + "…")
+        return said
+
+
+class AuthenticationError(ProviderError):
+    """The key is missing, wrong or expired."""
+
+    hint_default = "Check the key: `trunkline config` shows where it was read from"
+
+
+class PermissionDeniedError(ProviderError):
+    """The key may not do this: model, region or feature."""
+
+
+class NotFoundError(ProviderError):
+    """No such model, path or file. ``retired`` is the date (YYYY-MM-DD) on which the model ended and ``successor`` what
+    to use now, where the catalog knows."""
+
+    retired: str | None = None
+    successor: str | None = None
+
+
+class InvalidRequestError(ProviderError):
+    """The provider refused the request as it stands; the same request will be refused again. ``param`` is the provider's name for the field."""
+
+    param: str | None = None
+
+
+class ContextLengthError(InvalidRequestError):
+    """The prompt does not fit the model."""
+
+    hint_default = "Shorten the prompt, or choose a model with a longer context (`trunkline models`)"
+
+
+class ContentFilterError(ProviderError):
+    """Refused by the provider's content policy."""
+
+
+class RateLimitError(ProviderError):
+    """Too fast: waiting helps. ``retry_after`` says how long, where the provider does."""
+
+
+class QuotaError(ProviderError):
+    """Money or quota is gone: waiting does not help."""
+
+    hint_default = "Add credit or raise the limit at the provider, or use another provider"
+
+
+class OverloadedError(ProviderError):
+    """The provider has no capacity just now."""
+
+
+class ServerError(ProviderError):
+    """The provider failed."""
+
+
+class TransportError(ProviderError, ConnectionError):
+    """The connection failed. ``phase`` says when: while connecting, sending, waiting for the head, or in the body.
+
+    ``sent`` is False when the provider cannot have seen the request.
+    """
+
+    def __init__(self, message: str = "", *, phase: TransportPhase = "connect", sent: bool = False, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.phase: TransportPhase = phase
+        self.sent = sent
+
+
+class ConnectionRefusedByHostError(TransportError):
+    """Nothing listens at that address."""
+
+    hint_default = "Is the server running, and is base_url right?"
+
+
+class NameResolutionError(TransportError):
+    """The host's name could not be resolved."""
+
+
+class TlsError(TransportError):
+    """TLS could not be agreed on, or the certificate does not hold."""
+
+
+class ConnectionResetByHostError(TransportError):
+    """The other side reset the connection."""
+
+
+class TruncatedBodyError(TransportError):
+    """The connection was closed in the middle of the body."""
+
+
+class GarbledReplyError(TransportError):
+    """What came back is not HTTP."""
+
+
+class DeadlineError(ProviderError, TimeoutError):
+    """A deadline passed; ``phase`` says which (connect, first_byte, idle, total), ``seconds`` how long it was."""
+
+    def __init__(self, message: str = "", *, phase: DeadlinePhase = "total", seconds: float | None = None, **facts: Any) -> None:
+        super().__init__(message or f"the {phase.replace('_', ' ')} deadline passed", **facts)
+        self.phase: DeadlinePhase = phase
+        self.seconds = seconds
+
+
+class MalformedResponseError(ProviderError):
+    """The reply breaks its protocol. ``path`` is the JSON path where (never the content)."""
+
+    def __init__(self, message: str = "the reply breaks its protocol", *, path: str | None = None, **facts: Any) -> None:
+        super().__init__(f"{message} at {path}" if path else message, **facts)
+        self.path = path
+
+
+class StreamInterruptedError(ProviderError):
+    """A stream ended before its end. ``partial`` is the response so far; the cause stands in ``__cause__``."""
+
+    def __init__(self, message: str = "the stream was interrupted", *, partial: Response | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.partial = partial
+
+
+class CircuitOpenError(ProviderError):
+    """Not tried: this target has failed too often just now."""
+
+
+class ConcurrencyLimitError(ProviderError):
+    """Not tried: too many calls are under way."""
+
+
+class AllTargetsFailedError(ProviderError):
+    """Several targets were tried and all failed; ``errors`` holds each one's error, in order."""
+
+    def __init__(self, message: str = "all targets failed", *, errors: Sequence[ProviderError] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.errors: tuple[ProviderError, ...] = tuple(errors)
+
+    def __str__(self) -> str:
+        return super().__str__() + "".join(f"\n  - {error}" for error in self.errors)

@@ -1,0 +1,61 @@
+"""HTTP header fields as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+SENSITIVE = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "set-cookie"})
+
+
+class Headers(Mapping[str, str]):
+    """Header fields: names compare without case, order and repetition are kept (``pairs``), a repeated field reads joined by ``, ``.
+
+    Built from text or, lazily, from the bytes of the wire (Latin-1). ``repr`` masks what may hold a credential.
+    """
+
+    __slots__ = ("_index", "_pairs", "_raw")
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = (), *, raw: tuple[tuple[bytes, bytes], ...] | None = None) -> None:
+        self._raw = raw
+        self._pairs: tuple[tuple[str, str], ...] | None = None if raw is not None else tuple(pairs)
+        self._index: dict[str, str] | None = None
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        if self._pairs is None:
+            self._pairs = tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in self._raw or ())
+            self._raw = None
+        return self._pairs
+
+    def _fields(self) -> dict[str, str]:
+        if self._index is None:
+            index: dict[str, str] = {}
+            for name, value in self.pairs:
+                key = name.lower()
+                index[key] = f"{index[key]}, {value}" if key in index else value
+            self._index = index
+        return self._index
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields()[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields())
+
+    def __len__(self) -> int:
+        return len(self._fields())
+
+    def __repr__(self) -> str:
+        return f"Headers({ {n: '***' if n in SENSITIVE else v for n, v in self._fields().items()} })"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self.pairs == other.pairs
+
+    def __hash__(self) -> int:
+        return hash(self.pairs)
+
+    def __reduce__(self) -> tuple[type[Headers], tuple[tuple[tuple[str, str], ...]]]:
+        return Headers, (self.pairs,)
+
+
+NO_HEADERS = Headers()

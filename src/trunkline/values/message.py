@@ -1,0 +1,265 @@
+"""Messages and their parts: what is said, by whom, to a model and by it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from .errors import UsageError
+from .media import Source
+from .model import Target
+from .value import Value
+
+Role = Literal["system", "user", "assistant", "tool"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+
+
+class Scope(Value, tag="scope"):
+    """Whom provider state is bound to. None in a field: not bound in that respect. ``account`` is the id of a key."""
+
+    provider: str | None = None
+    model: str | None = None
+    account: str | None = None
+
+    def covers(self, target: Target) -> bool:
+        """Whether state of this scope may be sent to ``target``."""
+        return (
+            (self.provider is None or self.provider == target.provider)
+            and (self.model is None or self.model == target.model)
+            and (self.account is None or self.account == target.key)
+        )
+
+
+class ProviderState(Value, tag="state"):
+    """What a provider wants back byte for byte: a signature, encrypted reasoning, an item of its own.
+
+    ``data`` is the JSON of the wire, verbatim, of the dialect ``dialect``. It is replayed to a target of the same dialect
+    that ``scope`` covers, and to nobody else. ``must_return``: the provider refuses the next turn without it.
+    """
+
+    dialect: str
+    data: bytes
+    scope: Scope = Scope()
+    must_return: bool = False
+
+    def fits(self, dialect: str, target: Target) -> bool:
+        return self.dialect == dialect and self.scope.covers(target)
+
+
+class CacheMark(Value, tag="cache"):
+    """The prompt up to and including this part may be cached by the provider. ``ttl`` as in ``5m``, ``1h``; None: the provider's own."""
+
+    ttl: str | None = None
+
+
+class Citation(Value, tag="citation"):
+    """What a piece of text rests on.
+
+    ``kind``: ``url``/``web`` (a page), ``char``, ``page``, ``block`` (a place in document number ``document``),
+    ``search_result``. ``start, end`` count in the source (characters, pages or blocks by kind); ``text_start, text_end``
+    in the reply's text, where the provider says so. ``state`` is the provider's own form, for the way back.
+    """
+
+    kind: str
+    cited_text: str | None = None
+    title: str | None = None
+    url: str | None = None
+    source: str | None = None
+    document: int | None = None
+    file_id: str | None = None
+    start: int | None = None
+    end: int | None = None
+    text_start: int | None = None
+    text_end: int | None = None
+    state: ProviderState | None = None
+
+
+class Text(Value, tag="text"):
+    text: str
+    citations: tuple[Citation, ...] = ()
+    cache: CacheMark | None = None
+    state: ProviderState | None = None
+
+
+class Image(Value, tag="image"):
+    """A picture. ``detail``: ``auto``, ``low``, ``high``, ``original``."""
+
+    source: Source
+    detail: str | None = None
+    cache: CacheMark | None = None
+    state: ProviderState | None = None
+
+
+class Audio(Value, tag="audio"):
+    """Sound. In a reply, ``id`` names it for the next turn, ``transcript`` says its words, ``expires_at`` is in Unix seconds."""
+
+    source: Source | None = None
+    transcript: str | None = None
+    id: str | None = None
+    expires_at: int | None = None
+    cache: CacheMark | None = None
+    state: ProviderState | None = None
+
+
+class Video(Value, tag="video"):
+    source: Source
+    cache: CacheMark | None = None
+    state: ProviderState | None = None
+
+
+class File(Value, tag="file"):
+    """A document. ``context`` is said to the model beside it; ``citations``: whether the model shall cite it."""
+
+    source: Source
+    filename: str | None = None
+    title: str | None = None
+    context: str | None = None
+    citations: bool | None = None
+    cache: CacheMark | None = None
+    state: ProviderState | None = None
+
+
+class Reasoning(Value, tag="reasoning"):
+    """What a model thought. ``text`` may be empty where the provider keeps it to itself (``redacted``: on purpose)."""
+
+    text: str = ""
+    redacted: bool = False
+    state: ProviderState | None = None
+
+
+class ToolCall(Value, tag="tool_call"):
+    """A model wants a tool run. ``raw_arguments`` is the text as sent, ``arguments`` its parsed view.
+
+    ``kind`` is ``custom`` for a tool whose input is plain text instead of JSON.
+    """
+
+    id: str
+    name: str
+    raw_arguments: str = "{}"
+    kind: Literal["function", "custom"] = "function"
+    cache: CacheMark | None = None
+    state: ProviderState | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments as a dict; empty text means none. Raises ``ValueError`` where the model wrote no JSON object: see ``raw_arguments``."""
+        if not self.raw_arguments.strip():
+            return {}
+        try:
+            parsed = msgspec.json.decode(self.raw_arguments.encode("utf-8", "surrogatepass"))
+        except (ValueError, RecursionError):
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise ValueError(f"the arguments of tool call {self.id!r} ({self.name}) are not a JSON object: see raw_arguments")
+        return parsed
+
+
+class ToolResult(Value, tag="tool_result"):
+    """What a tool answered to the call ``tool_call_id``: texts, pictures, documents."""
+
+    tool_call_id: str
+    parts: tuple[Part, ...] = ()
+    is_error: bool = False
+    name: str | None = None
+    cache: CacheMark | None = None
+    state: ProviderState | None = None
+
+
+class Refusal(Value, tag="refusal"):
+    """The model declined, in its own words."""
+
+    text: str
+    state: ProviderState | None = None
+
+
+class HostedToolCall(Value, tag="hosted_tool_call"):
+    """A tool that the provider ran itself (web search, code execution…). ``name`` is the provider's name for it."""
+
+    id: str
+    name: str
+    raw_arguments: str = "{}"
+    cache: CacheMark | None = None
+    state: ProviderState | None = None
+
+
+class HostedToolResult(Value, tag="hosted_tool_result"):
+    """What the provider's own tool gave. ``kind`` is the provider's word for the item; ``data`` its JSON content."""
+
+    tool_call_id: str
+    kind: str
+    data: bytes = b"null"
+    is_error: bool = False
+    cache: CacheMark | None = None
+    state: ProviderState | None = None
+
+
+class Opaque(Value, tag="opaque"):
+    """An item that only its own dialect knows, kept verbatim in ``state``. ``kind`` is its type on the wire."""
+
+    kind: str
+    state: ProviderState
+
+
+Part = (
+    Text | Image | Audio | Video | File | Reasoning | ToolCall | ToolResult | Refusal | HostedToolCall | HostedToolResult | Opaque
+)
+PART_TYPES: tuple[type[Value], ...] = (
+    Text, Image, Audio, Video, File, Reasoning, ToolCall, ToolResult, Refusal, HostedToolCall, HostedToolResult, Opaque,
+)
+
+
+class Message(Value, tag="message"):
+    """One turn: a role and its parts. ``Message.user("hi")`` and its like take plain text too."""
+
+    role: Role
+    parts: tuple[Part, ...]
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise UsageError("unknown role", field="role", got=repr(str(self.role)[:20]), allowed=", ".join(ROLES))
+        if type(self.parts) is not tuple:
+            raise UsageError("parts are a tuple", field="parts", got=type(self.parts).__name__, allowed="a tuple of parts")
+        for n, part in enumerate(self.parts):
+            if not isinstance(part, PART_TYPES):
+                raise UsageError("not a part", field=f"parts[{n}]", got=type(part).__name__, allowed="Text, Image, …")
+
+    @classmethod
+    def system(cls, *content: str | Part) -> Message:
+        return cls("system", _parts(content))
+
+    @classmethod
+    def user(cls, *content: str | Part) -> Message:
+        return cls("user", _parts(content))
+
+    @classmethod
+    def assistant(cls, *content: str | Part) -> Message:
+        return cls("assistant", _parts(content))
+
+    @classmethod
+    def tool(cls, *results: ToolResult) -> Message:
+        return cls("tool", results)
+
+    @property
+    def text(self) -> str:
+        """All its text parts, joined."""
+        return "".join([part.text for part in self.parts if type(part) is Text])
+
+    @property
+    def reasoning(self) -> str:
+        """All its reasoning, joined."""
+        return "".join([part.text for part in self.parts if type(part) is Reasoning])
+
+    @property
+    def refusal(self) -> str | None:
+        words = [part.text for part in self.parts if type(part) is Refusal]
+        return "".join(words) if words else None
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return tuple([part for part in self.parts if type(part) is ToolCall])
+
+
+def _parts(content: tuple[str | Part, ...]) -> tuple[Part, ...]:
+    return tuple(Text(item) if isinstance(item, str) else item for item in content)

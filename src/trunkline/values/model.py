@@ -1,0 +1,180 @@
+"""Models, prices, abilities, quirks and targets as records: what the catalog, the provider table and the codecs share."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+import msgspec
+
+from .value import Value
+
+
+class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How an endpoint or a model strays from its dialect: a closed vocabulary. None: as the dialect does by default.
+
+    Resolved model over endpoint over dialect (``over``). The reason stands with each flag; facts in ``dialects/RULES.md``.
+    """
+
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] | None = None
+    """Reasoning models refuse ``max_tokens``; most compatible servers know nothing else."""
+    system_role: Literal["system", "developer"] | None = None
+    """OpenAI's reasoning models read ``developer``; compatible servers refuse that word."""
+    no_sampling: bool | None = None
+    """Temperature, top_p, top_k and penalties are refused or ignored: left out, with a warning."""
+    sampling_needs_effort_none: bool | None = None
+    """Sampling parameters are accepted only with reasoning effort ``none``."""
+    tools_need_effort_none: bool | None = None
+    """Function tools are refused while reasoning effort is other than ``none``."""
+    no_stop: bool | None = None
+    no_logprobs: bool | None = None
+    no_penalties: bool | None = None
+    no_seed: bool | None = None
+    seed_field: Literal["seed", "random_seed"] | None = None
+    no_n: bool | None = None
+    """More than one choice is refused or silently ignored."""
+    no_stream_options: bool | None = None
+    """``stream_options`` is refused (422); usage comes on the last chunk all the same."""
+    no_parallel_tool_calls: bool | None = None
+    no_strict: bool | None = None
+    no_metadata: bool | None = None
+    no_user: bool | None = None
+    no_service_tier: bool | None = None
+    no_logit_bias: bool | None = None
+    no_cache_key: bool | None = None
+    json_object_only: bool | None = None
+    """``response_format`` knows ``json_object`` but no schema: the schema is left out, with a warning."""
+    no_response_format: bool | None = None
+    required_tool_choice: Literal["required", "any"] | None = None
+    """The word for "some tool must be called"."""
+    tool_choice_auto_only: bool | None = None
+    no_forced_tool: bool | None = None
+    """A forced tool choice is refused (models that always think)."""
+    tool_id_format: Literal["alnum9"] | None = None
+    """Call ids must be exactly nine letters or digits: others are renamed, and the way back remembered."""
+    reasoning_field: Literal["reasoning_content", "reasoning"] | None = None
+    """Where an earlier turn's reasoning goes on the way back, where the endpoint wants it."""
+    return_reasoning: bool | None = None
+    """Reasoning of the current tool loop must go back, else 400."""
+    reasoning_style: (
+        Literal["effort", "openrouter", "thinking_type", "enable_thinking", "together", "chat_template", "none"] | None
+    ) = None
+    """How effort and budget are said: ``reasoning_effort``; ``reasoning{effort|max_tokens}``; ``thinking{type}``; …"""
+    efforts: tuple[str, ...] | None = None
+    """The reasoning efforts that are accepted; others are moved to the nearest, with a warning."""
+    thinking: Literal["adaptive", "enabled", "always", "none"] | None = None
+    """How thinking is asked for: adaptive with an effort, enabled with a budget, never switched off, or not at all."""
+    no_prefill: bool | None = None
+    """A conversation that ends with the assistant's words is refused."""
+    prefill_flag: Literal["prefix", "partial"] | None = None
+    """A flag on the last assistant message makes it a prefill."""
+    no_system_in_messages: bool | None = None
+    alternate_roles: bool | None = None
+    """User and assistant must take turns: neighbours of one role are joined."""
+    no_tools: bool | None = None
+    no_images: bool | None = None
+    output_excludes_reasoning: bool | None = None
+    """The provider's completion count leaves reasoning out: added for ``usage``."""
+    cost_field: str | None = None
+    """Dotted path in ``usage`` of the provider's own figure, in USD."""
+    cost_scale: float | None = None
+    """What that figure is multiplied with to give USD (ticks, nano-dollars)."""
+    forbidden_is_context: bool | None = None
+    """403 means that the prompt is longer than the context."""
+    no_done: bool | None = None
+    """Streams may end without ``[DONE]``: a finish reason and a clean end of the body are an end."""
+    version: str | None = None
+    """The dialect's version header."""
+
+    def over(self, lower: Quirks) -> Quirks:
+        """These, and what they leave open as ``lower`` has it."""
+        if self == NO_QUIRKS:
+            return lower
+        if lower == NO_QUIRKS:
+            return self
+        mine = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+        return msgspec.structs.replace(lower, **mine)
+
+
+NO_QUIRKS = Quirks()
+
+
+class PriceTier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """USD per million tokens once the input is longer than ``above`` tokens. A price of None is unknown."""
+
+    above: int
+    input: str | None = None
+    output: str | None = None
+    cache_read: str | None = None
+    cache_write: str | None = None
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """USD per million tokens, as decimal text; None is unknown, ``"0"`` is free.
+
+    ``since`` (YYYY-MM-DD, UTC) is the first day it holds. ``cache_write`` None: writing is charged as input is.
+    ``unknown_above``: above so many input tokens another price holds that we do not know.
+    """
+
+    since: str = "1970-01-01"
+    input: str | None = None
+    output: str | None = None
+    cache_read: str | None = None
+    cache_write: str | None = None
+    cache_write_1h: str | None = None
+    input_audio: str | None = None
+    output_audio: str | None = None
+    tiers: tuple[PriceTier, ...] = ()
+    unknown_above: int | None = None
+
+
+Ability = Literal[
+    "text", "vision", "audio", "video", "pdf", "tools", "reasoning", "structured_output", "web_search", "computer_use", "embeddings"
+]
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the catalog knows of one model of one provider. Limits in tokens; None is unknown. Dates are YYYY-MM-DD."""
+
+    id: str
+    provider: str
+    context: int | None = None
+    max_output: int | None = None
+    abilities: tuple[Ability, ...] | None = None
+    prices: tuple[Price, ...] = ()
+    quirks: Quirks = NO_QUIRKS
+    aliases: tuple[str, ...] = ()
+    """Other ids it answers to; one that ends in ``*`` covers whatever begins so (dated snapshots)."""
+    retires: str | None = None
+    successor: str | None = None
+
+    @property
+    def name(self) -> str:
+        """``provider/model``."""
+        return f"{self.provider}/{self.id}"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Target(Value, tag="target"):
+    """What a codec must know of whom it speaks to. Plain facts: no key, no address.
+
+    ``provider`` and ``model`` as the wire spells them, ``key`` the id of the key in use, ``max_output`` the model's own
+    limit, where known.
+    """
+
+    dialect: str
+    provider: str
+    model: str
+    quirks: Quirks = NO_QUIRKS
+    max_output: int | None = None
+    region: str | None = None
+    quota: str | None = None
+    key: str | None = None
+
+
+class Limits(TypedDict, total=False):
+    """A model's limits, as ``trunkline models`` prints them."""
+
+    context: int | None
+    max_output: int | None

@@ -1,0 +1,161 @@
+"""What came back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+
+from .headers import NO_HEADERS, Headers
+from .message import Message, Part, ToolCall
+from .value import Value
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "pause", "error", "other"]
+
+
+class Usage(Value, tag="usage"):
+    """Tokens, in one convention: input includes what was read from and written to the cache, output includes reasoning.
+
+    None: the provider did not say. ``raw`` holds its own figures, under its own names.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    """The part of ``cache_write_tokens`` that is kept an hour (priced apart)."""
+    raw: dict[str, Any] = {}
+
+    @property
+    def total_tokens(self) -> int | None:
+        if self.input_tokens is None or self.output_tokens is None:
+            return None
+        return self.input_tokens + self.output_tokens
+
+
+class TokenLogprob(Value, tag="logprob"):
+    """One token of the reply, its log probability, its bytes, and the likeliest others. -9999.0 means very unlikely."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None = None
+    top: tuple[TokenLogprob, ...] = ()
+
+
+class Warning(Value, tag="warning"):
+    """Something that you asked for and that the target cannot express. ``kind``: ``dropped, renamed, approximated``."""
+
+    kind: Literal["dropped", "renamed", "approximated"]
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field} was {self.kind}: {self.reason}"
+
+
+class Attempt(Value, kw_only=True, tag="attempt"):
+    """One try: whom, how long (seconds), how it ended (``error`` is the error's class, None for success), and how long was waited before it."""
+
+    provider: str
+    model: str
+    seconds: float
+    waited: float = 0.0
+    status: int | None = None
+    error: str | None = None
+    request_id: str | None = None
+    retry_after: float | None = None
+
+
+class Timings(Value, kw_only=True, tag="timings"):
+    """Seconds from the call's start: until the reply's head, the first event (streams), the end."""
+
+    head: float | None = None
+    first_event: float | None = None
+    end: float | None = None
+
+
+class Alternative(Value, kw_only=True, tag="alternative"):
+    """One of the choices when more than one was asked for (``n``); number 0 is the response itself."""
+
+    index: int
+    message: Message
+    finish_reason: FinishReason
+    raw_finish_reason: str | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+class Response(Value, kw_only=True, tag="response"):
+    """A whole reply. ``str(response)`` is its text.
+
+    ``finish_reason`` is ``tool_calls`` whenever there are calls; ``raw_finish_reason`` as the provider sent it. ``cost`` in
+    USD: 0 only where the price is known to be 0, None where a price that is needed is unknown; ``reported_cost`` the
+    provider's own figure. ``latency`` in seconds. ``model`` as the provider names it. ``request_id`` for its support.
+    ``raw`` the body's bytes (of a unary reply). ``partial``: the stream was not read to its end.
+    """
+
+    message: Message
+    finish_reason: FinishReason = "other"
+    raw_finish_reason: str | None = None
+    stop_sequence: str | None = None
+    """The stop sequence that ended it, where the provider says which."""
+    usage: Usage = Usage()
+    cost: Decimal | None = None
+    reported_cost: Decimal | None = None
+    latency: float = 0.0
+    timings: Timings = Timings()
+    model: str | None = None
+    id: str | None = None
+    created: int | None = None
+    """Unix seconds."""
+    request_id: str | None = None
+    provider: str | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    warnings: tuple[Warning, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    output: Any = None
+    """The parsed structured output, of the type that was asked for."""
+    partial: bool = False
+    extra: dict[str, Any] = {}
+    """Fields of the reply that only its protocol knows."""
+    headers: Headers = NO_HEADERS
+    raw: bytes = b""
+
+    @property
+    def text(self) -> str:
+        return self.message.text
+
+    @property
+    def reasoning(self) -> str:
+        return self.message.reasoning
+
+    @property
+    def refusal(self) -> str | None:
+        return self.message.refusal
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return self.message.tool_calls
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return self.message.parts
+
+    def json(self) -> Any:
+        """The body, parsed; None where there is none (a stream)."""
+        return msgspec.json.decode(self.raw) if self.raw else None
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
