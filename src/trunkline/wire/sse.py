@@ -114,7 +114,7 @@ class SseDecoder:
     def _blocks(self, blocks: list[bytes], frames: list[Frame]) -> None:
         for block in blocks:
             if block.startswith(b"data: ") and b"\n" not in block:
-                frames.append(Frame(block[6:]))
+                frames.append(Frame(block[6:], None, self._id))
             else:
                 for line in block.split(b"\n"):
                     self._line(line, frames)
