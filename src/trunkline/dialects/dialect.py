@@ -76,12 +76,14 @@ class Decoded(msgspec.Struct, frozen=True):
 class EventDecoder(Protocol):
     """Frames to events. ``done`` is True once the protocol has said its last word: nothing after it matters.
 
-    ``feed`` takes all frames of one network read and raises the provider's error that came inside the stream;
-    ``finish`` is told that the bytes have ended properly, and gives what remains, or raises ``StreamInterruptedError`` when
-    the protocol's own end has not come.
+    ``feed`` takes all frames of one network read. It never raises: an error that comes inside the stream, or a frame that
+    breaks the protocol, is kept in ``error`` (and ``done`` set), and the events before it are returned, so that none is
+    lost. ``finish`` is told that the bytes have ended properly, and gives what remains; when the protocol's own end has
+    not come, ``error`` is a ``StreamInterruptedError``.
     """
 
     done: bool
+    error: ProviderError | None
 
     def feed(self, frames: Sequence[Frame]) -> list[Event]: ...
     def finish(self) -> list[Event]: ...
@@ -98,8 +100,8 @@ class EventEncoder(Protocol):
 class ClientHalf(Protocol):
     """The half that asks.
 
-    ``decode_response`` and ``feed`` are total: a value, or ``MalformedResponseError`` that names the JSON path only, whatever
-    the bytes; a provider's error inside a 200 is raised as the error it is. ``decode_error`` never raises.
+    ``decode_response`` is total: a value, or ``MalformedResponseError`` that names the JSON path only, whatever the bytes; a
+    provider's error inside a 200 is raised as the error it is. ``decode_error`` never raises.
     """
 
     id: str

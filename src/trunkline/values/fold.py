@@ -1,0 +1,224 @@
+"""Events to the reply that they tell: the same fold for live, replayed, stored and relayed streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from .events import (
+    AudioDelta,
+    CitationDelta,
+    Event,
+    Finish,
+    PartDone,
+    RefusalDelta,
+    ReasoningDelta,
+    Start,
+    TextDelta,
+    ToolCallDelta,
+    UsageUpdate,
+    Warned,
+)
+from .media import Data
+from .message import Audio, Citation, Message, Part, Reasoning, Refusal, Text, ToolCall
+from .response import Alternative, FinishReason, Response, TokenLogprob, Usage, Warning
+
+
+class _Call:
+    """A tool call that is still being written."""
+
+    __slots__ = ("arguments", "id", "name")
+
+    def __init__(self) -> None:
+        self.id = ""
+        self.name = ""
+        self.arguments: list[str] = []
+
+
+class _Choice:
+    """What one choice has said so far: parts that are whole, and the pieces of those that are not."""
+
+    __slots__ = (
+        "audio", "audio_id", "calls", "citations", "logprobs", "parts", "raw_reason", "reason", "reasoning", "refusal",
+        "stop_sequence", "text", "transcript",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self.text: list[str] = []
+        self.reasoning: list[str] = []
+        self.refusal: list[str] = []
+        self.citations: list[Citation] = []
+        self.audio: list[bytes] = []
+        self.transcript: list[str] = []
+        self.audio_id: str | None = None
+        self.calls: dict[int, _Call] = {}
+        self.logprobs: list[TokenLogprob] = []
+        self.reason: FinishReason | None = None
+        self.raw_reason: str | None = None
+        self.stop_sequence: str | None = None
+
+    def message(self) -> Message:
+        parts = list(self.parts)
+        if self.reasoning:
+            parts.append(Reasoning("".join(self.reasoning)))
+        if self.text or self.citations:
+            parts.append(Text("".join(self.text), tuple(self.citations)))
+        if self.refusal:
+            parts.append(Refusal("".join(self.refusal)))
+        if self.audio or self.transcript:
+            sound = b"".join(self.audio)
+            source = Data(sound, "application/octet-stream") if sound else None
+            parts.append(Audio(source, "".join(self.transcript) or None, self.audio_id))
+        for _, call in sorted(self.calls.items()):
+            parts.append(ToolCall(call.id, call.name, "".join(call.arguments)))
+        return Message("assistant", tuple(parts))
+
+    def finish_reason(self, message: Message) -> FinishReason:
+        return "tool_calls" if message.tool_calls else self.reason or "other"
+
+
+class Fold:
+    """Takes events with ``add``, gives the reply so far with ``response()``, as often as you like.
+
+    ``finished`` is True once every choice that began has finished.
+    """
+
+    __slots__ = ("_choices", "_extra", "_start", "_usage", "_warnings")
+
+    def __init__(self) -> None:
+        self._choices: dict[int, _Choice] = {0: _Choice()}
+        self._start: dict[str, Any] = {}
+        self._usage = Usage()
+        self._warnings: list[Warning] = []
+        self._extra: dict[str, Any] = {}
+
+    @property
+    def finished(self) -> bool:
+        return all(choice.reason is not None for choice in self._choices.values())
+
+    @property
+    def usage(self) -> Usage:
+        return self._usage
+
+    def add(self, events: Iterable[Event]) -> None:
+        choices = self._choices
+        for event in events:
+            if type(event) is TextDelta:
+                choice = choices.get(event.choice) or self._choice(event.choice)
+                choice.text.append(event.text)
+                if event.logprobs:
+                    choice.logprobs.extend(event.logprobs)
+            elif (take := _TAKE.get(type(event))) is not None:
+                take(self, event)
+
+    def _choice(self, number: int) -> _Choice:
+        return self._choices.setdefault(number, _Choice())
+
+    def _take_start(self, event: Start) -> None:
+        for name in ("id", "model", "created", "service_tier", "system_fingerprint"):
+            if (value := getattr(event, name)) is not None:
+                self._start[name] = value
+
+    def _take_reasoning(self, event: ReasoningDelta) -> None:
+        self._choice(event.choice).reasoning.append(event.text)
+
+    def _take_refusal(self, event: RefusalDelta) -> None:
+        choice = self._choice(event.choice)
+        choice.refusal.append(event.text)
+        choice.logprobs.extend(event.logprobs)
+
+    def _take_call(self, event: ToolCallDelta) -> None:
+        call = self._choice(event.choice).calls.setdefault(event.index, _Call())
+        call.id = event.id or call.id
+        call.name = event.name or call.name
+        call.arguments.append(event.arguments)
+
+    def _take_citation(self, event: CitationDelta) -> None:
+        self._choice(event.choice).citations.append(event.citation)
+
+    def _take_audio(self, event: AudioDelta) -> None:
+        choice = self._choice(event.choice)
+        choice.audio_id = event.id or choice.audio_id
+        choice.audio.append(event.data)
+        choice.transcript.append(event.transcript)
+
+    def _take_part(self, event: PartDone) -> None:
+        choice = self._choice(event.choice)
+        choice.parts.append(event.part)
+        kind = type(event.part)
+        if kind is Text:
+            choice.text, choice.citations = [], []
+        elif kind is Reasoning:
+            choice.reasoning = []
+        elif kind is Refusal:
+            choice.refusal = []
+        elif kind is Audio:
+            choice.audio, choice.transcript = [], []
+        elif kind is ToolCall and event.index is not None:
+            choice.calls.pop(event.index, None)
+
+    def _take_usage(self, event: UsageUpdate) -> None:
+        self._usage = event.usage
+
+    def _take_warning(self, event: Warned) -> None:
+        self._warnings.append(event.warning)
+
+    def _take_finish(self, event: Finish) -> None:
+        choice = self._choice(event.choice)
+        choice.reason, choice.raw_reason = event.reason, event.raw_reason
+        choice.stop_sequence = event.stop_sequence or choice.stop_sequence
+        if event.extra:
+            self._extra.update(event.extra)
+
+    def response(self) -> Response:
+        """The reply so far: ``partial`` until every choice has finished."""
+        first, *others = [self._choices[number] for number in sorted(self._choices)]
+        message = first.message()
+        return Response(
+            message=message,
+            finish_reason=first.finish_reason(message),
+            raw_finish_reason=first.raw_reason,
+            stop_sequence=first.stop_sequence,
+            usage=self._usage,
+            warnings=tuple(self._warnings),
+            logprobs=tuple(first.logprobs),
+            alternatives=tuple(_alternative(n, self._choices[n]) for n in sorted(self._choices)) if others else (),
+            partial=not self.finished,
+            extra=dict(self._extra),
+            **self._start,
+        )
+
+
+def _alternative(number: int, choice: _Choice) -> Alternative:
+    message = choice.message()
+    return Alternative(
+        index=number,
+        message=message,
+        finish_reason=choice.finish_reason(message),
+        raw_finish_reason=choice.raw_reason,
+        logprobs=tuple(choice.logprobs),
+    )
+
+
+_TAKE: dict[type[msgspec.Struct], Any] = {
+    Start: Fold._take_start,
+    ReasoningDelta: Fold._take_reasoning,
+    RefusalDelta: Fold._take_refusal,
+    ToolCallDelta: Fold._take_call,
+    CitationDelta: Fold._take_citation,
+    AudioDelta: Fold._take_audio,
+    PartDone: Fold._take_part,
+    UsageUpdate: Fold._take_usage,
+    Warned: Fold._take_warning,
+    Finish: Fold._take_finish,
+}
+
+
+def fold(events: Iterable[Event]) -> Response:
+    """The reply that ``events`` tell."""
+    folded = Fold()
+    folded.add(events)
+    return folded.response()
