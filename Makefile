@@ -1,0 +1,68 @@
+# Everything happens in .venv (and .venv-real) of this folder. PYTHON=... chooses the interpreter that makes it.
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help demo test check test-real bench format clean
+
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+ARGS :=
+
+help:
+	@echo "make demo       a streamed answer, a tool call and a failure that is survived, on loopback"
+	@echo "make test       all tests that need nothing but this machine (ARGS=... goes to pytest)"
+	@echo "make check      format, lint, types, layers, architecture"
+	@echo "make test-real  tests against programs that others wrote"
+	@echo "make bench      speed and size beside the raw transport and other libraries"
+	@echo "make format     put the code into the form that make check wants"
+	@echo "make clean      remove what these have made"
+
+demo: $(VENV)/.stamp-runtime
+	@$(PY) examples/demo.py
+
+# What measures time runs alone, after everything else.
+test: $(VENV)/.stamp-tools
+	$(PY) -m pytest -n auto --ignore=tests/real --ignore=tests/io $(ARGS)
+	$(PY) -m pytest tests/io $(ARGS)
+
+check: $(VENV)/.stamp-tools
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy --platform linux
+	$(PY) -m mypy --platform win32
+	$(PY) -m mypy --platform darwin
+	$(PY) -m pyright
+	$(PY) -m pyright --verifytypes trunkline --ignoreexternal
+	$(VENV)/bin/lint-imports
+	$(PY) -m pytest tests/architecture
+
+test-real: $(VENV)/.stamp-real
+	$(PY) -m pytest tests/real --timeout=900 $(ARGS)
+
+bench: $(VENV)/.stamp-tools
+	$(PY) bench/run.py $(ARGS)
+
+format: $(VENV)/.stamp-tools
+	$(PY) -m ruff check --fix-only .
+	$(PY) -m ruff format .
+
+clean:
+	rm -rf $(VENV) .venv-real .cache build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# The stamps are older than pyproject.toml when its dependencies may have changed.
+$(VENV)/.stamp-runtime: pyproject.toml
+	@sh tools/make-venv $(VENV)
+	@echo "Installing trunkline into $(VENV) ..."
+	@$(PIP) --upgrade "pip>=25.1"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.stamp-tools: $(VENV)/.stamp-runtime
+	@echo "Installing the tools into $(VENV) ..."
+	@$(PIP) --group dev
+	@touch $@
+
+$(VENV)/.stamp-real: $(VENV)/.stamp-tools
+	@$(PIP) --group real
+	@touch $@
