@@ -60,6 +60,10 @@ class _Choice:
         self.raw_reason: str | None = None
         self.stop_sequence: str | None = None
 
+    @property
+    def begun(self) -> bool:
+        return bool(self.parts or self.text or self.reasoning or self.refusal or self.audio or self.transcript or self.calls)
+
     def message(self) -> Message:
         parts = list(self.parts)
         if self.reasoning:
@@ -97,7 +101,7 @@ class Fold:
 
     @property
     def finished(self) -> bool:
-        return all(choice.reason is not None for choice in self._choices.values())
+        return all(choice.reason is not None for n, choice in self._choices.items() if n or len(self._choices) == 1 or choice.begun)
 
     @property
     def usage(self) -> Usage:
@@ -175,7 +179,8 @@ class Fold:
 
     def response(self) -> Response:
         """The reply so far: ``partial`` until every choice has finished."""
-        first, *others = [self._choices[number] for number in sorted(self._choices)]
+        numbers = sorted(n for n, choice in self._choices.items() if n or choice.reason or len(self._choices) == 1 or choice.begun)
+        first = self._choices[numbers[0]]
         message = first.message()
         return Response(
             message=message,
@@ -185,7 +190,7 @@ class Fold:
             usage=self._usage,
             warnings=tuple(self._warnings),
             logprobs=tuple(first.logprobs),
-            alternatives=tuple(_alternative(n, self._choices[n]) for n in sorted(self._choices)) if others else (),
+            alternatives=tuple(_alternative(n, self._choices[n]) for n in numbers[1:]),
             partial=not self.finished,
             extra=dict(self._extra),
             **self._start,
@@ -222,3 +227,43 @@ def fold(events: Iterable[Event]) -> Response:
     folded = Fold()
     folded.add(events)
     return folded.response()
+
+
+def unfold(response: Response) -> list[Event]:
+    """The events that tell ``response``: what a stream of it would have said, a part at a time."""
+    events: list[Event] = [
+        Start(
+            response.id,
+            response.model,
+            created=response.created,
+            service_tier=response.service_tier,
+            system_fingerprint=response.system_fingerprint,
+        )
+    ]
+    events += [Warned(warning) for warning in response.warnings]
+    first = Alternative(
+        index=0,
+        message=response.message,
+        finish_reason=response.finish_reason,
+        raw_finish_reason=response.raw_finish_reason,
+        logprobs=response.logprobs,
+    )
+    for choice in (first, *response.alternatives):
+        index = choice.index
+        logprobs = choice.logprobs
+        for number, part in enumerate(choice.message.parts):
+            if type(part) is Text:
+                events.append(TextDelta(part.text, index, None, logprobs))
+                logprobs = ()
+            elif type(part) is Reasoning and part.text:
+                events.append(ReasoningDelta(part.text, index))
+            elif type(part) is Refusal:
+                events.append(RefusalDelta(part.text, index, None, logprobs))
+                logprobs = ()
+            elif type(part) is ToolCall:
+                events.append(ToolCallDelta(number, part.id, part.name, part.raw_arguments, index))
+            events.append(PartDone(part, number, index))
+        extra, stop = (response.extra, response.stop_sequence) if index == 0 else ({}, None)
+        events.append(Finish(choice.finish_reason, choice.raw_finish_reason, index, stop, extra))
+    events.append(UsageUpdate(response.usage))
+    return events

@@ -82,7 +82,7 @@ class Timings(Value, kw_only=True, tag="timings"):
 
 
 class Alternative(Value, kw_only=True, tag="alternative"):
-    """One of the choices when more than one was asked for (``n``); number 0 is the response itself."""
+    """A further choice, where more than one was asked for (``n``). The first choice is the response itself."""
 
     index: int
     message: Message

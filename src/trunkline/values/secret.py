@@ -54,6 +54,13 @@ class Secret:
         escaped = self._text.replace("/", "\\/")
         return text if escaped == self._text else text.replace(escaped, "***")
 
+    def mask_bytes(self, data: bytes) -> bytes:
+        """``data`` with this key replaced, likewise."""
+        key = self._text.encode("utf-8", "surrogatepass")
+        if not key:
+            return data
+        return data.replace(key, b"***").replace(key.replace(b"/", b"\\/"), b"***")
+
     def __repr__(self) -> str:
         return "Secret(***)"
 

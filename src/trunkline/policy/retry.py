@@ -1,0 +1,168 @@
+"""Whether to try again, when, or elsewhere: pure decisions from facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from ..values.errors import (
+    AuthenticationError,
+    CircuitOpenError,
+    ConcurrencyLimitError,
+    ContentFilterError,
+    ContextLengthError,
+    DeadlineError,
+    InvalidRequestError,
+    OverloadedError,
+    ProviderError,
+    RateLimitError,
+    ServerError,
+    StreamInterruptedError,
+    TransportError,
+)
+from ..values.headers import Headers
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """Try the same target again after so many seconds."""
+
+    after: float
+
+
+class Fallback(msgspec.Struct, frozen=True):
+    """Try the next target."""
+
+
+class Raise(msgspec.Struct, frozen=True):
+    """Give up."""
+
+
+Verdict = Retry | Fallback | Raise
+
+
+class RetryPolicy(msgspec.Struct, frozen=True):
+    """``retries`` more tries of one target; waits of ``first`` seconds doubling to ``cap``, full jitter; a wait that the
+    provider asks for is obeyed up to ``longest`` seconds, else the error is raised at once with its ``retry_after``."""
+
+    retries: int = 2
+    first: float = 0.5
+    cap: float = 8.0
+    longest: float = 60.0
+
+
+_TRANSIENT = (RateLimitError, OverloadedError, ServerError, TransportError, DeadlineError, StreamInterruptedError)
+_ELSEWHERE_TOO = (InvalidRequestError, ContentFilterError)
+
+
+def transient(error: ProviderError) -> bool:
+    """Whether the same request may succeed a little later. The provider's own word (``x-should-retry``) wins."""
+    if isinstance(error, DeadlineError) and error.phase == "total":
+        return False
+    if error.should_retry is not None:
+        return error.should_retry
+    # 408 and 409: the official SDKs of OpenAI and Anthropic retry both (request timeout, lock conflict).
+    return isinstance(error, _TRANSIENT) or error.status in (408, 409)
+
+
+def judge(
+    error: ProviderError, *, tried: int, another: bool, remaining: float, policy: RetryPolicy, uniform: Callable[[float, float], float]
+) -> Verdict:
+    """What to do about ``error`` after ``tried`` retries of this target, with ``remaining`` seconds left.
+
+    While ``another`` target remains: at most one retry, at once, and none where waiting is needed or connecting timed out.
+    """
+    if isinstance(error, DeadlineError) and error.phase == "total":
+        return Raise()
+    if another:
+        return _judge_with_another(error, tried, policy)
+    if not transient(error) or isinstance(error, CircuitOpenError | ConcurrencyLimitError) or tried >= policy.retries:
+        return Raise()
+    wait = error.retry_after
+    if wait is None:
+        wait = uniform(0.0, min(policy.cap, policy.first * 2.0**tried))
+    elif wait > policy.longest:
+        return Raise()
+    return Retry(wait) if wait < remaining else Raise()
+
+
+def _judge_with_another(error: ProviderError, tried: int, policy: RetryPolicy) -> Verdict:
+    if transient(error):
+        slow = error.retry_after is not None or isinstance(error, RateLimitError | OverloadedError)
+        connecting = isinstance(error, DeadlineError) and error.phase == "connect"
+        return Retry(0.0) if tried == 0 and policy.retries and not slow and not connecting else Fallback()
+    if isinstance(error, _ELSEWHERE_TOO) and not isinstance(error, ContextLengthError | AuthenticationError):
+        return Raise()  # the same request would be refused everywhere
+    return Fallback()
+
+
+def asked_wait(headers: Headers, wall: float, said: float | None = None) -> float | None:
+    """How many seconds the provider asks us to wait: ``retry-after-ms``, ``retry-after`` (seconds or HTTP date), what the
+    body ``said``, or the reset of a limit of which nothing remains. ``wall``: now, Unix seconds. None: it does not say."""
+    if (text := headers.get("retry-after-ms")) is not None and (ms := _number(text)) is not None:
+        return ms / 1000.0
+    if (text := headers.get("retry-after")) is not None:
+        seconds = _number(text)
+        if seconds is None and (moment := _http_date(text)) is not None:
+            seconds = max(0.0, moment - wall)
+        if seconds is not None:
+            return seconds
+    return said if said is not None else _reset_wait(headers, wall)
+
+
+def should_retry(headers: Headers) -> bool | None:
+    """The provider's own order (``x-should-retry``), None where there is none."""
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0.0 <= number < 1e9 else None
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        return datetime.strptime(text.strip(), "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def duration(text: str, wall: float) -> float | None:
+    """Seconds of a reset header: ``6m0s`` (Go), ``30`` (seconds), ``2026-11-20T09:00:00Z`` (a moment)."""
+    text = text.strip()
+    if (seconds := _number(text)) is not None:
+        return seconds
+    if text and _DURATION.sub("", text) == "":
+        return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - wall)
+
+
+# Where what is left of a limit stands, and when it is whole again (openai-chat §10, anthropic-messages §9).
+_LIMITS = tuple(
+    (f"x-ratelimit-remaining-{what}", f"x-ratelimit-reset-{what}") for what in ("requests", "tokens")
+) + tuple(
+    (f"anthropic-ratelimit-{what}-remaining", f"anthropic-ratelimit-{what}-reset")
+    for what in ("requests", "tokens", "input-tokens", "output-tokens")
+)
+
+
+def _reset_wait(headers: Headers, wall: float) -> float | None:
+    waits = [
+        wait
+        for remaining, reset in _LIMITS
+        if headers.get(remaining, "").strip() == "0" and (wait := duration(headers.get(reset, ""), wall)) is not None
+    ]
+    return max(waits) if waits else None
