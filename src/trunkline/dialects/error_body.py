@@ -1,0 +1,402 @@
+"""Error bodies, whoever wrote them: what they say, and which of our errors that is.
+
+Some sixty shapes are in use (``errors-and-limits`` §3 and recorded traffic): an object, a text or a list under ``error``,
+flat bodies, lists, JSON inside JSON, HTML, nothing at all. ``read_error_body`` takes any bytes; ``error_class`` judges by
+stable words first (code, then type), then by status, and by the text only where no code says it.
+"""
+
+from __future__ import annotations
+
+import re
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from ..values.errors import (
+    AuthenticationError, ContentFilterError, ContextLengthError, InvalidRequestError, NotFoundError, OverloadedError,
+    PermissionDeniedError, ProviderError, QuotaError, RateLimitError, ServerError,
+)
+from ..values.headers import NO_HEADERS, Headers
+from ..values.model import Target
+from ..wire.loose_json import loads
+
+WORDS_KEPT = 500
+REQUEST_ID_HEADERS = (
+    "x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid", "x-generation-id", "x-goog-request-id",
+    "mistral-correlation-id", "x-kong-request-id", "cf-ray",
+)
+
+
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What an error body says. ``words`` are all its stable words, the most telling first, in lower case letters and digits only."""
+
+    message: str | None = None
+    code: str | None = None
+    type: str | None = None
+    param: str | None = None
+    request_id: str | None = None
+    retry_after: float | None = None
+    """Seconds."""
+    status: int | None = None
+    """An HTTP status that stands in the body."""
+    words: tuple[str, ...] = ()
+
+
+# --- durations --------------------------------------------------------------------------------------------------------
+
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PIECE = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|ns|us|µs|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|s|m|h|d)(?![a-z])")
+_AGO = re.compile(r"(?:try again|retry)\s+(?:in|after)\s+(?:about\s+)?((?:\d+(?:\.\d+)?\s*[a-zµ]+[\s,]*(?:and\s+)?)+)")
+
+
+def _unit(word: str) -> float:
+    if word.startswith("milli"):
+        return 1e-3
+    return _SECONDS.get(word) or _SECONDS[word[0]]
+
+
+def duration(text: str) -> float | None:
+    """Seconds of ``1m2.5s``, ``20ms``, ``45 seconds``; None where it is no duration."""
+    text = re.sub(r"(?<=[a-zµ])(?=\d)", " ", text.strip().lower())
+    pieces = _PIECE.findall(text)
+    return sum(float(amount) * _unit(unit) for amount, unit in pieces) if pieces else None
+
+
+def retry_hint(text: str) -> float | None:
+    """Seconds of a "try again in 1m2.5s" or "retry after 45 seconds" in a sentence; None where there is none."""
+    found = _AGO.search(text.lower())
+    return duration(found[1]) if found else None
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return duration(str(value))
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= 0:
+        return float(value)
+    return None
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+
+
+def read_error_body(body: bytes) -> ErrorBody:
+    """What the body of an error reply says, whatever the bytes. Never raises."""
+    data = _event_data(body)
+    try:
+        value = loads(data)
+    except ValueError:
+        return ErrorBody(message=_plain(data))
+    return read_error(value)
+
+
+def _event_data(body: bytes) -> bytes:
+    """The first data of a body that is framed as a stream of events though it is one error."""
+    if body[:6].lstrip().startswith((b"data:", b"event:", b"id:", b":")):
+        for line in body.splitlines():
+            if line.startswith(b"data:"):
+                return line[5:].strip()
+    return body
+
+
+def _plain(data: bytes) -> str | None:
+    text = data[:100_000].decode("utf-8", "replace").removeprefix("\ufeff").strip()
+    if text.startswith("<"):
+        title = _TITLE.search(text)
+        text = (title[1].strip() if title else "") or _TAG.sub(" ", text)
+        text = " ".join(text.split())
+    return text[:WORDS_KEPT] or None
+
+
+def read_error(value: object) -> ErrorBody:
+    """The same of a parsed body, or of the object that a stream brought. Never raises."""
+    layers = _layers(value)
+    message = _message(value)
+    raw = _first_text(layers, ("raw",))
+    words = _words(layers)
+    if raw is not None:
+        message, words = _with_upstream(message, words, raw)
+    code, status = _code(layers)
+    return ErrorBody(
+        message=message,
+        code=code,
+        type=_first_text(layers, ("type", "error_type", "__type", "status")),
+        param=_param(layers, value),
+        request_id=_first_text(layers, ("request_id", "requestId")) or _first_text(layers[:1], ("id",)),
+        retry_after=_retry_after(layers, message),
+        status=status,
+        words=words,
+    )
+
+
+def _layers(value: object) -> list[dict[str, Any]]:
+    """The objects that may hold facts: the body, its ``error`` (or first of ``errors``), and what hangs on those."""
+    if isinstance(value, list):
+        value = next((item for item in value if isinstance(item, dict)), None)
+    if not isinstance(value, dict):
+        return []
+    found = [value]
+    for layer in found:  # grows while it is walked
+        for name in ("error", "errors", "detail", "details", "metadata", "innererror", "base_resp", "response"):
+            inner = layer.get(name)
+            items = inner[:4] if isinstance(inner, list) else [inner]
+            found.extend(item for item in items if isinstance(item, dict))
+        if len(found) > 12:
+            break
+    return found[1:2] + found[:1] + found[2:] if isinstance(value.get("error"), dict) else found
+
+
+def _message(value: object, depth: int = 0) -> str | None:
+    if isinstance(value, str):
+        return value.strip()[: 20 * WORDS_KEPT] or None
+    if depth > 4:
+        return None
+    if isinstance(value, list):
+        said = [text for item in value[:10] if (text := _message(item, depth + 1))]
+        return "; ".join(said) or None
+    if not isinstance(value, dict):
+        return None
+    for name in ("error", "message", "Message", "msg", "detail", "errors", "status_msg", "base_resp", "error_description", "reason"):
+        if text := _message(value.get(name), depth + 1):
+            place = value.get("loc")
+            return f"{_dotted(place)}: {text}" if isinstance(place, list) and name == "msg" else text
+    return None
+
+
+def _dotted(place: list[Any]) -> str:
+    return ".".join(str(step) for step in place)
+
+
+def _first_text(layers: list[dict[str, Any]], names: tuple[str, ...]) -> str | None:
+    for layer in layers:
+        for name in names:
+            value = layer.get(name)
+            if isinstance(value, str) and value:
+                return value[:WORDS_KEPT]
+    return None
+
+
+def _code(layers: list[dict[str, Any]]) -> tuple[str | None, int | None]:
+    """The stable code, and the HTTP status that some write in its place."""
+    status: int | None = None
+    for layer in layers:
+        for name in ("code", "status_code", "error_code", "reason"):
+            value = layer.get(name)
+            if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 9:
+                value = int(value)
+            if isinstance(value, str) and value:
+                return value[:WORDS_KEPT], status
+            if isinstance(value, int) and not isinstance(value, bool) and value:
+                if 300 <= value < 600:
+                    status = status or value
+                else:
+                    return str(value), status
+        if status is None and type(layer.get("status")) is int and 300 <= layer["status"] < 600:
+            status = layer["status"]
+    return None, status
+
+
+def _param(layers: list[dict[str, Any]], value: object) -> str | None:
+    if named := _first_text(layers, ("param",)):
+        return named
+    for layer in layers:
+        if isinstance(place := layer.get("loc"), list) and place:
+            return _dotted(place[1:] if place[0] == "body" and len(place) > 1 else place)
+    return None
+
+
+def _retry_after(layers: list[dict[str, Any]], message: str | None) -> float | None:
+    for layer in layers:
+        for name in ("retryDelay", "retry_after", "retry_after_seconds", "estimated_time"):
+            seconds = _seconds(layer.get(name))
+            if seconds is not None:
+                return seconds
+    return retry_hint(message) if message else None
+
+
+def normal(word: str) -> str:
+    """A stable word without its dress: ``RateLimit_Reached`` and ``rate-limit-reached`` are one."""
+    return re.sub(r"[^a-z0-9]", "", word.rpartition("#")[2].lower())
+
+
+def _words(layers: list[dict[str, Any]]) -> tuple[str, ...]:
+    found: list[str] = []
+    for name in ("code", "reason", "error_code", "error_type", "provider_code", "type", "__type", "status"):
+        for layer in layers:
+            value = layer.get(name)
+            if isinstance(value, str) and value:
+                found.append("" if name == "error_type" and value == "invalid_prompt" else normal(value))
+    for layer in layers:
+        if "flagged_input" in layer:
+            found.append("moderationblocked")
+        if type(layer.get("status_code")) is int:
+            found.append(f"baseresp{layer['status_code']}")
+        violations = layer.get("violations")
+        for violation in violations if isinstance(violations, list) else ():
+            if isinstance(violation, dict) and "PerDay" in str(violation.get("quotaId")):
+                found.insert(0, "quotaexceeded")
+    return tuple(word for word in found if word)
+
+
+def _with_upstream(message: str | None, words: tuple[str, ...], raw: str) -> tuple[str, tuple[str, ...]]:
+    """A relay's message and words, with those of the reply that it relays."""
+    try:
+        upstream = loads(raw.encode("utf-8", "surrogatepass"))
+    except ValueError:
+        upstream = None
+    if not isinstance(upstream, (dict, list)):
+        return f"{message}: {raw}" if message else raw, words
+    said = _message(upstream) or raw
+    return f"{message}: {said}" if message else said, words + _words(_layers(upstream))
+
+
+# --- judging ----------------------------------------------------------------------------------------------------------
+
+Kind = type[ProviderError]
+
+
+def _table(*rows: tuple[Kind, str]) -> dict[str, Kind]:
+    return {normal(word): kind for kind, words in rows for word in words.split()}
+
+
+_WORDS = _table(
+    (QuotaError, "insufficient_quota credit_balance_exhausted organization_spend_limit_exceeded project_spend_limit_exceeded"
+     " organization_usage_limit_exceeded billing_error billing_hard_limit_reached enforced_spend_limit_reached payment_required"
+     " exceeded_current_quota_error exceeded_current_quota insufficient_credits insufficient_balance insufficient_user_quota"
+     " quota_exceeded ServiceQuotaExceededException billing_not_active credits_exhausted arrearage account_overdue base_resp_1008"),
+    (ContextLengthError, "context_length_exceeded exceed_context_size_error too_many_prompt_tokens max_tokens_exceeded"
+     " token_limit_exceeded string_too_long string_above_max_length too_many_tokens context_window_exceeded"
+     " model_context_window_exceeded context_too_long prompt_too_long"),
+    (ContentFilterError, "content_policy_violation content_filter moderation_blocked invalid_prompt cyber_policy cyber_policy_violation"
+     " ResponsibleAIPolicyViolation refusal content_filtered content_policy data_inspection_failed image_content_policy_violation"),
+    (AuthenticationError, "invalid_api_key wrong_api_key incorrect_api_key invalid_authentication authentication_error authentication"
+     " authentication_failed unauthenticated API_KEY_INVALID missing_api_key invalid_auth unauthorized no_api_key"
+     " UnrecognizedClientException ExpiredTokenException InvalidSignatureException token_expired base_resp_1004"),
+    (PermissionDeniedError, "permission_error permission_denied AccessDeniedException access_denied access_terminated forbidden"
+     " unsupported_country_region_territory region_restricted privacy_restricted insufficient_permissions missing_scope"
+     " model_terms_required organization_restricted account_deactivated"),
+    (NotFoundError, "model_not_found not_found_error not_found resource_not_found ResourceNotFoundException DeploymentNotFound"
+     " NotFoundError no_endpoints model_deprecated model_not_available unknown_model model_decommissioned model_not_exist"
+     " free_variant_ended wrong_endpoint unknown_url"),
+    (OverloadedError, "server_is_overloaded slow_down service_unavailable_error overloaded_error engine_overloaded_error overloaded"
+     " unavailable ServiceUnavailableException ModelNotReadyException capacity_exhausted temporarily_unavailable"
+     " provider_unavailable provider_overloaded no_capacity capacity_exceeded model_overloaded service_unavailable"
+     " resource_unavailable model_loading insufficient_system_resource"),
+    (RateLimitError, "rate_limit_exceeded rate_limit_error rate_limit_reached rate_limit_reached_error rate_limited rate_limit"
+     " requests tokens ThrottlingException throttling too_many_requests TooManyRequestsException limit_requests limit_burst_rate"
+     " resource_exhausted base_resp_1002 base_resp_1039"),
+)  # fmt: skip
+# Words that say no more than the status does: they decide where there is no status, and never hide what the text tells.
+_GENERIC = _table(
+    (InvalidRequestError, "invalid_request_error invalid_request invalid_argument bad_request BadRequestError ValidationException"
+     " validation_error failed_precondition unprocessable_entity invalid_request_body INVALID_REQUEST_BODY"),
+    (ServerError, "api_error server_error server internal_error internal_server_error internal InternalServerException"
+     " ModelErrorException timeout_error timeout deadline_exceeded ModelTimeoutException request_timeout unknown error"),
+)  # fmt: skip
+_STATUS: dict[int, Kind] = {
+    401: AuthenticationError, 402: QuotaError, 403: PermissionDeniedError, 404: NotFoundError, 408: ServerError, 409: ServerError,
+    410: NotFoundError, 424: ServerError, 425: OverloadedError, 429: RateLimitError, 451: PermissionDeniedError, 498: OverloadedError,
+    499: ServerError, 503: OverloadedError, 529: OverloadedError,
+}  # fmt: skip
+_CONTEXT = re.compile(
+    r"context (?:length|window|size|limit)|(?:prompt|input|messages) (?:is |are )?too (?:long|large)|too many tokens|input token count"
+    r"|input tokens exceed|tokens exceeds? (?:the )?(?:maximum|limit)|total length of all messages|too large for model with"
+    r"|maximum (?:prompt|input) length|prompt length|longer than the (?:model|maximum)"
+)
+_TEXTS: tuple[tuple[Kind, frozenset[int], re.Pattern[str]], ...] = (
+    (ContextLengthError, frozenset({400, 413, 422, 500}), _CONTEXT),
+    (QuotaError, frozenset({400, 403, 412, 429}), re.compile(
+        r"credit balance|insufficient (?:credits?|balance|quota|funds)|spend(?:ing)? limit|exceeded your current quota|tokens per day"
+        r"|payment required|account (?:is |has been )?suspended|limit: 0\b")),
+    (AuthenticationError, frozenset({400, 403, 498}), re.compile(
+        r"(?:incorrect|invalid|wrong|missing|expired) (?:x-)?api[- _](?:key|token)|api[- _]key (?:not valid|is invalid|expired)"
+        r"|security token included in the request is (?:invalid|expired)")),
+    (ContentFilterError, frozenset({400, 403}), re.compile(r"content (?:filtering|management|moderation) policy|usage policy|flagged")),
+    (PermissionDeniedError, frozenset({401}), re.compile(r"missing scopes?|insufficient permissions")),
+    (NotFoundError, frozenset({400}), re.compile(r"model identifier is invalid|model .{1,100} (?:does not exist|not found)")),
+)  # fmt: skip
+
+
+def error_class(body: ErrorBody, status: int | None = None, *, forbidden_is_context: bool = False) -> Kind:
+    """Which of our errors a body is. ``status`` None (or below 400): it came inside a reply that had begun well."""
+    if status is None or status < 300:
+        status = body.status
+    for word in body.words:
+        if word in _WORDS:
+            return _WORDS[word]
+    if forbidden_is_context and status == 403:
+        return ContextLengthError
+    if (kind := _by_text(body, status)) is not None:
+        return kind
+    if status is not None:
+        return _by_status(status)
+    return next((_GENERIC[word] for word in body.words if word in _GENERIC), ServerError)
+
+
+def _by_text(body: ErrorBody, status: int | None) -> Kind | None:
+    """What only the text tells; where a code of some meaning stands, the text is not asked."""
+    if not body.message or (body.code is not None and not body.code.isdigit() and normal(body.code) not in _GENERIC):
+        return None
+    text = body.message[: 4 * WORDS_KEPT].lower()
+    for kind, statuses, pattern in _TEXTS:
+        if (status is None or status in statuses) and pattern.search(text):
+            return kind
+    return None
+
+
+def _by_status(status: int) -> Kind:
+    kind = _STATUS.get(status)
+    if kind is not None:
+        return kind
+    return ServerError if status >= 500 else InvalidRequestError
+
+
+_SAYS: dict[Kind, str] = {
+    AuthenticationError: "the key was refused",
+    PermissionDeniedError: "the key may not do this",
+    NotFoundError: "no such model or path",
+    InvalidRequestError: "the provider refused the request",
+    ContextLengthError: "the prompt does not fit the model",
+    ContentFilterError: "refused by the provider's content policy",
+    RateLimitError: "too many requests",
+    QuotaError: "money or quota is gone",
+    OverloadedError: "the provider has no capacity just now",
+    ServerError: "the provider failed",
+}
+
+
+def request_id_of(headers: Headers) -> str | None:
+    """The id under which the provider's support finds this exchange; None where no header has one."""
+    for name in REQUEST_ID_HEADERS:
+        if value := headers.get(name):
+            return value
+    return None
+
+
+def provider_error(
+    body: ErrorBody, target: Target, *, status: int | None = None, headers: Headers = NO_HEADERS, kind: Kind | None = None
+) -> ProviderError:
+    """The error that a body is, with all its facts. ``kind`` overrules the judgement of ``error_class``."""
+    quirks = target.quirks
+    kind = kind or error_class(body, status, forbidden_is_context=quirks.forbidden_is_context is True)
+    error = kind(
+        _SAYS.get(kind, "the provider failed"),
+        provider=target.provider,
+        model=target.model,
+        status=status,
+        code=body.code,
+        kind=body.type,
+        request_id=request_id_of(headers) or body.request_id,
+        retry_after=body.retry_after,
+        provider_message=body.message,
+        should_retry=False if kind is RateLimitError and status == 413 else None,  # larger than the limit: waiting is no use
+    )
+    if isinstance(error, InvalidRequestError):
+        error.param = body.param
+    return error
