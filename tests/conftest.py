@@ -1,0 +1,41 @@
+"""What all tests share: where the recorded traffic lies, and that its absence is told and never mistaken for success."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+CORPUS = SHARED / "corpus"
+ABSENT = "../shared is not here (recorded traffic, protocol sheets)"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where ``../shared`` is present, its corpus is owed: the run fails before a single test is skipped for its sake."""
+    missing = [name for name in ("dev", "more.jsonl.gz") if not (CORPUS / name).exists()]
+    if SHARED.is_dir() and missing:
+        raise pytest.UsageError(f"../shared is here, but its corpus lacks {', '.join(missing)}")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder ``../shared``; the test is skipped where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(ABSENT)
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def corpus(shared: Path) -> Path:
+    """The folder of the recorded traffic; the test is skipped where ``../shared`` is absent."""
+    return shared / "corpus"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests could not run for want of ``../shared``."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum("../shared" in str(report.longrepr) for report in skipped)
+    if count:
+        terminalreporter.write_sep("=", f"{count} skipped because ../shared is not here", yellow=True)
