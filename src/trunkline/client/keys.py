@@ -1,0 +1,53 @@
+"""What counts as a key, and how much of one may be shown."""
+
+from __future__ import annotations
+
+import re
+
+from ..values.errors import UsageError
+from ..values.secret import Origin, Secret
+
+_PLACEHOLDER = re.compile(
+    r"""(?ix)
+      (?:sk|pk|key)?[-_]?(?:\.{2,}|…|x{3,}|\*{3,})[-_x.*…]*   # sk-..., xxxx, ****
+    | .*(?:\.{3}|…)                                      # sk-proj-...
+    | (?:sk|pk|gsk)[-_](?:ant|proj|or|v1|[-_])*(?:x{3,}[-_x]*|your.*)
+    | (?:<.*>|\$\{?\w+\}?|%\w+%|\{\{.*\}\})               # <your key>, ${KEY}, %KEY%: not filled in
+    | your[-_ ].*|.*[-_]your[-_].*|.*your[-_]?(?:\w+[-_])?(?:api[-_]?)?key.*
+    | (?:change|replace|fill|insert|enter|put)[-_ ]?(?:me|it|this|in|your|key|api).*
+    | (?:api[-_]?key|placeholder|todo|tbd|none|null|undefined|example|secret)
+    | .*(?:key|token)[-_ ]here
+    """
+)
+
+
+def checked_key(text: object, field: str, origin: Origin) -> Secret | None:
+    """``text`` as a key; None when it is a placeholder (see ``is_placeholder``).
+
+    Space around it is cut off. ``UsageError`` names ``field`` where it cannot be a header's value: a space, a control
+    character or one beyond ASCII within it, quotes around it, or no text at all.
+    """
+    if not isinstance(text, str):
+        raise UsageError("is no key", field=field, got=type(text).__name__, allowed="text")
+    text = text.strip()
+    if is_placeholder(text):
+        return None
+    if re.search(r"[^!-~]", text):
+        why = "holds a space, a control character or a character beyond ASCII"
+        raise UsageError(why, field=field, got="text", allowed="the key alone, without Bearer or the like")
+    if text[0] in "'\"" and text[-1] in "'\"":
+        raise UsageError("has quotes around it", field=field, got="text", allowed="the key alone")
+    return Secret(text, origin)
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text of an environment or a file stands where a key should stand, and is none: ``your-openai-api-key``, ``sk-...``,
+    ``changeme``, ``<key>``, an empty text. Words that local servers are given (``dummy``, ``EMPTY``, ``test``) are keys."""
+    text = text.strip()
+    return not text or (len(text) <= 200 and _PLACEHOLDER.fullmatch(text) is not None)
+
+
+def shown_key(key: Secret) -> str:
+    """``set``, and the last four characters of a key of at least 20."""
+    text = key.reveal()
+    return f"set (…{text[-4:]})" if len(text) >= 20 else "set"

@@ -1,0 +1,93 @@
+"""The settings that have a type: their variables, what is allowed, and how text becomes a value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_args
+
+from ..values.errors import UsageError
+
+
+T = TypeVar("T")
+LogLevel = Literal["debug", "info", "warning", "error", "off"]
+ErrorStyle = Literal["full", "quiet"]
+
+
+class Kind(NamedTuple, Generic[T]):
+    """One setting: its name, the variable that sets it, what may stand there, and ``parse``, which raises ValueError on all else."""
+
+    name: str
+    variable: str
+    allowed: str
+    parse: Callable[[object], T]
+
+    def read(self, value: object, field: str) -> T:
+        """``value``, from a variable or a file, as what it should be; ``UsageError`` names ``field`` and shows no content."""
+        try:
+            return self.parse(value)
+        except ValueError as error:
+            got = "text" if isinstance(value, str) else type(value).__name__
+            raise UsageError(str(error), field=field, got=got, allowed=self.allowed) from None
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError("is no number")
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise ValueError("is no number") from None
+    if not math.isfinite(number):
+        raise ValueError("is no finite number")
+    return number
+
+
+def _seconds(value: object) -> float:
+    seconds = _number(value)
+    if seconds <= 0:
+        raise ValueError("is not above 0")
+    return seconds
+
+
+def _whole(low: int, high: int) -> Callable[[object], int]:
+    def parse(value: object) -> int:
+        number = _number(value)
+        if number != int(number):
+            raise ValueError("is no whole number")
+        if not low <= number <= high:
+            raise ValueError("is out of range")
+        return int(number)
+
+    return parse
+
+
+def _one_of(words: tuple[Any, ...]) -> Callable[[object], Any]:
+    def parse(value: object) -> Any:
+        if value is False and "off" in words:  # YAML reads a bare off as false
+            return "off"
+        word = value.strip().lower() if isinstance(value, str) else None
+        if word not in words:
+            raise ValueError("is none of the words that are allowed")
+        return word
+
+    return parse
+
+
+def _model(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("is no model's name")
+    name = value.strip()
+    if not name or any(not character.isprintable() or character.isspace() for character in name):
+        raise ValueError("is no model's name")
+    return name
+
+
+MODEL: Kind[str] = Kind("model", "TRUNKLINE_MODEL", "provider/model", _model)
+TIMEOUT: Kind[float] = Kind("timeout", "TRUNKLINE_TIMEOUT", "seconds above 0", _seconds)
+RETRIES: Kind[int] = Kind("retries", "TRUNKLINE_RETRIES", "a whole number from 0 to 100", _whole(0, 100))
+LOG: Kind[LogLevel] = Kind("log", "TRUNKLINE_LOG", "debug, info, warning, error, off", _one_of(get_args(LogLevel)))
+MAX_LINE: Kind[int] = Kind("max_line", "TRUNKLINE_MAX_LINE", "a whole number of bytes from 1024", _whole(1024, 1 << 40))
+ERRORS: Kind[ErrorStyle] = Kind("errors", "TRUNKLINE_ERRORS", "full, quiet", _one_of(get_args(ErrorStyle)))
+
+KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (MODEL, TIMEOUT, RETRIES, LOG, MAX_LINE, ERRORS)}

@@ -1,0 +1,289 @@
+"""Every setting, with where it came from. The only reader of the environment.
+
+Of several sources the more trusted wins: argument, environment, the user's file, the project's files (``.env`` before
+``trunkline.toml``). A repository that you cloned can therefore fill in what you left open, and never override what you chose.
+
+=============  =====================  =========================================================
+key in a file  variable               value
+=============  =====================  =========================================================
+``model``      ``TRUNKLINE_MODEL``    ``provider/model``
+``timeout``    ``TRUNKLINE_TIMEOUT``  seconds for a whole call, above 0
+``retries``    ``TRUNKLINE_RETRIES``  how often to try again, 0 to 100
+``log``        ``TRUNKLINE_LOG``      ``debug``, ``info``, ``warning``, ``error`` or ``off``
+``max_line``   ``TRUNKLINE_MAX_LINE`` bytes of the longest line of a stream, 1,024 or more
+``errors``     ``TRUNKLINE_ERRORS``   ``full``, or ``quiet``: without the provider's own words
+=============  =====================  =========================================================
+
+Of each provider: its key's variables (``OPENAI_API_KEY``), ``OPENAI_BASE_URL`` beside it, and in files ``[providers.openai]`` with
+``api_key`` or ``api_key_env`` (the variable that holds it) and ``base_url``. Proxies are read from the environment only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar, final
+
+from ..values.errors import UsageError
+from ..values.secret import Origin, Secret
+from .config_files import NO_VARIABLES, ConfigFile, Variables, find_config, find_dotenv, home_folder, project_folders, user_folder
+from .keys import checked_key, shown_key
+from .proxies import Proxies
+from .setting_values import ERRORS, KINDS, LOG, MAX_LINE, MODEL, RETRIES, TIMEOUT, ErrorStyle, Kind, LogLevel
+from .trust import checked_base_url
+
+
+T = TypeVar("T")
+
+
+class ProviderRow(Protocol):
+    """What is read of a provider's row: its name and the variables that may hold its key, the first that is set counts."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def key_variables(self) -> tuple[str, ...]: ...
+
+
+class Setting(NamedTuple):
+    """A value and where it came from: the variable's name or the key in a file, and the file, if it was one."""
+
+    value: Any
+    origin: Origin
+    name: str
+    file: str | None = None
+
+    @property
+    def field(self) -> str:
+        """How errors name it: ``TRUNKLINE_TIMEOUT (environment)``, ``timeout (/home/me/.config/trunkline/trunkline.toml)``."""
+        return f"{self.name} ({self.file or 'environment'})"
+
+
+class Described(NamedTuple):
+    """One row of ``trunkline config``: what is set to what (keys masked), its origin, the variable or key, the file."""
+
+    setting: str
+    value: str
+    origin: Origin
+    name: str
+    file: str | None = None
+
+
+@final
+class Settings:
+    """What is configured, each value with its origin. Files are read when first needed; a missing one costs a look.
+
+    The environment is the one of the moment of ``load``. Holds keys, so ``repr`` shows none and pickling is refused.
+    """
+
+    def __init__(self, environ: Mapping[str, str], folders: Iterable[str] = ()) -> None:
+        self._environ = Variables(environ)
+        self._folders = list(folders)
+
+    @classmethod
+    def load(cls, cwd: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+        """The settings for a working directory (default: the current one) and an environment (default: this process's)."""
+        environ = os.environ if environ is None else environ
+        try:
+            folders = project_folders(os.fspath(cwd) if cwd is not None else os.getcwd(), home_folder(environ))
+        except FileNotFoundError:  # the working directory was deleted: there is no project
+            folders = []
+        return cls(environ, folders)
+
+    @cached_property
+    def _dotenv(self) -> Variables:
+        return find_dotenv(self._folders)
+
+    @cached_property
+    def _user(self) -> ConfigFile | None:
+        folder = user_folder(self._environ)
+        return find_config([folder], Origin.USER) if folder else None
+
+    @cached_property
+    def _project(self) -> ConfigFile | None:
+        return find_config(self._folders, Origin.PROJECT)
+
+    # -- variables ------------------------------------------------------------------------------------------------
+
+    def variable(self, name: str) -> str | None:
+        """A variable of the environment, else of the project's ``.env``; None when neither has it."""
+        return self._environ[name] if name in self._environ else self._dotenv.get(name)
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment, for a child process; nothing of ``.env`` is in it."""
+        return dict(self._environ)
+
+    def _variable(self, name: str) -> Setting | None:
+        return self._from_environment(name) or self._from_dotenv(name)
+
+    def _from_environment(self, name: str) -> Setting | None:
+        return Setting(self._environ[name], Origin.ENVIRONMENT, name) if name in self._environ else None
+
+    def _from_dotenv(self, name: str) -> Setting | None:
+        return Setting(self._dotenv[name], Origin.PROJECT, name, self._dotenv.path) if name in self._dotenv else None
+
+    # -- typed settings -------------------------------------------------------------------------------------------
+
+    @property
+    def model(self) -> str | None:
+        """``provider/model``; None: not set."""
+        return self._typed(MODEL)
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds for a whole call; None: not set."""
+        return self._typed(TIMEOUT)
+
+    @property
+    def retries(self) -> int | None:
+        return self._typed(RETRIES)
+
+    @property
+    def log(self) -> LogLevel | None:
+        return self._typed(LOG)
+
+    @property
+    def max_line(self) -> int | None:
+        """Bytes of the longest line of a stream that is read; None: not set."""
+        return self._typed(MAX_LINE)
+
+    @property
+    def errors(self) -> ErrorStyle | None:
+        return self._typed(ERRORS)
+
+    @cached_property
+    def proxies(self) -> Proxies:
+        """The environment's proxies; ``.env`` and files name none, so that no project can put one in front of a provider."""
+        return Proxies(self._environ)
+
+    def origin(self, name: str) -> Origin | None:
+        """Where a setting (``timeout``) or a variable (``LLM_TIMEOUT``) came from; None when it is not set."""
+        found = self._setting(KINDS[name]) if name in KINDS else self._variable(name)
+        return None if found is None else found.origin
+
+    def _setting(self, kind: Kind[Any]) -> Setting | None:
+        for found in (
+            self._from_environment(kind.variable),
+            self._from_file(self._user, kind.name),
+            self._from_dotenv(kind.variable),
+            self._from_file(self._project, kind.name),
+        ):
+            if found is not None and found.value != "":  # an empty variable is an unset one
+                return found
+        return None
+
+    def _from_file(self, file: ConfigFile | None, name: str) -> Setting | None:
+        return None if file is None or name not in file.table else Setting(file.table[name], file.origin, name, file.path)
+
+    def _typed(self, kind: Kind[T]) -> T | None:
+        found = self._setting(kind)
+        return None if found is None else kind.read(found.value, found.field)
+
+    # -- providers ------------------------------------------------------------------------------------------------
+
+    def key(self, provider: ProviderRow) -> Secret | None:
+        """The provider's key, or None. A placeholder (``your-api-key``, ``sk-...``, ``changeme``, an empty text) counts as unset.
+
+        ``UsageError`` names the variable or the file's key when what stands there cannot be a key.
+        """
+        found = self.key_setting(provider)
+        return None if found is None else found.value
+
+    def key_setting(self, provider: ProviderRow) -> Setting | None:
+        """``key`` with where it came from; its value is the ``Secret``, whose origin is the setting's."""
+        for found in self._key_candidates(provider):
+            text = found.value.reveal() if isinstance(found.value, Secret) else found.value
+            key = checked_key(text, found.field, found.origin)
+            if key is not None:
+                return found._replace(value=key)
+        return None
+
+    def _key_candidates(self, provider: ProviderRow) -> Iterator[Setting]:
+        """Where its key may stand, the most trusted first. The user's ``api_key_env`` takes the place of the row's variables."""
+        user, project = self._section(self._user, provider), self._section(self._project, provider)
+        names = (user["api_key_env"],) if "api_key_env" in user else provider.key_variables
+        yield from filter(None, map(self._from_environment, names))
+        yield from self._file_entry(self._user, provider, "api_key")
+        yield from filter(None, map(self._from_dotenv, names))
+        if "api_key_env" in project:
+            self._refuse_foreign_variable(provider, project["api_key_env"])
+            yield from filter(None, [self._from_dotenv(project["api_key_env"])])
+        yield from self._file_entry(self._project, provider, "api_key")
+
+    def _refuse_foreign_variable(self, provider: ProviderRow, name: str) -> None:
+        if name in self._environ and name not in provider.key_variables:
+            raise UsageError(
+                f"a project's file may not send {name} of your environment to {provider.name}; name it in your own"
+                " configuration file, or hand the key over as api_key",
+                field=f"providers.{provider.name}.api_key_env ({self._project.path if self._project else ''})",
+                allowed=" or ".join((*provider.key_variables, "a variable of the project's .env")),
+            )
+
+    def base_url(self, provider: ProviderRow) -> tuple[str, Origin] | None:
+        """The address that is configured in place of the provider's own, checked, and its origin; None: the provider's own.
+
+        From ``X_BASE_URL`` beside each ``X_API_KEY`` of the row (``NAME_BASE_URL`` for a row without key variables), and files.
+        """
+        found = self.base_url_setting(provider)
+        return None if found is None else (found.value, found.origin)
+
+    def base_url_setting(self, provider: ProviderRow) -> Setting | None:
+        names = base_url_variables(provider)
+        for found in (
+            *map(self._from_environment, names),
+            *self._file_entry(self._user, provider, "base_url"),
+            *map(self._from_dotenv, names),
+            *self._file_entry(self._project, provider, "base_url"),
+        ):
+            if found is not None and found.value.strip():
+                return found._replace(value=checked_base_url(found.value, found.field))
+        return None
+
+    def _section(self, file: ConfigFile | None, provider: ProviderRow) -> dict[str, Any]:
+        return {} if file is None else file.provider(provider.name)
+
+    def _file_entry(self, file: ConfigFile | None, provider: ProviderRow, key: str) -> Iterator[Setting]:
+        if file is not None and key in file.provider(provider.name):
+            yield Setting(file.provider(provider.name)[key], file.origin, f"providers.{provider.name}.{key}", file.path)
+
+    # -- telling --------------------------------------------------------------------------------------------------
+
+    def files(self) -> tuple[str, ...]:
+        """The files that were found, the most trusted first."""
+        paths = (
+            self._user and self._user.path,
+            self._dotenv is not NO_VARIABLES and self._dotenv.path,
+            self._project and self._project.path,
+        )
+        return tuple(path for path in paths if path)
+
+    def describe(self, providers: Iterable[ProviderRow]) -> tuple[Described, ...]:
+        """What is set and from where, for ``trunkline config``; keys masked, proxies by variable only."""
+        rows: list[Described] = []
+        for name, kind in KINDS.items():
+            found = self._setting(kind)
+            if found is not None:
+                value = kind.read(found.value, found.field)
+                rows.append(Described(name, str(value), found.origin, found.name, found.file))
+        for provider in providers:
+            key, url = self.key_setting(provider), self.base_url_setting(provider)
+            if key is not None:
+                rows.append(Described(f"{provider.name} key", shown_key(key.value), key.origin, key.name, key.file))
+            if url is not None:
+                rows.append(Described(f"{provider.name} base_url", url.value, url.origin, url.name, url.file))
+        for scheme, name in self.proxies.variables().items():
+            rows.append(Described(f"{scheme} proxy", "set", Origin.ENVIRONMENT, name))
+        return tuple(rows)
+
+    def __repr__(self) -> str:
+        return f"Settings(files: {', '.join(self.files()) or 'none'})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Settings hold keys and are not pickled: load them again where they are needed")
+
+
+def base_url_variables(provider: ProviderRow) -> tuple[str, ...]:
+    """``OPENAI_BASE_URL`` for a row whose key is ``OPENAI_API_KEY``."""
+    stems = [name.removesuffix("_API_KEY") for name in provider.key_variables if name.endswith("_API_KEY")]
+    return tuple(f"{stem}_BASE_URL" for stem in stems or [provider.name.upper().replace("-", "_")])

@@ -1,0 +1,120 @@
+"""Where a key may go, and which addresses are addresses at all.
+
+A key goes to its provider's own hosts over HTTPS, or to a base URL whose origin (argument, environment, user's file, project's
+file) is the key's own or more trusted. So a ``.env`` or ``trunkline.toml`` of a cloned repository cannot redirect a key that
+comes from your environment. Plain HTTP is for loopback, and for servers that you named yourself: a key never goes to a
+provider's own host in the clear, and one that goes to any other host in the clear is a warning in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from urllib.parse import SplitResult, urlsplit
+
+from ..values.errors import UsageError
+from ..values.secret import Origin, Secret
+
+ALLOWED_URL = "http:// or https://, a host, perhaps a port and a path, and nothing else"
+ORIGIN_WORDS = {
+    Origin.PROJECT: "a file of the project",
+    Origin.USER: "your configuration file",
+    Origin.ENVIRONMENT: "the environment",
+    Origin.ARGUMENT: "an argument",
+    Origin.BUILT_IN: "our own table",
+}
+
+_HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
+_IPV6 = re.compile(r"\[[0-9a-f:.]{2,45}\]")
+_LOOPBACK = re.compile(r"(?:.*\.)?localhost\.?|127(?:\.\d{1,3}){3}|\[?::1\]?")
+
+_log = logging.getLogger("trunkline.trust")
+
+
+def checked_base_url(value: object, field: str = "base_url") -> str:
+    """``value`` as a base URL: scheme and host in lower case, without its last slash.
+
+    ``UsageError`` names ``field`` and says what is wrong, never what stands there: scheme other than http and https, no host,
+    credentials, query, fragment, a bad port, spaces, control characters, backslashes, or anything beyond ASCII.
+    """
+    if not isinstance(value, str):
+        raise UsageError("is no URL", field=field, got=type(value).__name__, allowed=ALLOWED_URL)
+    text = value.strip()
+    if not re.match(r"https?://", text, re.IGNORECASE):
+        raise _bad_url(field, "begins with neither http:// nor https://")
+    if re.search(r"[^!-~]|\\", text):
+        raise _bad_url(field, "holds a space, a control character, a backslash or a character beyond ASCII")
+    if "?" in text or "#" in text:
+        raise _bad_url(field, "has a query or a fragment")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise _bad_url(field, "has a bad port or a bad IPv6 address") from None
+    if "@" in parts.netloc:
+        raise _bad_url(field, "holds credentials; give the key as api_key")
+    name = _host_part(parts)
+    if not (_HOST.fullmatch(name) or _IPV6.fullmatch(name)) or len(name) > 253:
+        raise _bad_url(field, "has no valid host")
+    if port == 0 or parts.netloc.endswith(":"):
+        raise _bad_url(field, "has a bad port")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def host_of(url: str) -> str:
+    """The host of a checked URL, in lower case, without port, brackets and final dot."""
+    return _plain(_host_part(urlsplit(url)))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine whatever a name server says."""
+    return _LOOPBACK.fullmatch(host.lower()) is not None
+
+
+def may_send(key: Secret, base_url_origin: Origin, host: str, provider_hosts: Iterable[str]) -> bool:
+    """Whether ``key`` may go to ``host``: a host of its provider's (``*.example.com`` stands for every host below), or an address
+    whose origin is the key's own or more trusted."""
+    return base_url_origin >= key.origin or is_host_of(host, provider_hosts)
+
+
+def is_host_of(host: str, provider_hosts: Iterable[str]) -> bool:
+    name = _plain(host)
+    return any(
+        name.endswith(known[1:]) and len(name) > len(known[1:]) if known.startswith("*.") else name == known
+        for known in map(str.lower, provider_hosts)
+    )
+
+
+def refuse_key(key: Secret | None, base_url: str, base_url_origin: Origin, provider: str, provider_hosts: Iterable[str]) -> None:
+    """Raise ``UsageError`` if ``key`` may not go to ``base_url`` (a checked one); None, no key, goes anywhere.
+
+    Warns in the log (``trunkline.trust``) where a key that may go there goes over plain HTTP to another machine.
+    """
+    if key is None:
+        return
+    host, hosts = host_of(base_url), tuple(provider_hosts)
+    if not may_send(key, base_url_origin, host, hosts):
+        raise UsageError(
+            f"the key of {provider} comes from {ORIGIN_WORDS[key.origin]}, and the address {host} from"
+            f" {ORIGIN_WORDS[base_url_origin]}, which is less trusted: the key is not sent there",
+            field="base_url",
+            allowed=f"a host of {provider}, or an address that comes from {ORIGIN_WORDS[key.origin]} too",
+        )
+    if base_url.startswith("https:") or is_loopback(host):
+        return
+    if is_host_of(host, hosts):
+        raise UsageError(f"the key of {provider} is not sent to {host} without encryption", field="base_url", allowed="https://")
+    _log.warning("the key of %s goes to %s without encryption: use https:// where others can listen", provider, host)
+
+
+def _host_part(parts: SplitResult) -> str:
+    return re.sub(r":\d*\Z", "", parts.netloc.lower()) if not parts.netloc.endswith("]") else parts.netloc.lower()
+
+
+def _plain(host: str) -> str:
+    return host.lower().strip("[]").rstrip(".")
+
+
+def _bad_url(field: str, why: str) -> UsageError:
+    return UsageError(why, field=field, got="text", allowed=ALLOWED_URL)
