@@ -1,0 +1,238 @@
+"""What callers say, to our messages: text, a message, parts, or a list of messages and dicts in OpenAI's or Anthropic's shape.
+
+Nothing that the caller owns is changed. Strings are text, ``https:`` and ``data:`` URLs; never paths of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from . import expect
+from .errors import UsageError
+from .expect import Json
+from .input_media import read_base64
+from .input_parts import arguments_text, optional, read_annotations, read_call, read_parts, read_result
+from .media import Data
+from .message import (
+    ROLES,
+    Audio,
+    Message,
+    Part,
+    Reasoning,
+    Refusal,
+    Role,
+    Scope,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+
+Prompt = str | Message | Part | Sequence[Message | Mapping[str, Any]]
+"""What ``generate`` and ``stream`` take as the prompt."""
+
+System = str | Part | Sequence[Part | Mapping[str, Any]]
+"""What they take as ``system``."""
+
+_ALLOWED = "text, a Message, a part (Text, Image, ...), or a list of messages (Message or dict)"
+_PLAIN_ROLES = frozenset({"system", "developer", "user", "assistant"})
+_DICT_ROLES = (*ROLES, "developer", "function")
+_UNBOUND = Scope()
+_ONLY_MESSAGES = {Message}
+
+
+def to_messages(prompt: Prompt, system: System | None = None, *, scope: Scope = _UNBOUND) -> tuple[Message, ...]:
+    """The conversation that ``prompt`` says, ``system`` first.
+
+    A list of ``Message`` objects is taken as it is, at C speed. ``scope`` says whom signatures and other provider state in
+    dicts are bound to. Raises ``UsageError``, which names the place (``messages[3].content[1].image_url.url``), the type
+    that stood there and what may, and never repeats the content.
+    """
+    if type(prompt) is str and prompt:
+        messages: tuple[Message, ...] = (Message("user", (Text(prompt),)),)
+    elif isinstance(prompt, (list, tuple)) and prompt and set(map(type, prompt)) == _ONLY_MESSAGES:
+        messages = tuple(prompt)
+    else:
+        messages = _other_prompt(prompt, scope)
+    return messages if system is None or system == "" else (_system(system, scope), *messages)
+
+
+def _other_prompt(prompt: object, scope: Scope) -> tuple[Message, ...]:
+    if isinstance(prompt, str):
+        return (Message("user", (Text(expect.filled(str(prompt), "prompt")),)),)
+    if isinstance(prompt, Message):
+        return (_with_parts(prompt, "prompt"),)
+    if isinstance(prompt, Part):
+        return (Message("user", (prompt,)),)
+    if not isinstance(prompt, Sequence) or isinstance(prompt, (bytes, bytearray, memoryview)):
+        expect.wrong("prompt", prompt, _ALLOWED)
+    if not prompt:
+        raise UsageError("no messages", field="messages", got="empty", allowed="at least one message")
+    return tuple(_Reading(scope).messages(prompt))
+
+
+def _system(system: object, scope: Scope) -> Message:
+    parts = read_parts(system, "system", "system", scope)
+    if not parts or not all(isinstance(part, Text) for part in parts):
+        expect.wrong("system", system, "text, or a list of text parts")
+    return Message("system", tuple(parts))
+
+
+def _with_parts(message: Message, at: str) -> Message:
+    if message.role == "user" and not message.parts:
+        raise UsageError("a user message without content", field=f"{at}.content", got="empty", allowed="text or parts")
+    return message
+
+
+def _plain(fields: dict[str, Any]) -> Message | None:
+    """The message of a dict with nothing but a usual role and text; None for any other."""
+    role, content = fields.get("role"), fields.get("content")
+    if len(fields) == 2 and type(content) is str and content and type(role) is str and role in _PLAIN_ROLES:
+        return Message("system" if role == "developer" else role, (Text(content),))  # type: ignore[arg-type]
+    return None
+
+
+class _Reading:
+    """One pass over a list of messages; remembers the calls of OpenAI's legacy functions, which have no ids of their own."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._functions: dict[str, str] = {}
+
+    def messages(self, prompt: Sequence[Any]) -> Iterator[Message]:
+        for n, item in enumerate(prompt):
+            at = f"messages[{n}]"
+            if type(item) is dict and (plain := _plain(item)) is not None:
+                yield plain
+            elif isinstance(item, Message):
+                yield _distinct(_with_parts(item, at), at)
+            elif isinstance(item, Mapping):
+                for message in self._message(item, at):
+                    yield _distinct(message, at)
+            else:
+                hint = "; several parts of one turn: Message.user(part, ...)" if isinstance(item, Part) else ""
+                expect.wrong(at, item, "a Message, or a dict with 'role' and 'content'" + hint)
+
+    def _message(self, fields: Json, at: str) -> Iterator[Message]:
+        role = expect.one_of(fields.get("role"), f"{at}.role", _DICT_ROLES, "role")
+        name = optional(fields, "name", at)
+        if role == "user":
+            yield from self._user(fields, at, name)
+        elif role == "assistant":
+            yield self._assistant(fields, at, name)
+        elif role in ("system", "developer"):
+            yield self._instruction(fields, at, name)
+        else:
+            yield self._result(fields, at, role, name)
+
+    def _user(self, fields: Json, at: str, name: str | None) -> Iterator[Message]:
+        expect.only(fields, at, ("role", "content", "name"))
+        parts = read_parts(fields.get("content"), f"{at}.content", "user", self._scope)
+        if not any(part != _EMPTY for part in parts):
+            raise UsageError("a user message without content", field=f"{at}.content", got="empty", allowed="text or parts")
+        return _by_role(parts, name)
+
+    def _instruction(self, fields: Json, at: str, name: str | None) -> Message:
+        expect.only(fields, at, ("role", "content", "name"))
+        parts = read_parts(fields.get("content"), f"{at}.content", "system", self._scope)
+        for n, part in enumerate(parts):
+            if not isinstance(part, Text):
+                expect.wrong(f"{at}.content[{n}]", part, "text")
+        return Message("system", tuple(parts), name)
+
+    def _assistant(self, fields: Json, at: str, name: str | None) -> Message:
+        expect.only(fields, at, _ASSISTANT_KEYS)
+        parts = _thoughts(fields, at)
+        content = fields.get("content")
+        if content is not None:
+            parts += read_parts(content, f"{at}.content", "assistant", self._scope)
+        citations = read_annotations(fields.get("annotations"), f"{at}.annotations")
+        if citations and isinstance(content, str):
+            parts[-1] = Text(content, citations)
+        if (refusal := optional(fields, "refusal", at)) is not None:
+            parts.append(Refusal(refusal))
+        if (audio := fields.get("audio")) is not None:
+            parts.append(_spoken(audio, f"{at}.audio"))
+        if (calls := fields.get("tool_calls")) is not None:
+            where = f"{at}.tool_calls"
+            parts += [read_call(call, f"{where}[{n}]") for n, call in enumerate(expect.items(calls, where))]
+        if (call := fields.get("function_call")) is not None:
+            parts.append(self._function_call(call, f"{at}.function_call", len(self._functions)))
+        if not parts:
+            expect.wrong(f"{at}.content", content, "text, parts or tool_calls", "an assistant message without content")
+        return Message("assistant", tuple(parts), name)
+
+    def _function_call(self, call: object, at: str, number: int) -> ToolCall:
+        fields = expect.mapping(call, at)
+        expect.only(fields, at, ("name", "arguments"))
+        name = expect.filled(fields.get("name"), f"{at}.name")
+        self._functions[name] = f"call_{number}_{name}"
+        return ToolCall(self._functions[name], name, arguments_text(fields.get("arguments"), f"{at}.arguments"))
+
+    def _result(self, fields: Json, at: str, role: str, name: str | None) -> Message:
+        if role == "function":
+            expect.only(fields, at, ("role", "content", "name"))
+            called = expect.filled(name, f"{at}.name")
+            if called not in self._functions:
+                expect.wrong(f"{at}.name", called, "the name of an earlier function_call", "answers no function_call")
+            identity = self._functions[called]
+        else:
+            expect.only(fields, at, ("role", "content", "name", "tool_call_id"))
+            identity = expect.filled(fields.get("tool_call_id"), f"{at}.tool_call_id")
+        if "content" not in fields:
+            expect.wrong(f"{at}.content", None, "text or parts")
+        return Message("tool", (ToolResult(identity, read_result(fields["content"], f"{at}.content", self._scope), False, name),))
+
+
+_EMPTY = Text("")
+_ASSISTANT_KEYS = (
+    "role", "content", "name", "refusal", "tool_calls", "function_call", "audio", "annotations", "reasoning_content", "reasoning",
+)  # fmt: skip
+
+
+def _thoughts(fields: Json, at: str) -> list[Part]:
+    """Reasoning beside the content, under either of the two names in use; both at once say the same."""
+    said = optional(fields, "reasoning_content", at)
+    other = optional(fields, "reasoning", at)
+    text = said if said is not None else other
+    return [Reasoning(text)] if text else []
+
+
+def _spoken(audio: object, at: str) -> Audio:
+    """An earlier reply's speech: OpenAI wants its ``id`` back; the rest is what its reply said beside it."""
+    fields = expect.mapping(audio, at)
+    expect.only(fields, at, ("id", "data", "transcript", "expires_at"))
+    identity = expect.filled(fields.get("id"), f"{at}.id")
+    data, expires = fields.get("data"), fields.get("expires_at")
+    source = Data(read_base64(data, f"{at}.data"), "application/octet-stream") if data else None
+    ends = None if expires is None else expect.whole(expires, f"{at}.expires_at")
+    return Audio(source, optional(fields, "transcript", at), identity, ends)
+
+
+def _by_role(parts: list[Part], name: str | None) -> Iterator[Message]:
+    """A user turn in Anthropic's shape holds tool results too: these become messages of role ``tool``, in the order given."""
+    start = 0
+    for n in range(1, len(parts) + 1):
+        if n == len(parts) or isinstance(parts[n], ToolResult) != isinstance(parts[start], ToolResult):
+            role: Role = "tool" if isinstance(parts[start], ToolResult) else "user"
+            yield Message(role, tuple(parts[start:n]), name if role == "user" else None)
+            start = n
+
+
+def _distinct(message: Message, at: str) -> Message:
+    """``message``, if no two of its tool calls share an id: an answer could not say which it belongs to."""
+    if message.role == "assistant" and len(message.parts) > 1:
+        ids = [part.id for part in message.parts if isinstance(part, ToolCall)]
+        if len(ids) != len(set(ids)):
+            raise UsageError("two tool calls of one message share an id", field=f"{at}.tool_calls", allowed="an id for each call")
+    return message
+
+
+def to_stop(stop: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Stop sequences as a tuple; one may be given as plain text."""
+    if stop is None:
+        return ()
+    if isinstance(stop, str):
+        return (expect.filled(stop, "stop"),)
+    listed = expect.items(stop, "stop", "text, or a list of texts")
+    return tuple(expect.filled(item, f"stop[{n}]") for n, item in enumerate(listed))
