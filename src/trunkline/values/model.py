@@ -112,7 +112,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """USD per million tokens, as decimal text; None is unknown, ``"0"`` is free.
 
     ``since`` (YYYY-MM-DD, UTC) is the first day it holds. ``cache_write`` None: writing is charged as input is.
-    ``unknown_above``: above so many input tokens another price holds that we do not know.
+    ``unknown_above``: above so many input tokens another price holds that we do not know; ``unknown_hours``: likewise in these
+    hours of the day (UTC, from and until); ``unknown_fee``: a fee for each request, that we do not know, comes on top.
     """
 
     since: str = "1970-01-01"
@@ -125,6 +126,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output_audio: str | None = None
     tiers: tuple[PriceTier, ...] = ()
     unknown_above: int | None = None
+    unknown_hours: tuple[tuple[int, int], ...] = ()
+    unknown_fee: bool = False
 
 
 Ability = Literal[
