@@ -37,7 +37,7 @@ check: $(VENV)/.stamp-tools
 	$(VENV)/bin/lint-imports
 	$(PY) -m pytest tests/architecture
 
-test-real: $(VENV)/.stamp-real
+test-real: .venv-real/mlx/.stamp
 	$(PY) -m pytest tests/real --timeout=900 $(ARGS)
 
 bench: $(VENV)/.stamp-tools
@@ -63,6 +63,10 @@ $(VENV)/.stamp-tools: $(VENV)/.stamp-runtime
 	@$(PIP) --group dev
 	@touch $@
 
-$(VENV)/.stamp-real: $(VENV)/.stamp-tools
+# Programs that others wrote, each in an environment of its own: their dependencies contradict each other.
+.venv-real/mlx/.stamp: $(VENV)/.stamp-tools
+	@echo "Installing a model server into .venv-real/mlx ..."
 	@$(PIP) --group real
+	@$(PY) -m uv venv --quiet --clear --python $(PY) .venv-real/mlx
+	@$(PY) -m uv pip install --quiet --python .venv-real/mlx/bin/python "mlx[cpu]>=0.30" "mlx-lm>=0.30"
 	@touch $@
