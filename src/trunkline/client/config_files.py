@@ -7,6 +7,9 @@ The search goes no further than folders of the same owner that only the owner or
 folder, so that nobody plants a file above your work. A folder called ``.env`` is no file and is passed over.
 """
 
+# pathlib costs more to import than everything that is done here.
+# ruff: noqa: PTH100, PTH110, PTH111, PTH113, PTH116, PTH117, PTH118, PTH119, PTH120, PTH123
+
 from __future__ import annotations
 
 import os
@@ -16,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from ..providers.table import TABLE, is_dialect
 from ..values.errors import UsageError
 from ..values.secret import Origin, Secret, mask_keys
 from .dotenv import read_dotenv
@@ -58,7 +62,7 @@ NO_VARIABLES = Variables({}, "no file")
 
 
 class ConfigFile:
-    """One ``trunkline.toml`` or ``.yaml``: its path, its origin and its table, whose keys are known and whose API keys are Secrets."""
+    """One ``trunkline.toml`` or ``.yaml``: path, origin and table, whose keys are known and whose API keys are Secrets."""
 
     __slots__ = ("origin", "path", "table")
 
@@ -162,7 +166,7 @@ def _parse(path: str) -> object:
 
 
 def _parse_toml(text: str, path: str) -> object:
-    import tomllib
+    import tomllib  # noqa: PLC0415  (only where there is a file)
 
     try:
         return tomllib.loads(text)
@@ -177,7 +181,7 @@ def _parse_toml(text: str, path: str) -> object:
 
 def _parse_yaml(text: str, path: str) -> object:
     try:
-        import yaml  # type: ignore[import-untyped]
+        import yaml  # type: ignore[import-untyped]  # noqa: PLC0415  (an extra)
     except ImportError:
         raise UsageError(
             f"{path} needs PyYAML to be read: pip install 'trunkline[yaml]', or write it as trunkline.toml"
@@ -198,15 +202,16 @@ def _checked(table: object, path: str, origin: Origin) -> dict[str, Any]:
     checked = dict(_table(table, path, "the file"))
     _known(checked, TOP_KEYS, path, origin, "")
     providers = {}
-    for name, section in _table(checked.get("providers", {}), path, "providers").items():
+    for name, value in _table(checked.get("providers", {}), path, "providers").items():
         place = f"providers.{_shown(name)}"
-        section = dict(_table(section, path, place))
+        _known_provider(name, f"{place} ({path})")
+        section = dict(_table(value, path, place))
         _known(section, PROVIDER_KEYS, path, origin, place + ".")
         if "api_key" in section and "api_key_env" in section:
             raise UsageError("api_key and api_key_env exclude each other", field=f"{place} ({path})")
-        for key, value in section.items():
-            if not isinstance(value, str):
-                raise UsageError("must be text", field=f"{place}.{key} ({path})", got=type(value).__name__, allowed="text")
+        for key, entry in section.items():
+            if not isinstance(entry, str):
+                raise UsageError("must be text", field=f"{place}.{key} ({path})", got=type(entry).__name__, allowed="text")
         if "api_key" in section:
             section["api_key"] = Secret(section["api_key"], origin)
         providers[name] = section
@@ -238,6 +243,14 @@ def _known(table: Mapping[str, Any], allowed: tuple[str, ...], path: str, origin
         near = get_close_matches(key, allowed, 1)
         hint = f"unknown key; did you mean {near[0]}?" if near else "unknown key"
         raise UsageError(hint, field=field, allowed=", ".join(allowed))
+
+
+def _known_provider(name: str, field: str) -> None:
+    names = [row.name for row in TABLE]
+    if name not in names and not is_dialect(name):
+        near = get_close_matches(name, names, 1)
+        hint = f"no such provider; did you mean {near[0]}?" if near else "no such provider"
+        raise UsageError(hint, field=field, allowed=", ".join(names))
 
 
 def _shown(key: str) -> str:

@@ -41,8 +41,10 @@ def checked_key(text: object, field: str, origin: Origin) -> Secret | None:
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether a text of an environment or a file stands where a key should stand, and is none: ``your-openai-api-key``, ``sk-...``,
-    ``changeme``, ``<key>``, an empty text. Words that local servers are given (``dummy``, ``EMPTY``, ``test``) are keys."""
+    """Whether a text only holds a key's place: ``your-openai-api-key``, ``sk-...``, ``changeme``, ``<key>``, an empty text.
+
+    Words that local servers are given (``dummy``, ``EMPTY``, ``test``) are keys.
+    """
     text = text.strip()
     return not text or (len(text) <= 200 and _PLACEHOLDER.fullmatch(text) is not None)
 

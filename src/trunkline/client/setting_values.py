@@ -8,14 +8,13 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_args
 
 from ..values.errors import UsageError
 
-
 T = TypeVar("T")
 LogLevel = Literal["debug", "info", "warning", "error", "off"]
 ErrorStyle = Literal["full", "quiet"]
 
 
 class Kind(NamedTuple, Generic[T]):
-    """One setting: its name, the variable that sets it, what may stand there, and ``parse``, which raises ValueError on all else."""
+    """One setting: its name, its variable, what may stand there, and ``parse``, which raises ValueError on anything else."""
 
     name: str
     variable: str
@@ -32,14 +31,12 @@ class Kind(NamedTuple, Generic[T]):
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError("is no number")
     try:
-        number = float(value)
+        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
-        raise ValueError("is no number") from None
+        number = math.nan
     if not math.isfinite(number):
-        raise ValueError("is no finite number")
+        raise ValueError("is no number")
     return number
 
 
@@ -75,9 +72,7 @@ def _one_of(words: tuple[Any, ...]) -> Callable[[object], Any]:
 
 
 def _model(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("is no model's name")
-    name = value.strip()
+    name = value.strip() if isinstance(value, str) else ""
     if not name or any(not character.isprintable() or character.isspace() for character in name):
         raise ValueError("is no model's name")
     return name

@@ -14,8 +14,8 @@ key in a file  variable               value
 ``errors``     ``TRUNKLINE_ERRORS``   ``full``, or ``quiet``: without the provider's own words
 =============  =====================  =========================================================
 
-Of each provider: its key's variables (``OPENAI_API_KEY``), ``OPENAI_BASE_URL`` beside it, and in files ``[providers.openai]`` with
-``api_key`` or ``api_key_env`` (the variable that holds it) and ``base_url``. Proxies are read from the environment only.
+Of each provider: its key's variables (``OPENAI_API_KEY``), ``OPENAI_BASE_URL`` beside it, and in files ``[providers.openai]``
+with ``api_key`` or ``api_key_env`` (the variable that holds it) and ``base_url``. Proxies are read from the environment only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from .keys import checked_key, shown_key
 from .proxies import Proxies
 from .setting_values import ERRORS, KINDS, LOG, MAX_LINE, MODEL, RETRIES, TIMEOUT, ErrorStyle, Kind, LogLevel
 from .trust import checked_base_url
-
 
 T = TypeVar("T")
 
@@ -58,6 +57,9 @@ class Setting(NamedTuple):
     def field(self) -> str:
         """How errors name it: ``TRUNKLINE_TIMEOUT (environment)``, ``timeout (/home/me/.config/trunkline/trunkline.toml)``."""
         return f"{self.name} ({self.file or 'environment'})"
+
+    def __repr__(self) -> str:  # the value may be a key
+        return f"Setting({self.field}, {self.origin.name})"
 
 
 class Described(NamedTuple):
@@ -86,7 +88,8 @@ class Settings:
         """The settings for a working directory (default: the current one) and an environment (default: this process's)."""
         environ = os.environ if environ is None else environ
         try:
-            folders = project_folders(os.fspath(cwd) if cwd is not None else os.getcwd(), home_folder(environ))
+            here = os.getcwd() if cwd is None else os.fspath(cwd)  # noqa: PTH109  (as config_files)
+            folders = project_folders(here, home_folder(environ))
         except FileNotFoundError:  # the working directory was deleted: there is no project
             folders = []
         return cls(environ, folders)
@@ -169,7 +172,7 @@ class Settings:
             self._from_dotenv(kind.variable),
             self._from_file(self._project, kind.name),
         ):
-            if found is not None and found.value != "":  # an empty variable is an unset one
+            if found is not None and str(found.value).strip():  # an empty variable is an unset one
                 return found
         return None
 

@@ -2,8 +2,8 @@
 
 A key goes to its provider's own hosts over HTTPS, or to a base URL whose origin (argument, environment, user's file, project's
 file) is the key's own or more trusted. So a ``.env`` or ``trunkline.toml`` of a cloned repository cannot redirect a key that
-comes from your environment. Plain HTTP is for loopback, and for servers that you named yourself: a key never goes to a
-provider's own host in the clear, and one that goes to any other host in the clear is a warning in the log.
+comes from your environment, nor take the encryption off its way to the provider. A key that goes over plain HTTP to another
+machine, because you named that address yourself, is a warning in the log.
 """
 
 from __future__ import annotations
@@ -93,19 +93,16 @@ def refuse_key(key: Secret | None, base_url: str, base_url_origin: Origin, provi
     """
     if key is None:
         return
-    host, hosts = host_of(base_url), tuple(provider_hosts)
-    if not may_send(key, base_url_origin, host, hosts):
+    host, clear = host_of(base_url), not base_url.startswith("https:")
+    if not may_send(key, base_url_origin, host, () if clear else provider_hosts):
         raise UsageError(
             f"the key of {provider} comes from {ORIGIN_WORDS[key.origin]}, and the address {host} from"
             f" {ORIGIN_WORDS[base_url_origin]}, which is less trusted: the key is not sent there",
             field="base_url",
-            allowed=f"a host of {provider}, or an address that comes from {ORIGIN_WORDS[key.origin]} too",
+            allowed=f"https:// and a host of {provider}, or an address that comes from {ORIGIN_WORDS[key.origin]} too",
         )
-    if base_url.startswith("https:") or is_loopback(host):
-        return
-    if is_host_of(host, hosts):
-        raise UsageError(f"the key of {provider} is not sent to {host} without encryption", field="base_url", allowed="https://")
-    _log.warning("the key of %s goes to %s without encryption: use https:// where others can listen", provider, host)
+    if clear and not is_loopback(host):
+        _log.warning("the key of %s goes to %s without encryption: use https:// where others listen", provider, host)
 
 
 def _host_part(parts: SplitResult) -> str:
