@@ -41,6 +41,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """The wire's id of a tool call, where it differs, to ours."""
     output_tool: str | None = None
     """The tool that stands for structured output, where the protocol has nothing better."""
+    custom_tools: tuple[str, ...] = ()
+    """Tools with plain input that go over the wire as functions with one text argument."""
 
 
 class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
