@@ -117,7 +117,11 @@ def context_is_never_set(module: Module) -> Iterator[str]:
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
     } | {"correlation_id"}
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.Attribute) and node.attr in {"set", "reset"} and ast.unparse(node.value).split(".")[-1] in variables:
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr in {"set", "reset"}
+            and ast.unparse(node.value).split(".")[-1] in variables
+        ):
             yield f"{node.lineno}: {ast.unparse(node)}"
 
 
@@ -125,7 +129,14 @@ def mode_is_never_guessed(module: Module) -> Iterator[str]:
     """Whether a loop runs decides nothing: blocking or not is the port's own."""
     if module.layer == "io":
         return
-    guesses = {"get_running_loop", "_get_running_loop", "get_event_loop", "current_async_library", "current_task", "iscoroutine_running"}
+    guesses = {
+        "get_running_loop",
+        "_get_running_loop",
+        "get_event_loop",
+        "current_async_library",
+        "current_task",
+        "iscoroutine_running",
+    }
     for node in ast.walk(module.tree):
         name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
         if name in guesses:

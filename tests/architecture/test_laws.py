@@ -10,7 +10,9 @@ from tests.architecture.source import Module, modules
 
 Law = Callable[[Module], Iterator[str]]
 ALL: list[Law] = [
-    value for name, value in vars(laws).items() if callable(value) and getattr(value, "__module__", "") == laws.__name__ and name[0] != "_"
+    value
+    for name, value in vars(laws).items()
+    if callable(value) and getattr(value, "__module__", "") == laws.__name__ and name[0] != "_"
 ]
 
 BROKEN: list[tuple[Law, str, str]] = [
@@ -33,8 +35,16 @@ BROKEN: list[tuple[Law, str, str]] = [
     (laws.engine_knows_no_tasks, "engine/engine.py", "async def f(a):\n    async with a.timeout(1): pass"),
     (laws.engine_knows_no_tasks, "engine/engine.py", "def f(loop, c):\n    loop.create_task(c)"),
     (laws.nothing_is_awaited_under_a_lock, "engine/x.py", "async def f(self):\n    with self._lock:\n        await g()"),
-    (laws.nothing_is_awaited_under_a_lock, "io/x.py", "async def f(LOCK):\n    with a, LOCK:\n        if x:\n            y = await g()"),
-    (laws.clean_up_awaits_close_only, "engine/x.py", "async def f(self):\n    try: pass\n    finally:\n        await self.settle()"),
+    (
+        laws.nothing_is_awaited_under_a_lock,
+        "io/x.py",
+        "async def f(LOCK):\n    with a, LOCK:\n        if x:\n            y = await g()",
+    ),
+    (
+        laws.clean_up_awaits_close_only,
+        "engine/x.py",
+        "async def f(self):\n    try: pass\n    finally:\n        await self.settle()",
+    ),
     (laws.context_is_never_set, "engine/x.py", "from ..ports import correlation_id\ncorrelation_id.set('a')"),
     (laws.context_is_never_set, "client/x.py", "from .. import ports\nports.correlation_id.set('a')"),
     (laws.context_is_never_set, "io/x.py", "mine: ContextVar[int] = ContextVar('mine')\nmine.set(1)"),
@@ -58,10 +68,22 @@ KEPT: list[tuple[Law, str, str]] = [
     (laws.only_io_knows_the_network, "dialects/x.py", "from ..wire.http import HttpReply\nfrom urllib.parse import quote"),
     (laws.environment_is_read_in_settings, "client/settings.py", "import os\nos.environ['A']"),
     (laws.streams_are_classes, "io/aio.py", "async def f(xs):\n    async for x in xs: yield x"),
-    (laws.streams_are_classes, "client/streams.py", "class S:\n    async def __anext__(self):\n        async for x in self.xs: return x"),
+    (
+        laws.streams_are_classes,
+        "client/streams.py",
+        "class S:\n    async def __anext__(self):\n        async for x in self.xs: return x",
+    ),
     (laws.streams_are_classes, "engine/x.py", "async def f():\n    def g():\n        yield 1\n    return list(g())"),
-    (laws.nothing_is_awaited_under_a_lock, "engine/x.py", "async def f(self):\n    with self._lock:\n        a = 1\n    await g()"),
-    (laws.clean_up_awaits_close_only, "engine/x.py", "async def f(self):\n    try: pass\n    finally:\n        await self.exchange.close()"),
+    (
+        laws.nothing_is_awaited_under_a_lock,
+        "engine/x.py",
+        "async def f(self):\n    with self._lock:\n        a = 1\n    await g()",
+    ),
+    (
+        laws.clean_up_awaits_close_only,
+        "engine/x.py",
+        "async def f(self):\n    try: pass\n    finally:\n        await self.exchange.close()",
+    ),
     (laws.context_is_never_set, "engine/x.py", "from ..ports import correlation_id\ncorrelation_id.get()"),
     (laws.files_and_functions_are_short, "engine/x.py", "def f():\n" + "    a = 1\n" * 59),
     (laws.only_commands_print, "cli/ask.py", "print('hello')"),

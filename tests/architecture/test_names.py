@@ -16,7 +16,18 @@ from trunkline.providers.table import TABLE
 from trunkline.values.model import Quirks
 
 WHO = re.compile(r"\b(?:provider|model|model_id|provider_name)\b(?!\()")
-PREFIX_TESTS = {"startswith", "endswith", "removeprefix", "removesuffix", "count", "find", "index", "fullmatch", "match", "search"}
+PREFIX_TESTS = {
+    "startswith",
+    "endswith",
+    "removeprefix",
+    "removesuffix",
+    "count",
+    "find",
+    "index",
+    "fullmatch",
+    "match",
+    "search",
+}
 
 
 @cache
@@ -81,7 +92,13 @@ def _subject(node: ast.expr) -> str:
     """The name at the end of ``a.b.name``, ``name.lower()``, ``name[0]``; nothing for anything else."""
     while True:
         match node:
-            case ast.Call(func=ast.Attribute(value=inner, attr=attr)) if attr in {"lower", "strip", "casefold", "partition", "split"}:
+            case ast.Call(func=ast.Attribute(value=inner, attr=attr)) if attr in {
+                "lower",
+                "strip",
+                "casefold",
+                "partition",
+                "split",
+            }:
                 node = inner
             case ast.Subscript(value=inner):
                 node = inner

@@ -41,7 +41,9 @@ def test_importing_opens_nothing(after_import: dict[str, list[str]]) -> None:
     assert after_import["seen"] == []
 
 
-@pytest.mark.parametrize("module", ["aiohttp", "http.client", "asyncio", "ssl", "socket", "msgspec.json", "urllib.request", "logging"])
+@pytest.mark.parametrize(
+    "module", ["aiohttp", "http.client", "asyncio", "ssl", "socket", "msgspec.json", "urllib.request", "logging"]
+)
 def test_importing_loads_no(module: str, after_import: dict[str, list[str]]) -> None:
     assert module not in after_import["loaded"]
 
