@@ -1,1 +1,215 @@
-"""Trunkline: one line to every language model."""
+"""Trunkline: one line to every language model.
+
+``Client`` and ``AsyncClient`` talk to any provider; values, events and errors are the same for all of them. Importing this
+package loads nothing but itself: each public name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .client.aio import AsyncClient as AsyncClient
+    from .client.blocking import Client as Client
+    from .client.health import (
+        Health as Health,
+        ProviderHealth as ProviderHealth,
+    )
+    from .client.options import (
+        CallOptions as CallOptions,
+        ClientOptions as ClientOptions,
+        Timeout as Timeout,
+    )
+    from .client.settings import Settings as Settings
+    from .client.streams import (
+        AsyncStream as AsyncStream,
+        Stream as Stream,
+    )
+    from .engine.call import (
+        Hooks as Hooks,
+        Limits as Limits,
+    )
+    from .ports import (
+        Backend as Backend,
+        Observer as Observer,
+        Settled as Settled,
+        correlation_id as correlation_id,
+    )
+    from .values.errors import (
+        AllTargetsFailedError as AllTargetsFailedError,
+        AuthenticationError as AuthenticationError,
+        BudgetExceededError as BudgetExceededError,
+        CircuitOpenError as CircuitOpenError,
+        ConcurrencyLimitError as ConcurrencyLimitError,
+        ContentFilterError as ContentFilterError,
+        ContextLengthError as ContextLengthError,
+        DeadlineError as DeadlineError,
+        InvalidRequestError as InvalidRequestError,
+        MalformedResponseError as MalformedResponseError,
+        NoProviderError as NoProviderError,
+        NotFoundError as NotFoundError,
+        OverloadedError as OverloadedError,
+        PermissionDeniedError as PermissionDeniedError,
+        ProviderError as ProviderError,
+        QuotaError as QuotaError,
+        RateLimitError as RateLimitError,
+        ServerError as ServerError,
+        StreamInterruptedError as StreamInterruptedError,
+        TransportError as TransportError,
+        TrunklineError as TrunklineError,
+        UnsupportedOperationError as UnsupportedOperationError,
+        UsageError as UsageError,
+    )
+    from .values.events import (
+        AudioDelta as AudioDelta,
+        CitationDelta as CitationDelta,
+        Event as Event,
+        Finish as Finish,
+        Moved as Moved,
+        OpaqueEvent as OpaqueEvent,
+        PartDone as PartDone,
+        ReasoningDelta as ReasoningDelta,
+        RefusalDelta as RefusalDelta,
+        Start as Start,
+        TextDelta as TextDelta,
+        ToolCallDelta as ToolCallDelta,
+        UsageUpdate as UsageUpdate,
+        Warned as Warned,
+    )
+    from .values.fold import (
+        Fold as Fold,
+        fold as fold,
+        unfold as unfold,
+    )
+    from .values.headers import Headers as Headers
+    from .values.json_form import (
+        from_json as from_json,
+        to_json as to_json,
+    )
+    from .values.media import (
+        Data as Data,
+        FileId as FileId,
+        LocalFile as LocalFile,
+        Url as Url,
+    )
+    from .values.message import (
+        Audio as Audio,
+        CacheMark as CacheMark,
+        Citation as Citation,
+        File as File,
+        HostedToolCall as HostedToolCall,
+        HostedToolResult as HostedToolResult,
+        Image as Image,
+        Message as Message,
+        Opaque as Opaque,
+        Part as Part,
+        ProviderState as ProviderState,
+        Reasoning as Reasoning,
+        Refusal as Refusal,
+        Role as Role,
+        Scope as Scope,
+        Text as Text,
+        ToolCall as ToolCall,
+        ToolResult as ToolResult,
+        Video as Video,
+    )
+    from .values.model import (
+        Model as Model,
+        Price as Price,
+        PriceTier as PriceTier,
+        Quirks as Quirks,
+        Target as Target,
+    )
+    from .values.request import (
+        AudioOutput as AudioOutput,
+        CustomTool as CustomTool,
+        HostedTool as HostedTool,
+        OutputFormat as OutputFormat,
+        ReasoningOptions as ReasoningOptions,
+        Request as Request,
+        Tool as Tool,
+        ToolChoice as ToolChoice,
+    )
+    from .values.response import (
+        Alternative as Alternative,
+        Attempt as Attempt,
+        Response as Response,
+        Timings as Timings,
+        TokenLogprob as TokenLogprob,
+        Usage as Usage,
+        Warning as Warning,
+    )
+    from .values.secret import (
+        Origin as Origin,
+        Secret as Secret,
+    )
+    from .wire.http import HttpReply as HttpReply
+
+_WHERE = {
+    "client.blocking": ("Client",),
+    "client.aio": ("AsyncClient",),
+    "client.streams": ("Stream", "AsyncStream"),
+    "client.options": ("CallOptions", "ClientOptions", "Timeout"),
+    "client.health": ("Health", "ProviderHealth"),
+    "client.settings": ("Settings",),
+    "engine.call": ("Hooks", "Limits"),
+    "ports": ("Backend", "Observer", "Settled", "correlation_id"),
+    "values.errors": (
+        "TrunklineError", "UsageError", "NoProviderError", "BudgetExceededError", "UnsupportedOperationError", "ProviderError",
+        "AuthenticationError", "PermissionDeniedError", "NotFoundError", "InvalidRequestError", "ContextLengthError",
+        "ContentFilterError", "RateLimitError", "QuotaError", "OverloadedError", "ServerError", "TransportError", "DeadlineError",
+        "MalformedResponseError", "StreamInterruptedError", "CircuitOpenError", "ConcurrencyLimitError", "AllTargetsFailedError",
+    ),
+    "values.events": (
+        "Event", "Start", "TextDelta", "ReasoningDelta", "RefusalDelta", "ToolCallDelta", "CitationDelta", "AudioDelta", "PartDone",
+        "OpaqueEvent", "UsageUpdate", "Warned", "Moved", "Finish",
+    ),
+    "values.fold": ("Fold", "fold", "unfold"),
+    "values.headers": ("Headers",),
+    "values.json_form": ("from_json", "to_json"),
+    "values.media": ("Data", "FileId", "LocalFile", "Url"),
+    "values.message": (
+        "Audio", "CacheMark", "Citation", "File", "HostedToolCall", "HostedToolResult", "Image", "Message", "Opaque", "Part",
+        "ProviderState", "Reasoning", "Refusal", "Role", "Scope", "Text", "ToolCall", "ToolResult", "Video",
+    ),
+    "values.model": ("Model", "Price", "PriceTier", "Quirks", "Target"),
+    "values.request": (
+        "AudioOutput", "CustomTool", "HostedTool", "OutputFormat", "ReasoningOptions", "Request", "Tool", "ToolChoice",
+    ),
+    "values.response": ("Alternative", "Attempt", "Response", "Timings", "TokenLogprob", "Usage", "Warning"),
+    "values.secret": ("Origin", "Secret"),
+    "wire.http": ("HttpReply",),
+}  # fmt: skip
+_MODULE = {name: module for module, names in _WHERE.items() for name in names}
+
+__all__ = [
+    "__version__", "AllTargetsFailedError", "Alternative", "AsyncClient", "AsyncStream", "Attempt", "Audio", "AudioDelta",
+    "AudioOutput", "AuthenticationError", "Backend", "BudgetExceededError", "CacheMark", "CallOptions", "CircuitOpenError",
+    "Citation", "CitationDelta", "Client", "ClientOptions", "ConcurrencyLimitError", "ContentFilterError",
+    "ContextLengthError", "CustomTool", "Data", "DeadlineError", "Event", "File", "FileId", "Finish", "Fold", "Headers",
+    "Health", "Hooks", "HostedTool", "HostedToolCall", "HostedToolResult", "HttpReply", "Image", "InvalidRequestError",
+    "Limits", "LocalFile", "MalformedResponseError", "Message", "Model", "Moved", "NoProviderError", "NotFoundError",
+    "Observer", "Opaque", "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError", "Part", "PartDone",
+    "PermissionDeniedError", "Price", "PriceTier", "ProviderError", "ProviderHealth", "ProviderState", "Quirks",
+    "QuotaError", "RateLimitError", "Reasoning", "ReasoningDelta", "ReasoningOptions", "Refusal", "RefusalDelta", "Request",
+    "Response", "Role", "Scope", "Secret", "ServerError", "Settings", "Settled", "Start", "Stream", "StreamInterruptedError",
+    "Target", "Text", "TextDelta", "Timeout", "Timings", "TokenLogprob", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",
+    "ToolResult", "TransportError", "TrunklineError", "UnsupportedOperationError", "Url", "Usage", "UsageError",
+    "UsageUpdate", "Video", "Warned", "Warning", "correlation_id", "fold", "from_json", "to_json", "unfold",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

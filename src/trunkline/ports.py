@@ -125,8 +125,9 @@ class Settled(msgspec.Struct, frozen=True):
 
 @runtime_checkable
 class Observer(Protocol):
-    """Is told of every call's end. It must not block; what it raises is logged and goes no further."""
+    """Is told of every attempt and of every call's end. It must not block; what ``settled`` raises goes to ``sys.unraisablehook``."""
 
+    def attempted(self, call_id: str, attempt: Attempt) -> None: ...
     def settled(self, settled: Settled) -> None: ...
 
 

@@ -1,0 +1,92 @@
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Unpack
+
+from ..engine import engine
+from ..engine.stream import LiveStream
+from ..io.aio import AsyncIO
+from ..ports import IO
+from ..values.model import Model
+from ..values.response import Response
+from ..wire.http import HttpReply
+from . import listing
+from .calls import Calls, raw_options
+from .health import Health
+from .options import CallOptions, ClientOptions, ModelName, Prompt, Timeout
+from .port import Port
+from .settings import Settings
+from .streams import AsyncStream
+
+
+class AsyncClient:
+    """One line to every language model, for asyncio: the same names, arguments and results as ``Client``, awaited.
+
+    ``model`` is ``"provider/model"``, ``"dialect-id/model"`` with a ``base_url`` of your own, a bare name that only one
+    provider has, or an object of your own with ``generate`` or ``stream``; None: the configured model, else that of the first
+    provider with a key. Nothing is read or sent before the first call. Works in one event loop after another.
+    Raises ``UsageError`` for whatever is wrong with the arguments.
+    """
+
+    def __init__(
+        self, model: ModelName | None = None, *, settings: Settings | None = None, io: IO | None = None, **options: Unpack[ClientOptions]
+    ) -> None:
+        self._calls = calls = Calls.of(model, settings, False, options)
+        self._port = Port(io, lambda: AsyncIO(proxies=calls.destinations.settings.proxies))
+
+    async def generate(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Response:
+        """The whole reply. Raises ``UsageError`` before anything is sent, ``ProviderError`` (its subclasses) when no target answers."""
+        return await engine.generate(self._port.get(), self._calls.call(prompt, options, False))
+
+    def stream(self, prompt: Prompt, **options: Unpack[CallOptions]) -> AsyncStream:
+        """The reply as it is written; use it with ``async with``. Nothing is sent before it is entered or read."""
+        return AsyncStream(LiveStream(self._port.get(), self._calls.call(prompt, options, True)))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        timeout: float | Timeout | None = None,
+        retries: int | None = None,
+    ) -> HttpReply:
+        """The provider's reply to a request of your own, below its base URL: our key, pool, deadlines, retries and errors; your bytes."""
+        call, wire = self._calls.raw(method, path, raw_options(json, body, headers, query, timeout, retries))
+        return await engine.raw(self._port.get(), call, wire)
+
+    async def models(self, provider: str | None = None, *, live: bool = False) -> tuple[Model, ...]:
+        """The catalog's models; with ``live`` those that the provider itself names."""
+        return await listing.models(self._port.get(), self._calls.destinations, self._calls.model, provider, live)
+
+    async def health(self, *, ask: bool = True) -> Health:
+        """What is configured, what a call would use and why; with ``ask`` each configured provider is asked for its models (no paid call)."""
+        return await listing.health(self._port.get(), self._calls.destinations, self._calls.model, ask)
+
+    def with_options(self, **options: Unpack[ClientOptions]) -> AsyncClient:
+        """A client that says these options with every call, over the same connections."""
+        other = AsyncClient.__new__(AsyncClient)
+        other._calls = self._calls.also(False, options)
+        other._port = self._port
+        return other
+
+    async def close(self) -> None:
+        """Close its connections; what is under way ends with an error. Clients made by ``with_options`` share them."""
+        if (io := self._port.opened) is not None:
+            await io.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._calls.name})"
+

@@ -1,0 +1,92 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Unpack
+
+from ..engine import engine
+from ..engine.stream import LiveStream
+from ..io.blocking import BlockingIO
+from ..io.run import run_blocking
+from ..ports import IO
+from ..values.model import Model
+from ..values.response import Response
+from ..wire.http import HttpReply
+from . import listing
+from .calls import Calls, raw_options
+from .health import Health
+from .options import CallOptions, ClientOptions, ModelName, Prompt, Timeout
+from .port import Port
+from .settings import Settings
+from .streams import Stream
+
+
+class Client:
+    """One line to every language model, blocking. ``AsyncClient`` is the same with ``await``.
+
+    ``model`` is ``"provider/model"``, ``"dialect-id/model"`` with a ``base_url`` of your own, a bare name that only one
+    provider has, or an object of your own with ``generate`` or ``stream``; None: the configured model, else that of the first
+    provider with a key. Nothing is read or sent before the first call. Safe to share among threads; after a fork too.
+    Raises ``UsageError`` for whatever is wrong with the arguments.
+    """
+
+    def __init__(
+        self, model: ModelName | None = None, *, settings: Settings | None = None, io: IO | None = None, **options: Unpack[ClientOptions]
+    ) -> None:
+        self._calls = calls = Calls.of(model, settings, True, options)
+        self._port = Port(io, lambda: BlockingIO(proxies=calls.destinations.settings.proxies))
+
+    def generate(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Response:
+        """The whole reply. Raises ``UsageError`` before anything is sent, ``ProviderError`` (its subclasses) when no target answers."""
+        return run_blocking(engine.generate(self._port.get(), self._calls.call(prompt, options, False)))
+
+    def stream(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Stream:
+        """The reply as it is written; use it as a context manager. Nothing is sent before it is entered or read."""
+        return Stream(LiveStream(self._port.get(), self._calls.call(prompt, options, True)))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        timeout: float | Timeout | None = None,
+        retries: int | None = None,
+    ) -> HttpReply:
+        """The provider's reply to a request of your own, below its base URL: our key, pool, deadlines, retries and errors; your bytes."""
+        call, wire = self._calls.raw(method, path, raw_options(json, body, headers, query, timeout, retries))
+        return run_blocking(engine.raw(self._port.get(), call, wire))
+
+    def models(self, provider: str | None = None, *, live: bool = False) -> tuple[Model, ...]:
+        """The catalog's models; with ``live`` those that the provider itself names."""
+        return run_blocking(listing.models(self._port.get(), self._calls.destinations, self._calls.model, provider, live))
+
+    def health(self, *, ask: bool = True) -> Health:
+        """What is configured, what a call would use and why; with ``ask`` each configured provider is asked for its models (no paid call)."""
+        return run_blocking(listing.health(self._port.get(), self._calls.destinations, self._calls.model, ask))
+
+    def with_options(self, **options: Unpack[ClientOptions]) -> Client:
+        """A client that says these options with every call, over the same connections."""
+        other = Client.__new__(Client)
+        other._calls = self._calls.also(True, options)
+        other._port = self._port
+        return other
+
+    def close(self) -> None:
+        """Close its connections; what is under way ends with an error. Clients made by ``with_options`` share them."""
+        if (io := self._port.opened) is not None:
+            run_blocking(io.close())
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._calls.name})"

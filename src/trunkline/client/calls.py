@@ -1,0 +1,243 @@
+"""From what the user says to a call that the engine can carry out; shared by both clients, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Literal
+
+import msgspec
+
+from ..dialects.dialect import WireRequest
+from ..engine.call import NO_HOOKS, Call, Hooks, Limits
+from ..engine.destination import Wire
+from ..ports import Observer
+from ..telemetry import logs
+from ..values.check import check_request
+from ..values.errors import UsageError
+from ..values.expect import kind_of
+from ..values.inputs import to_messages, to_stop
+from ..values.message import CacheMark
+from ..values.request import Request
+from ..values.schema import parse_output
+from ..values.tools import to_output, to_reasoning, to_tool_choice, to_tools
+from .destinations import Destinations
+from .options import CALL_OPTIONS, CLIENT_OPTIONS, ModelName, Prompt, Timeout, known, to_hooks, to_limits
+from .settings import Settings
+
+_REQUEST_PLAIN = frozenset(Request.__struct_fields__) - {
+    "model", "messages", "stream", "tools", "tool_choice", "output", "stop", "reasoning", "modalities", "cache",
+}  # fmt: skip
+
+
+class Calls:
+    """Makes calls: the client's own options, and for each call what is said on top of them."""
+
+    def __init__(
+        self,
+        model: ModelName | None,
+        destinations: Destinations,
+        options: Mapping[str, Any],
+        *,
+        limits: Limits = Limits(),
+        hooks: Hooks = NO_HOOKS,
+        observers: tuple[Observer, ...] = (),
+    ) -> None:
+        self.destinations = destinations
+        self._model = model
+        self._options = dict(options)
+        self._limits, self._hooks, self._observers = limits, hooks, observers
+        self._ready: Call | None = None
+
+    @classmethod
+    def of(
+        cls, model: ModelName | None, settings: Settings | None, blocking: bool, options: Mapping[str, Any]
+    ) -> Calls:
+        """From a client's arguments; refuses what can be refused without reading anything."""
+        known(options, CLIENT_OPTIONS - {"model"})
+        destinations = Destinations(settings, options.get("api_key"), options.get("base_url"))
+        first = cls(model, destinations, {}, observers=(logs.LogObserver(),))
+        return first.also(blocking, {n: v for n, v in options.items() if n not in ("api_key", "base_url")})
+
+    def also(self, blocking: bool, options: Mapping[str, Any]) -> Calls:
+        """The same with further options."""
+        known(options, CLIENT_OPTIONS)
+        hooks = to_hooks(options, self._hooks)
+        if blocking:
+            refuse_coroutines(hooks)
+        destinations = self.destinations
+        if options.get("api_key") is not None or options.get("base_url") is not None:
+            destinations = destinations.also(options.get("api_key"), options.get("base_url"))
+        merged = {**self._options, **{name: value for name, value in options.items() if name in CALL_OPTIONS}}
+        model = merged.pop("model", None) or self._model
+        limits = to_limits(merged, self._limits)
+        for name in ("timeout", "retries"):
+            merged.pop(name, None)
+        made = Calls(
+            model, destinations, merged, limits=limits, hooks=hooks,
+            observers=self._observers + tuple(options.get("observers", ())),
+        )  # fmt: skip
+        made._request((), merged, False)  # what is wrong with the options shows here, not at the first call
+        return made
+
+    @property
+    def model(self) -> ModelName | None:
+        return self._model
+
+    @property
+    def name(self) -> str:
+        """How the client shows itself."""
+        model = self._model
+        return model if isinstance(model, str) else "chosen from the settings" if model is None else type(model).__name__
+
+    def call(self, prompt: Prompt, options: Mapping[str, Any], stream: bool) -> Call:
+        """A call of ``generate`` or ``stream``. Raises ``UsageError`` for whatever is wrong with it."""
+        ready = self._ready or self._prepare()
+        if options:
+            known(options, CALL_OPTIONS)
+            options = {**self._options, **options} if self._options else options
+        else:
+            options = self._options
+        request = self._request(to_messages(prompt, options.get("system")), options, stream)
+        if not options:
+            return _with(ready, request)
+        output = options.get("output")
+        return Call(
+            request=request,
+            plan=self.destinations.plan(options.get("model") or self._model, options.get("fallbacks") or ()),
+            limits=to_limits(options, ready.limits),
+            hooks=ready.hooks,
+            observers=ready.observers,
+            parse=None if output is None else _parser(output),
+            strict=options.get("strict", ready.strict),
+            errors=_errors(options.get("errors", ready.errors)),
+        )
+
+    def raw(self, method: str, path: str, options: Mapping[str, Any]) -> tuple[Call, WireRequest]:
+        """A call of ``request``."""
+        ready = self._ready or self._prepare()
+        if not isinstance(ready.plan[0], Wire):
+            raise UsageError("a target of your own has no wire", field="model", got=self.name)
+        call = Call(
+            request=ready.request, plan=ready.plan[:1], limits=to_limits(options, ready.limits), observers=ready.observers,
+            errors=ready.errors,
+        )  # fmt: skip
+        return call, wire_request(method, path, options)
+
+    def _prepare(self) -> Call:
+        """The call of a client that says nothing more; reads the settings."""
+        settings = self.destinations.settings
+        if settings.log is not None:
+            logs.show(settings.log)
+        limits = to_limits(_settings_limits(settings, self._limits), self._limits)
+        self._limits = limits
+        plan = self.destinations.plan(self._model, self._options.get("fallbacks") or ())
+        self._ready = Call(
+            request=Request(model=self.name, messages=()),
+            plan=plan,
+            limits=limits,
+            hooks=self._hooks,
+            observers=self._observers,
+            strict=bool(self._options.get("strict", False)),
+            errors=_errors(self._options.get("errors") or settings.errors or "full"),
+        )
+        return self._ready
+
+    def _request(self, messages: tuple[Any, ...], options: Mapping[str, Any], stream: bool) -> Request:
+        fields: dict[str, Any] = {"model": self.name, "messages": messages, "stream": stream}
+        if options:
+            for name, value in options.items():
+                if value is not None and (name in _REQUEST_PLAIN or name in _CONVERTED):
+                    fields[name] = _CONVERTED[name](value) if name in _CONVERTED else value
+            request = Request(**fields)
+            check_request(request)
+            return request
+        return Request(**fields)
+
+
+def _with(ready: Call, request: Request) -> Call:
+    return Call(
+        request=request, plan=ready.plan, limits=ready.limits, hooks=ready.hooks, observers=ready.observers, parse=ready.parse,
+        strict=ready.strict, errors=ready.errors,
+    )  # fmt: skip
+
+
+def _settings_limits(settings: Settings, limits: Limits) -> dict[str, Any]:
+    """What the settings say where the client's arguments leave the default."""
+    said: dict[str, Any] = {}
+    if settings.timeout is not None and limits.total == Limits().total:
+        said["timeout"] = settings.timeout
+    if settings.retries is not None and limits.retry == Limits().retry:
+        said["retries"] = settings.retries
+    if settings.max_line is not None:
+        said["max_line"] = settings.max_line
+    return said
+
+
+def _parser(output: Any) -> Any:
+    wanted = to_output(output)[1]
+    return None if wanted is None else partial(parse_output, wanted)
+
+
+def _errors(value: Any) -> Literal["full", "quiet"]:
+    if value not in ("full", "quiet"):
+        raise UsageError("unknown word", field="errors", got=kind_of(value), allowed="'full' or 'quiet'")
+    return "quiet" if value == "quiet" else "full"
+
+
+def _cache(value: Any) -> CacheMark | None:
+    return CacheMark() if value is True else None if value is False else value
+
+
+_CONVERTED: dict[str, Any] = {
+    "tools": to_tools,
+    "tool_choice": to_tool_choice,
+    "output": lambda value: to_output(value)[0],
+    "stop": to_stop,
+    "reasoning": to_reasoning,
+    "modalities": tuple,
+    "cache": _cache,
+}
+
+
+def refuse_coroutines(hooks: Hooks) -> None:
+    """The blocking client takes no coroutine functions as hooks."""
+    for name in Hooks.__struct_fields__:
+        hook = getattr(hooks, name)
+        code = getattr(getattr(hook, "__func__", hook), "__code__", None)
+        if code is not None and code.co_flags & 0x80:  # CO_COROUTINE
+            raise UsageError("a coroutine function", field=name, allowed="a plain function here; AsyncClient takes both")
+
+
+def wire_request(method: str, path: str, options: Mapping[str, Any]) -> WireRequest:
+    """The raw request that the user wrote, checked."""
+    if not isinstance(method, str) or not method.isalpha():
+        raise UsageError("no HTTP method", field="method", got=kind_of(method), allowed="'GET', 'POST', …")
+    if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
+        raise UsageError("no path", field="path", got=kind_of(path), allowed="'/…', below the provider's base URL")
+    body, json = options.get("body"), options.get("json")
+    headers = dict(options.get("headers") or {})
+    if json is not None:
+        if body is not None:
+            raise UsageError("both given", field="json", allowed="json or body")
+        try:
+            body = msgspec.json.encode(json)
+        except (TypeError, ValueError, RecursionError):
+            raise UsageError("cannot be written as JSON", field="json", got=kind_of(json), allowed="dicts, lists, text, numbers") from None
+        headers.setdefault("content-type", "application/json")
+    if body is not None and not isinstance(body, bytes):
+        raise UsageError("not bytes", field="body", got=kind_of(body), allowed="bytes")
+    query = tuple((options.get("query") or {}).items())
+    return WireRequest(method=method.upper(), path=path, query=query, headers=tuple(headers.items()), body=body or b"")
+
+def raw_options(
+    json: Any,
+    body: bytes | None,
+    headers: Mapping[str, str] | None,
+    query: Mapping[str, str] | None,
+    timeout: float | Timeout | None,
+    retries: int | None,
+) -> dict[str, Any]:
+    """What was said of a raw request."""
+    given = {"json": json, "body": body, "headers": headers, "query": query, "timeout": timeout, "retries": retries}
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,170 @@
+"""From a model's name to the endpoint that serves it: provider, address, key, and whether the key may go there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+from urllib.parse import urlsplit
+
+from ..engine.destination import Destination, Own, Wire
+from ..providers import catalog
+from ..providers.provider import Endpoint, Provider
+from ..providers.table import TABLE, default_path, is_dialect, is_provider, own_endpoint
+from ..providers.table import provider as provider_row
+from ..values.errors import NoProviderError, UsageError
+from ..values.expect import kind_of
+from ..values.model import Model, Target
+from ..values.secret import Origin, Secret
+from .dialects import client_half
+from .keys import checked_key
+from .options import ModelName
+from .settings import Settings
+from .trust import checked_base_url, refuse_key
+
+
+class Destinations:
+    """Finds destinations, and remembers them by the model's name. Reads settings and files when first asked, never before."""
+
+    def __init__(self, settings: Settings | None, api_key: object = None, base_url: object = None) -> None:
+        self._settings = settings
+        self._api_key = None if api_key is None else _key(api_key)
+        self._base_url = None if base_url is None else checked_base_url(base_url)
+        self._known: dict[str | None, Wire] = {}
+        self._lock = Lock()
+
+    @property
+    def settings(self) -> Settings:
+        if self._settings is None:
+            self._settings = Settings.load()
+        return self._settings
+
+    def also(self, api_key: object = None, base_url: object = None) -> Destinations:
+        """The same with another key or address; a new address does not keep the old one's key."""
+        other = Destinations(self._settings, api_key, base_url)
+        if base_url is None:
+            other._base_url = self._base_url
+            if api_key is None:
+                other._api_key = self._api_key
+        return other
+
+    def plan(self, model: ModelName | None, fallbacks: Sequence[ModelName] = ()) -> tuple[Destination, ...]:
+        """The targets to try, in order."""
+        first = self.find(model)
+        if not fallbacks:
+            return (first,)
+        if isinstance(fallbacks, str):
+            raise UsageError("one name where several are expected", field="fallbacks", got="str", allowed="a list of model names")
+        return (first, *(self.find(name) for name in fallbacks))
+
+    def find(self, model: ModelName | None) -> Destination:
+        if model is None or isinstance(model, str):
+            wire = self._known.get(model)
+            if wire is None:
+                wire = self._make(model)
+                with self._lock:
+                    wire = self._known.setdefault(model, wire)
+            return wire
+        if not callable(getattr(model, "generate", None)) and not callable(getattr(model, "stream", None)):
+            raise UsageError(
+                "no model", field="model", got=kind_of(model), allowed="'provider/model', or an object with generate or stream"
+            )
+        return Own(model)
+
+    def default(self) -> tuple[str, str]:
+        """The model when none is named, and why that one: the configured one, else that of the first provider with a key."""
+        if (configured := self.settings.model) is not None:
+            return configured, "it is configured as the model"
+        for row in TABLE:
+            if row.default_model and row.key_variables and self.key(row) is not None:
+                return f"{row.name}/{row.default_model}", f"{row.name} has a key, and is first in the order that has one"
+        names = ", ".join(variable for row in TABLE[:2] for variable in row.key_variables[:1])
+        raise NoProviderError(
+            f"no provider is configured: set a key ({names}, …), name a model (Client('provider/model', api_key=…)), or give a"
+            " base_url; `trunkline health` shows what was looked at"
+        )
+
+    def key(self, row: Provider) -> Secret | None:
+        """The key for ``row``: the argument's, else the settings'."""
+        return self._key(row)[0]
+
+    def _key(self, row: Provider) -> tuple[Secret | None, str | None]:
+        """The key and the variable it was found in."""
+        if self._api_key is not None:
+            return self._api_key, None
+        found = self.settings.key_setting(row)
+        return (found.value, found.name) if found is not None else (None, None)
+
+    def _make(self, name: str | None) -> Wire:
+        row, model = self._split(self.default()[0] if name is None else name)
+        return self.wire(row, model)
+
+    def _split(self, name: str) -> tuple[Provider, str]:
+        """The provider's row and its own name for the model."""
+        prefix, slash, rest = name.partition("/")
+        if slash and not rest:
+            raise UsageError("no model after the provider's name", field="model", allowed="provider/model")
+        if slash and is_dialect(prefix):
+            if self._base_url is None:
+                raise UsageError("an endpoint of your own needs its address", field="base_url", got="None", allowed="http(s)://host/…")
+            return own_endpoint(prefix, self._base_url), rest
+        if slash and is_provider(prefix):
+            return provider_row(prefix), rest
+        if not slash and not name.strip():
+            raise UsageError("no model's name", field="model", got="empty text", allowed="provider/model")
+        record = catalog.resolve(name)
+        return provider_row(record.provider), record.id
+
+    def wire(self, row: Provider, model: str) -> Wire:
+        """The endpoint of ``row`` that serves ``model``, with the key it takes."""
+        endpoint = row.endpoint()
+        base_url, origin = self.address(row, endpoint)
+        key, variable = self._key(row)
+        if key is None and row.needs_key:
+            variables = " or ".join(row.key_variables)
+            raise UsageError(f"{row.name} needs a key", field="api_key", got="None", allowed=f"api_key=…, or {variables} set")
+        refuse_key(key, base_url, origin, row.name, row.hosts)
+        record = catalog.find(row.name, model)
+        target = _target(row, endpoint, model, record, key)
+        auth = row.auth_for(endpoint, variable)
+        return Wire(client_half(endpoint.dialect), target, base_url, auth, key, record=record)
+
+    def address(self, row: Provider, endpoint: Endpoint) -> tuple[str, Origin]:
+        """The base URL and where it came from. An address without a path takes the path of the row's own."""
+        if self._base_url is not None:
+            return _with_path(self._base_url, endpoint), Origin.ARGUMENT
+        configured = self.settings.base_url(row)
+        if configured is not None:
+            return _with_path(configured[0], endpoint), configured[1]
+        if endpoint.url is None:
+            raise UsageError(f"{row.name} needs an address", field="base_url", got="None", allowed="http(s)://host:port/v1")
+        return endpoint.url, Origin.BUILT_IN
+
+    def __repr__(self) -> str:
+        return "Destinations()"
+
+
+def _with_path(base_url: str, endpoint: Endpoint) -> str:
+    return base_url if urlsplit(base_url).path else base_url + default_path(endpoint)
+
+
+def _target(row: Provider, endpoint: Endpoint, model: str, record: Model | None, key: Secret | None) -> Target:
+    quirks = record.quirks.over(endpoint.quirks) if record is not None else endpoint.quirks
+    return Target(
+        dialect=endpoint.dialect,
+        provider=row.name,
+        model=model,
+        quirks=quirks,
+        max_output=record.max_output if record is not None else None,
+        key=key.id if key is not None else None,
+    )
+
+
+def _key(value: object) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str):
+        raise UsageError("a key is text", field="api_key", got=kind_of(value), allowed="str")
+    key = checked_key(value, "api_key", Origin.ARGUMENT)
+    if key is None:
+        raise UsageError("that is no key but a placeholder", field="api_key", got="text", allowed="the provider's key")
+    return key

@@ -1,0 +1,163 @@
+"""What can be said of a call: one list of options for both clients, checked before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+import msgspec
+
+from ..engine.call import Hooks, Limits
+from ..policy.retry import RetryPolicy
+from ..ports import Backend, Observer
+from ..values.check import check_request
+from ..values.errors import UsageError
+from ..values.events import Event
+from ..values.expect import did_you_mean, kind_of, only
+from ..values.message import CacheMark, Message, Part
+from ..values.request import AudioOutput, Effort, OutputFormat, ReasoningOptions, Request, ToolChoice
+from ..values.response import Response
+
+Prompt = str | Part | Message | Mapping[str, Any] | Sequence[Part | Message | Mapping[str, Any]]
+"""A text, a message, a part, or a sequence of them; message dicts in OpenAI's or Anthropic's shape."""
+
+ModelName = str | Backend
+
+
+class Timeout(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds; None switches a deadline off. What is left out keeps its default (``docs/defaults.md``)."""
+
+    connect: float | None | msgspec.UnsetType = msgspec.UNSET
+    first_byte: float | None | msgspec.UnsetType = msgspec.UNSET
+    idle: float | None | msgspec.UnsetType = msgspec.UNSET
+    total: float | None | msgspec.UnsetType = msgspec.UNSET
+
+
+class RequestOptions(TypedDict, total=False):
+    """What is said of the request itself (``Request`` explains each)."""
+
+    system: str | Sequence[Part | Mapping[str, Any]] | None
+    tools: Iterable[Any] | None
+    tool_choice: str | Mapping[str, Any] | ToolChoice | None
+    parallel_tool_calls: bool | None
+    output: Any
+    """``"json"``, an ``OutputFormat``, a JSON Schema, or a type: msgspec Struct, dataclass, TypedDict, pydantic model."""
+    max_tokens: int | None
+    temperature: float | None
+    top_p: float | None
+    top_k: int | None
+    frequency_penalty: float | None
+    presence_penalty: float | None
+    stop: str | Sequence[str] | None
+    seed: int | None
+    n: int | None
+    logprobs: bool | None
+    top_logprobs: int | None
+    logit_bias: Mapping[str, float] | None
+    reasoning: Effort | int | bool | ReasoningOptions | None
+    verbosity: Literal["low", "medium", "high"] | None
+    modalities: Sequence[str] | None
+    audio: AudioOutput | None
+    prediction: str | None
+    service_tier: str | None
+    store: bool | None
+    user: str | None
+    cache_key: str | None
+    cache: CacheMark | bool | None
+    metadata: Mapping[str, str] | None
+    extra_headers: Mapping[str, str] | None
+    extra_query: Mapping[str, str] | None
+    extra_body: Mapping[str, Any] | None
+
+
+class CallOptions(RequestOptions, total=False):
+    """And of how it is carried out."""
+
+    model: ModelName | None
+    fallbacks: Sequence[ModelName]
+    """Further models, tried in order when one fails."""
+    timeout: float | Timeout | None
+    """Seconds for the whole call, or a ``Timeout``."""
+    retries: int
+    strict: bool
+    """What a target cannot express is an error instead of a warning."""
+    errors: Literal["full", "quiet"]
+    """``quiet`` keeps the provider's own words out of errors: they can quote prompts."""
+
+
+class ClientOptions(CallOptions, total=False):
+    """And of the client."""
+
+    api_key: str | None
+    base_url: str | None
+    before: Callable[[Request], Request | None | Awaitable[Request | None]] | None
+    after: Callable[[Response], Response | None | Awaitable[Response | None]] | None
+    on_error: Callable[[BaseException], None | Awaitable[None]] | None
+    on_event: Callable[[Event], None | Awaitable[None]] | None
+    observers: Sequence[Observer]
+
+
+CALL_OPTIONS = frozenset(CallOptions.__annotations__)
+CLIENT_OPTIONS = frozenset(ClientOptions.__annotations__)
+HOOKS = ("before", "after", "on_error", "on_event")
+
+
+def known(options: Mapping[str, Any], allowed: frozenset[str]) -> None:
+    """Raises ``UsageError`` for an option that there is not."""
+    if not allowed.issuperset(options):
+        only(options, "", sorted(allowed), "option")
+
+
+def to_limits(options: Mapping[str, Any], base: Limits) -> Limits:
+    """``base`` with what ``timeout`` and ``retries`` say."""
+    changes: dict[str, Any] = {}
+    if "timeout" in options:
+        changes.update(_timeout(options["timeout"]))
+    if "retries" in options:
+        changes["retry"] = msgspec.structs.replace(base.retry, retries=_retries(options["retries"]))
+    if (line := options.get("max_line")) is not None:
+        changes["max_line"] = line
+    return msgspec.structs.replace(base, **changes) if changes else base
+
+
+def _timeout(value: object) -> dict[str, float | None]:
+    if isinstance(value, Timeout):
+        given = {name: getattr(value, name) for name in Timeout.__struct_fields__}
+        named = {name: seconds for name, seconds in given.items() if seconds is not msgspec.UNSET}
+        if "connect" in named:
+            named["connect_with_fallback"] = named["connect"]
+        return {name: _seconds(seconds, f"timeout.{name}") for name, seconds in named.items()}
+    return {"total": _seconds(value, "timeout")}
+
+
+def _seconds(value: Any, field: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise UsageError("not a time", field=field, got=_shown(value), allowed="seconds above 0, or None for no deadline")
+    return float(value)
+
+
+def _retries(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
+        raise UsageError("not a count", field="retries", got=_shown(value), allowed="a whole number from 0 to 100")
+    return value
+
+
+def _shown(value: object) -> str:
+    """A number may be shown, anything else is told by its type."""
+    return repr(value) if isinstance(value, int | float) else kind_of(value)
+
+
+def to_hooks(options: Mapping[str, Any], base: Hooks) -> Hooks:
+    changes = {name: options[name] for name in HOOKS if name in options}
+    for name, hook in changes.items():
+        if hook is not None and not callable(hook):
+            raise UsageError("not a function", field=name, got=kind_of(hook), allowed="a function or None")
+    return msgspec.structs.replace(base, **changes) if changes else base
+
+
+__all__ = [
+    "CALL_OPTIONS", "CLIENT_OPTIONS", "CallOptions", "ClientOptions", "ModelName", "OutputFormat", "Prompt", "RequestOptions",
+    "RetryPolicy", "Timeout", "check_request", "did_you_mean", "known", "to_hooks", "to_limits",
+]

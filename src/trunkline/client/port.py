@@ -1,0 +1,29 @@
+"""The client's hold on the world: made when first needed, shared by the clients that ``with_options`` makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+
+from ..ports import IO
+
+
+class Port:
+    """An ``IO`` that is made once, on the first ``get``."""
+
+    __slots__ = ("_io", "_lock", "_make")
+
+    def __init__(self, io: IO | None, make: Callable[[], IO]) -> None:
+        self._io, self._make = io, make
+        self._lock = Lock()
+
+    def get(self) -> IO:
+        if self._io is None:
+            with self._lock:
+                if self._io is None:
+                    self._io = self._make()
+        return self._io
+
+    @property
+    def opened(self) -> IO | None:
+        return self._io

@@ -1,0 +1,129 @@
+"""Streams as users hold them: iterate for events, ``text`` for plain strings, ``response`` for the whole reply."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncIterator, Generator, Iterator
+from types import TracebackType
+
+from ..engine.stream import LiveStream
+from ..io.run import run_blocking
+from ..values.events import Event, TextDelta
+from ..values.response import Response
+
+
+class _Held:
+    """What both streams share: the live stream, what has arrived and not been handed out, and its end when it is forgotten."""
+
+    __slots__ = ("__weakref__", "_live", "_pending")
+
+    def __init__(self, live: LiveStream) -> None:
+        self._live = live
+        self._pending: Iterator[Event] = iter(())
+
+    @property
+    def response(self) -> Response:
+        """The reply as far as it has been read: whole, with cost and timings, once the stream has ended; ``partial`` until then."""
+        return self._live.response
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {'ended' if self._live.ended else 'open'}>"
+
+    def __del__(self) -> None:
+        live = getattr(self, "_live", None)
+        if live is not None and live.started and not live.ended:
+            warnings.warn(f"{type(self).__name__} was not closed: use `with`", ResourceWarning, source=self, stacklevel=2)
+            live.abort("collected")
+
+
+class Stream(_Held):
+    """The events of a reply as they arrive. Use it as a context manager; nothing is sent before it is entered or read.
+
+    Raises what the engine raises: the target's error before the first event, ``StreamInterruptedError`` with the partial reply
+    after it. ``close`` may be called from any thread.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> Stream:
+        run_blocking(self._live.open())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def __iter__(self) -> Generator[Event, None, None]:
+        while True:
+            yield from self._pending
+            batch = run_blocking(self._live.batch())
+            if not batch:
+                return
+            self._pending = iter(batch)
+
+    def __next__(self) -> Event:
+        for event in self:
+            return event
+        raise StopIteration
+
+    @property
+    def text(self) -> Generator[str, None, None]:
+        """The text of the first choice, piece by piece."""
+        return (event.text for event in self if type(event) is TextDelta and event.choice == 0)
+
+    def close(self) -> None:
+        """End it; what has been read stays in ``response``."""
+        self._live.abort("close")
+        run_blocking(self._live.close())
+
+
+class AsyncStream(_Held):
+    """The events of a reply as they arrive. Use it with ``async with``; nothing is sent before it is entered or read.
+
+    Raises as ``Stream`` does.
+    """
+
+    __slots__ = ()
+
+    async def __aenter__(self) -> AsyncStream:
+        await self._live.open()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        await self.close()
+
+    def __aiter__(self) -> AsyncStream:
+        return self
+
+    async def __anext__(self) -> Event:
+        for event in self._pending:
+            return event
+        batch = await self._live.batch()
+        if not batch:
+            raise StopAsyncIteration
+        self._pending = iter(batch)
+        return next(self._pending)
+
+    @property
+    def text(self) -> AsyncIterator[str]:
+        """The text of the first choice, piece by piece."""
+        return _Texts(self)
+
+    async def close(self) -> None:
+        """End it; what has been read stays in ``response``."""
+        await self._live.close()
+
+
+class _Texts:
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: AsyncStream) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> _Texts:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            event = await self._stream.__anext__()
+            if type(event) is TextDelta and event.choice == 0:
+                return event.text

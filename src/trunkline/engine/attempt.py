@@ -1,0 +1,89 @@
+"""One try of one endpoint: encode, send, read, decode."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from ..dialects.dialect import Context, Encoded, WireRequest
+from ..policy.retry import asked_wait, should_retry
+from ..ports import IO, Deadlines, Exchange
+from ..providers.catalog import retired_note
+from ..values.errors import NotFoundError, ProviderError
+from ..values.response import Response
+from ..wire.http import Head, HttpReply
+from .call import Call, refuse_losses, seconds
+from .destination import Wire
+from .settlement import Settlement
+
+
+def encode(call: Call, wire: Wire) -> Encoded:
+    """The request in the endpoint's protocol. Raises ``UsageError`` for what it cannot say when the call is strict."""
+    encoded = wire.dialect.encode_request(call.request, wire.target)
+    if encoded.warnings:
+        refuse_losses(call, encoded.warnings)
+    return encoded
+
+
+def deadlines(call: Call, settlement: Settlement, another: bool) -> Deadlines:
+    limits = call.limits
+    return Deadlines(
+        seconds(limits.connect_with_fallback if another else limits.connect),
+        seconds(limits.first_byte),
+        seconds(limits.idle),
+        settlement.until,
+        seconds(limits.total),
+    )
+
+
+async def read_all(exchange: Exchange) -> bytes:
+    """The whole body."""
+    first = await exchange.read()
+    if not first:
+        return first
+    pieces = [first]
+    while piece := await exchange.read():
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def failure(io: IO, wire: Wire, reply: HttpReply, context: Context) -> ProviderError:
+    """The error that a reply with an error's status is."""
+    reply = wire.masked(reply)
+    error = wire.dialect.decode_error(reply, context)
+    return complete(io, wire, error, reply)
+
+
+def complete(io: IO, wire: Wire, error: ProviderError, reply: HttpReply | Head) -> ProviderError:
+    """``error`` with what the reply's headers and the catalog add."""
+    error.should_retry = should_retry(reply.headers)
+    error.retry_after = asked_wait(reply.headers, io.wall(), error.retry_after)
+    if isinstance(error, NotFoundError) and wire.record is not None:
+        note = retired_note(wire.record, datetime.fromtimestamp(io.wall(), UTC).date().isoformat())
+        if note is not None:
+            error.retired, error.successor = wire.record.retires, wire.record.successor
+            error.hint = note
+    return error
+
+
+async def fetch(io: IO, wire: Wire, request: WireRequest, limits: Deadlines) -> HttpReply:
+    """The whole reply, whatever its status."""
+    exchange = io.send(wire.http(request), limits)
+    try:
+        head = await exchange.head()
+        body = await read_all(exchange)
+    finally:
+        await exchange.close()
+    return HttpReply(head.status, head.headers, body)
+
+
+async def unary(io: IO, call: Call, wire: Wire, limits: Deadlines) -> tuple[Encoded, HttpReply, Response]:
+    """One try that is answered whole."""
+    encoded = encode(call, wire)
+    reply = await fetch(io, wire, encoded.wire, limits)
+    if not 200 <= reply.status < 300:
+        raise failure(io, wire, reply, encoded.context)
+    try:
+        response = wire.dialect.decode_response(reply, encoded.context)
+    except ProviderError as error:
+        raise complete(io, wire, error, reply) from None
+    return encoded, reply, response

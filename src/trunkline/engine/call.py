@@ -1,0 +1,93 @@
+"""One call: what is asked, of whom, within which limits, and who wants to hear of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+import msgspec
+
+from ..policy.retry import RetryPolicy
+from ..ports import INFINITY, Observer
+from ..values.errors import ProviderError, UsageError
+from ..values.events import Event
+from ..values.request import Request
+from ..values.response import Response
+from .destination import Destination
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds, and how often: the table of defaults (``docs/defaults.md``). None switches a deadline off.
+
+    ``connect`` until the connection stands, ``connect_with_fallback`` the same while another target remains;
+    ``first_byte`` until the reply begins; ``idle`` between two reads (keep-alive comments count as life); ``total`` the whole
+    call, retries included. ``max_line``: bytes of one line of a stream.
+    """
+
+    connect: float | None = 5.0
+    connect_with_fallback: float | None = 1.5
+    first_byte: float | None = None
+    idle: float | None = 120.0
+    total: float | None = 600.0
+    retry: RetryPolicy = RetryPolicy()
+    max_line: int = 64 * 1024 * 1024
+
+
+class Hooks(msgspec.Struct, frozen=True, kw_only=True):
+    """Functions of the user's own. ``before`` and ``after`` may return a replacement; None leaves things as they are.
+
+    ``on_error`` hears of the error that the call ends with, ``on_event`` of every stream event before it is handed out.
+    """
+
+    before: Callable[[Request], Request | None | Awaitable[Request | None]] | None = None
+    after: Callable[[Response], Response | None | Awaitable[Response | None]] | None = None
+    on_error: Callable[[BaseException], None | Awaitable[None]] | None = None
+    on_event: Callable[[Event], None | Awaitable[None]] | None = None
+
+
+NO_HOOKS = Hooks()
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """``plan``: the targets, in order. ``parse`` turns the reply's text into the structured output that was asked for.
+
+    ``strict``: what a target cannot express is an error instead of a warning. ``errors="quiet"`` keeps the provider's words
+    out of errors.
+    """
+
+    request: Request
+    plan: tuple[Destination, ...]
+    limits: Limits = Limits()
+    hooks: Hooks = NO_HOOKS
+    observers: tuple[Observer, ...] = ()
+    parse: Callable[[str], Any] | None = None
+    strict: bool = False
+    errors: Literal["full", "quiet"] = "full"
+
+    def __repr__(self) -> str:
+        return f"Call({self.plan!r})"
+
+
+def seconds(value: float | None) -> float:
+    return INFINITY if value is None else value
+
+
+def refuse_losses(call: Call, warnings: tuple[Any, ...]) -> None:
+    """Raises when ``strict`` forbids what ``warnings`` tell."""
+    if call.strict and warnings:
+        raise UsageError("; ".join(str(w) for w in warnings) + " (strict=True)", field=warnings[0].field)
+
+
+def dress(error: ProviderError, destination: Destination, call: Call) -> None:
+    """Says on ``error`` whom it came from, takes our key out of it, and the provider's words where they are not wanted."""
+    error.provider = error.provider or destination.provider
+    error.model = error.model or destination.model or None
+    if call.errors == "quiet":
+        error.provider_message = None
+    secret = destination.secret
+    if secret is not None:
+        facts = vars(error)
+        for name, value in facts.items():
+            if isinstance(value, str):
+                facts[name] = secret.mask(value)
+        error.args = tuple(secret.mask(a) if isinstance(a, str) else a for a in error.args)

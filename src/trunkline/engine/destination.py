@@ -1,0 +1,115 @@
+"""Where a call can go: a wire endpoint with its address and key, or an object of the user's own."""
+
+from __future__ import annotations
+
+from typing import Protocol
+from urllib.parse import quote
+
+from ..dialects.dialect import ClientHalf, WireRequest
+from ..ports import Backend
+from ..values.headers import Headers
+from ..values.model import Model, Target
+from ..values.secret import Secret
+from ..wire.http import HttpReply, HttpRequest
+
+
+class Auth(Protocol):
+    """How a key is shown: pure data of a provider's row."""
+
+    def apply(self, secret: Secret | None) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+        """Header fields and query parameters."""
+        ...
+
+
+class Wire:
+    """A provider's endpoint: a ``target`` for the codec, the address, and the key. ``record`` is what the catalog knows."""
+
+    __slots__ = ("_headers", "_query", "_urls", "base_url", "dialect", "record", "secret", "target")
+
+    def __init__(
+        self,
+        dialect: ClientHalf,
+        target: Target,
+        base_url: str,
+        auth: Auth,
+        secret: Secret | None,
+        *,
+        record: Model | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        self.dialect, self.target, self.record, self.secret = dialect, target, record, secret
+        shown, query = auth.apply(secret)
+        self.base_url = base_url.rstrip("/")
+        self._headers = Headers((*headers, *shown))  # its repr masks what it holds
+        self._query = Headers(query)
+        self._urls: dict[str, str] = {}
+
+    @property
+    def provider(self) -> str:
+        return self.target.provider
+
+    @property
+    def model(self) -> str:
+        return self.target.model
+
+    def http(self, wire: WireRequest) -> HttpRequest:
+        """The request as it goes out. A header that the request names itself replaces the endpoint's."""
+        url = self._urls.get(wire.path)
+        if url is None:
+            url = self._urls[wire.path] = join_url(self.base_url, wire.path)
+        query = wire.query + self._query.pairs
+        if query:
+            url += ("&" if "?" in url else "?") + "&".join(f"{quote(n, safe='')}={quote(v, safe='')}" for n, v in query)
+        if not wire.headers:
+            return HttpRequest(wire.method, url, self._headers, wire.body)
+        named = {name.lower() for name, _ in wire.headers}
+        kept = tuple(pair for pair in self._headers.pairs if pair[0].lower() not in named)
+        return HttpRequest(wire.method, url, Headers(kept + wire.headers), wire.body)
+
+    def masked(self, reply: HttpReply) -> HttpReply:
+        """``reply`` without our key, should the provider have quoted it."""
+        if self.secret is None:
+            return reply
+        pairs = tuple((name, self.secret.mask(value)) for name, value in reply.headers.pairs)
+        return HttpReply(reply.status, Headers(pairs), self.secret.mask_bytes(reply.body))
+
+    def __repr__(self) -> str:
+        return f"Wire({self.provider}/{self.model})"
+
+
+class Own:
+    """An object of the user's own that answers on our values."""
+
+    __slots__ = ("backend", "target")
+    record: Model | None = None
+    secret: Secret | None = None
+
+    def __init__(self, backend: Backend, name: str | None = None) -> None:
+        self.backend = backend
+        given = name or getattr(backend, "name", None) or type(backend).__name__
+        self.target = Target("backend", str(given), "")
+
+    @property
+    def provider(self) -> str:
+        return self.target.provider
+
+    @property
+    def model(self) -> str:
+        return self.target.model
+
+    def __repr__(self) -> str:
+        return f"Own({self.provider})"
+
+
+Destination = Wire | Own
+
+
+def join_url(base_url: str, path: str) -> str:
+    """``base_url`` and ``path``; a version that both name (``/v1`` and ``/v1/messages``) stands once."""
+    if not path.startswith("/"):
+        path = "/" + path
+    last = base_url.rpartition("/")[2]
+    first = path.split("/", 2)[1]
+    if first == last and len(first) > 1 and first[0] == "v" and first[1].isdigit():
+        path = path[len(first) + 1 :]
+    return base_url + path

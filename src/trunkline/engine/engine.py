@@ -1,0 +1,164 @@
+"""The one way from a call to its reply, written once and run two ways. Read it top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..dialects.dialect import Context, WireRequest
+from ..policy.price import cost
+from ..policy.retry import Fallback, Raise, judge
+from ..ports import IO, Deadlines
+from ..values.errors import AllTargetsFailedError, DeadlineError, ProviderError
+from ..values.response import Response, Timings, Warning
+from ..wire.http import HttpReply
+from . import backend
+from .attempt import deadlines, failure, fetch, unary
+from .call import Call, dress
+from .destination import Destination, Own, Wire
+from .media import with_media
+from .settlement import Settlement, called
+
+T = TypeVar("T")
+
+
+async def generate(io: IO, call: Call) -> Response:
+    """The reply to ``call``. Raises the target's own error, or ``AllTargetsFailedError`` when several were tried."""
+    settlement = Settlement(io, call)
+    try:
+        call = await prepare(io, call)
+        response = await pursue(io, call, settlement, _answer)
+        response = await conclude(call, response)
+    except BaseException as error:
+        await fail(io, call, settlement, error)
+        raise
+    settlement.settle("end", io.now(), response)
+    return response
+
+
+async def raw(io: IO, call: Call, request: WireRequest) -> HttpReply:
+    """The reply to a request that the user wrote: our address, key, pool, retries and errors; his bytes."""
+    settlement = Settlement(io, call)
+
+    async def attempt(io: IO, call: Call, settlement: Settlement, to: Destination, limits: Deadlines) -> HttpReply:
+        assert isinstance(to, Wire)
+        reply = await fetch(io, to, request, limits)
+        if not 200 <= reply.status < 300:
+            raise failure(io, to, reply, Context(target=to.target, model=to.model))
+        return reply
+
+    try:
+        reply = await pursue(io, call, settlement, attempt)
+    except BaseException as error:
+        await fail(io, call, settlement, error)
+        raise
+    settlement.settle("end", io.now())
+    return reply
+
+
+async def prepare(io: IO, call: Call) -> Call:
+    """``call`` with local media read and the ``before`` hook heard."""
+    request = await with_media(io, call.request)
+    if call.hooks.before is not None:
+        request = await called(call.hooks.before(request)) or request
+    return call if request is call.request else msgspec.structs.replace(call, request=request)
+
+
+async def conclude(call: Call, response: Response) -> Response:
+    """``response`` with the structured output parsed and the ``after`` hook heard."""
+    if call.parse is not None and not response.tool_calls and response.finish_reason == "stop":
+        response = msgspec.structs.replace(response, output=call.parse(response.text))
+    if call.hooks.after is not None:
+        response = await called(call.hooks.after(response)) or response
+    return response
+
+
+async def fail(io: IO, call: Call, settlement: Settlement, error: BaseException) -> None:
+    """Settles a call that ended with ``error``; what the caller ended himself is nobody's fault."""
+    if not isinstance(error, Exception):
+        settlement.settle("cancel", io.now(), error=error)
+        return
+    if settlement.settle("error", io.now(), error=error) and call.hooks.on_error is not None:
+        await called(call.hooks.on_error(error))
+
+
+Attempt = Callable[[IO, Call, Settlement, Destination, Deadlines], Awaitable[T]]
+
+
+async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]) -> T:
+    """The first success over the plan's targets and their retries."""
+    errors: list[ProviderError] = []
+    for number, destination in enumerate(call.plan):
+        another = number + 1 < len(call.plan)
+        settlement.destination = destination
+        tried = 0
+        while True:
+            began = io.now()
+            try:
+                if began >= settlement.until:
+                    raise DeadlineError(phase="total", seconds=call.limits.total)
+                return await attempt(io, call, settlement, destination, deadlines(call, settlement, another))
+            except ProviderError as error:
+                failed = error
+            dress(failed, destination, call)
+            now = io.now()
+            settlement.attempted(destination, now - began, error=failed)
+            remaining = settlement.until - now
+            verdict = judge(failed, tried=tried, another=another, remaining=remaining, policy=call.limits.retry, uniform=io.uniform)
+            if isinstance(verdict, Raise):
+                raise _final(errors, failed, settlement)
+            if isinstance(verdict, Fallback):
+                errors.append(failed)
+                break
+            settlement.waited = verdict.after
+            if verdict.after > 0.0:
+                await io.sleep(verdict.after)
+            tried += 1
+    raise AssertionError("a plan's last target is never a fallback")
+
+
+def _final(earlier: list[ProviderError], error: ProviderError, settlement: Settlement) -> ProviderError:
+    if earlier:
+        error = AllTargetsFailedError(f"all {len(earlier) + 1} targets failed", errors=(*earlier, error))
+    error.attempts = tuple(settlement.attempts)
+    return error
+
+
+async def _answer(io: IO, call: Call, settlement: Settlement, to: Destination, limits: Deadlines) -> Response:
+    began = io.now()
+    if isinstance(to, Own):
+        backend.check(to, io.blocking)
+        response = await backend.answer(io, to, call.request)
+        return finished(io, settlement, to, response, began, (), None)
+    encoded, reply, response = await unary(io, call, to, limits)
+    response = finished(io, settlement, to, response, began, encoded.warnings, None)
+    return msgspec.structs.replace(response, headers=reply.headers, raw=reply.body)
+
+
+def finished(
+    io: IO,
+    settlement: Settlement,
+    to: Destination,
+    response: Response,
+    began: float,
+    warnings: tuple[Warning, ...],
+    timings: Timings | None,
+    status: int | None = 200,
+) -> Response:
+    """``response`` with what only the engine knows: who answered, how long it took, what it cost, what was tried."""
+    now = io.now()
+    settlement.attempted(to, now - began, status, response.request_id)
+    took = now - settlement.began
+    changes: dict[str, Any] = {
+        "provider": to.provider,
+        "latency": took,
+        "timings": timings or Timings(end=took),
+        "attempts": tuple(settlement.attempts),
+    }
+    if warnings:
+        changes["warnings"] = warnings + response.warnings
+    if response.cost is None and to.record is not None:
+        changes["cost"] = cost(response.usage, to.record, io.wall(), response.service_tier)
+    return msgspec.structs.replace(response, **changes)

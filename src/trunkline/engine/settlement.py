@@ -1,0 +1,104 @@
+"""How a call ends: counted once, whatever ends it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable
+from threading import Lock
+from typing import TypeVar
+
+from ..ports import IO, Settled, correlation_id
+from ..values.errors import ProviderError
+from ..values.response import Attempt, Response
+from .call import Call
+from .destination import Destination
+
+T = TypeVar("T")
+
+
+async def called(result: T | Awaitable[T]) -> T:
+    """What a hook returned, awaited where it is a coroutine's."""
+    return await result if isinstance(result, Awaitable) else result
+
+
+class Settlement:
+    """One call's books: when it began, each attempt, and its end, told to the observers exactly once.
+
+    ``how``: ``end``, ``error``, ``close`` (by the caller), ``cancel`` (cancellation, Ctrl-C) or ``collected`` (abandoned).
+    """
+
+    __slots__ = ("_lock", "attempts", "began", "call", "call_id", "correlation", "destination", "settled", "until", "waited")
+
+    def __init__(self, io: IO, call: Call) -> None:
+        self.call = call
+        self.call_id = io.new_id()
+        self.began = io.now()
+        total = call.limits.total
+        self.until = float("inf") if total is None else self.began + total
+        self.attempts: list[Attempt] = []
+        self.destination: Destination | None = None
+        self.correlation = correlation_id.get()
+        self.settled = False
+        self.waited = 0.0
+        self._lock = Lock()
+
+    def attempted(
+        self,
+        destination: Destination,
+        seconds: float,
+        status: int | None = None,
+        request_id: str | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        """Writes down one try."""
+        known = isinstance(error, ProviderError)
+        attempt = Attempt(
+            provider=destination.provider,
+            model=destination.model,
+            seconds=seconds,
+            waited=self.waited,
+            status=error.status if known else status,
+            error=type(error).__name__ if error is not None else None,
+            request_id=error.request_id if known else request_id,
+            retry_after=error.retry_after if known else None,
+        )
+        self.waited = 0.0
+        self.attempts.append(attempt)
+        for observer in self.call.observers:
+            observer.attempted(self.call_id, attempt)
+
+    def settle(self, how: str, now: float, response: Response | None = None, error: BaseException | None = None) -> bool:
+        """Tells the observers how it ended; False (and nothing happens) when it has been told before."""
+        with self._lock:
+            if self.settled:
+                return False
+            self.settled = True
+        if not self.call.observers:
+            return True
+        destination = self.destination
+        settled = Settled(
+            how,
+            self.call_id,
+            destination.provider if destination else None,
+            destination.model if destination else None,
+            tuple(self.attempts),
+            response,
+            error,
+            now - self.began,
+            self.correlation,
+        )
+        for observer in self.call.observers:
+            try:
+                observer.settled(settled)
+            except Exception as broken:  # an observer's fault must not fail the call; Python's own hook shows it
+                sys.unraisablehook(_Unraisable(broken, observer))
+        return True
+
+
+class _Unraisable:
+    """What ``sys.unraisablehook`` wants to be told."""
+
+    def __init__(self, error: Exception, observer: object) -> None:
+        self.exc_type, self.exc_value, self.exc_traceback = type(error), error, error.__traceback__
+        self.err_msg = "an observer of Trunkline raised"
+        self.object = observer

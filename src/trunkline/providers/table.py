@@ -1,0 +1,148 @@
+"""The providers, a row each, in the order in which configured keys are tried.
+
+Sources: the protocol sheets (providers, openai-chat §9, openrouter) and recorded traffic. A quirk's reason stands in ``Quirks``.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from ..values.errors import UsageError
+from ..values.model import Quirks
+from .auth import Auth, Bearer, HeaderAuth
+from .provider import Endpoint, Provider
+
+CHAT = "openai-chat"
+MESSAGES = "anthropic-messages"
+
+_OPENAI = Quirks(max_tokens_field="max_completion_tokens", system_role="system", reasoning_style="effort")
+# What every server with OpenAI's protocol takes, whoever wrote it.
+_COMPATIBLE = Quirks(max_tokens_field="max_tokens", system_role="system")
+# Fields of OpenAI's platform, which others refuse (400, 422) or silently ignore.
+_ELSEWHERE = Quirks(no_metadata=True, no_service_tier=True, no_user=True, no_cache_key=True).over(_COMPATIBLE)
+_PLAIN = Quirks(no_parallel_tool_calls=True, no_strict=True, no_logit_bias=True).over(_ELSEWHERE)
+
+
+def _chat(url: str | None, quirks: Quirks) -> tuple[Endpoint, ...]:
+    return (Endpoint(dialect=CHAT, url=url, quirks=quirks),)
+
+
+TABLE: tuple[Provider, ...] = (
+    Provider(
+        name="anthropic", key_variables=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"), hosts=("api.anthropic.com",),
+        endpoints=(Endpoint(dialect=MESSAGES, url="https://api.anthropic.com"),), default_model="claude-sonnet-5",
+        auth=HeaderAuth("x-api-key"), variable_auth={"ANTHROPIC_AUTH_TOKEN": Bearer()},
+    ),
+    Provider(
+        name="openai", key_variables=("OPENAI_API_KEY",), hosts=("api.openai.com", "eu.api.openai.com"),
+        endpoints=_chat("https://api.openai.com/v1", _OPENAI), default_model="gpt-5.4-mini",
+    ),
+    Provider(
+        name="groq", key_variables=("GROQ_API_KEY",), hosts=("api.groq.com",), default_model="openai/gpt-oss-120b",
+        endpoints=_chat("https://api.groq.com/openai/v1", Quirks(
+            max_tokens_field="max_completion_tokens", reasoning_field="reasoning", reasoning_style="effort",
+            no_logprobs=True, no_n=True,
+        ).over(_PLAIN)),
+    ),
+    Provider(
+        name="deepseek", key_variables=("DEEPSEEK_API_KEY",), hosts=("api.deepseek.com",), default_model="deepseek-v4-flash",
+        endpoints=_chat("https://api.deepseek.com", Quirks(
+            reasoning_field="reasoning_content", return_reasoning=True, reasoning_style="thinking_type", efforts=("high", "max"),
+            json_object_only=True, no_n=True, no_strict=False,
+        ).over(_PLAIN)),
+    ),
+    Provider(
+        name="openrouter", key_variables=("OPENROUTER_API_KEY",), hosts=("openrouter.ai",), default_model="openrouter/auto",
+        endpoints=_chat("https://openrouter.ai/api/v1", Quirks(
+            reasoning_field="reasoning", reasoning_style="openrouter", cost_field="cost",
+        ).over(_COMPATIBLE)),
+    ),
+    Provider(
+        name="mistral", key_variables=("MISTRAL_API_KEY",), hosts=("api.mistral.ai",), default_model="mistral-large-4",
+        endpoints=_chat("https://api.mistral.ai/v1", Quirks(
+            seed_field="random_seed", required_tool_choice="any", tool_id_format="alnum9", prefill_flag="prefix",
+            no_stream_options=True, no_logprobs=True, no_logit_bias=True, reasoning_style="effort",
+        ).over(_ELSEWHERE)),
+    ),
+    Provider(
+        name="xai", key_variables=("XAI_API_KEY",), hosts=("api.x.ai",), default_model="grok-4.3",
+        endpoints=_chat("https://api.x.ai/v1", Quirks(
+            max_tokens_field="max_completion_tokens", reasoning_field="reasoning_content", reasoning_style="effort",
+            output_excludes_reasoning=True, cost_field="cost_in_usd_ticks", cost_scale=1e-10, no_metadata=True,
+        ).over(_COMPATIBLE)),
+    ),
+    Provider(
+        name="together", key_variables=("TOGETHER_API_KEY",), hosts=("api.together.ai", "api.together.xyz"),
+        endpoints=_chat("https://api.together.ai/v1", Quirks(
+            reasoning_field="reasoning", reasoning_style="together", forbidden_is_context=True, no_logit_bias=False,
+        ).over(_PLAIN)), default_model="openai/gpt-oss-120b",
+    ),
+    Provider(
+        name="fireworks", key_variables=("FIREWORKS_API_KEY",), hosts=("api.fireworks.ai",),
+        endpoints=_chat("https://api.fireworks.ai/inference/v1", Quirks(
+            reasoning_field="reasoning_content", reasoning_style="effort",
+        ).over(_PLAIN)), default_model="accounts/fireworks/models/gpt-oss-120b",
+    ),
+    Provider(
+        name="perplexity", key_variables=("PERPLEXITY_API_KEY",), hosts=("api.perplexity.ai",), default_model="sonar",
+        endpoints=_chat("https://api.perplexity.ai", Quirks(
+            alternate_roles=True, no_tools=True, no_done=True, cost_field="cost.total_cost", reasoning_style="effort",
+        ).over(_PLAIN)),
+    ),
+    Provider(name="local", needs_key=False, endpoints=_chat(None, Quirks(no_done=True).over(_COMPATIBLE))),
+)  # fmt: skip
+
+_BY_NAME = {row.name: row for row in TABLE}
+
+# How a key is shown to an endpoint of one's own, and what is safe to think of a server that nobody has described.
+_OWN: dict[str, tuple[Auth, Quirks]] = {
+    CHAT: (Bearer(), Quirks(no_done=True).over(_COMPATIBLE)),
+    MESSAGES: (HeaderAuth("x-api-key"), Quirks()),
+}
+
+
+# Where servers of a dialect answer, when an address names no path.
+_PATHS = {CHAT: "/v1"}
+_HOSTS = frozenset(host for row in TABLE for host in row.hosts)
+
+
+def provider(name: str) -> Provider:
+    """The row of that name. ``UsageError`` names what there is."""
+    row = _BY_NAME.get(name)
+    if row is None:
+        import difflib  # noqa: PLC0415 - only for this message
+
+        near = difflib.get_close_matches(name, [*_BY_NAME, *_OWN], 1)
+        raise UsageError(
+            "no such provider" + (f" (did you mean {near[0]}?)" if near else ""),
+            field="provider",
+            allowed=", ".join(_BY_NAME) + f"; with a base_url of your own: {', '.join(_OWN)}",
+        )
+    return row
+
+
+def is_provider(name: str) -> bool:
+    """Whether there is a row of that name."""
+    return name in _BY_NAME
+
+
+def is_dialect(name: str) -> bool:
+    """Whether an endpoint of one's own can be had under that dialect id."""
+    return name in _OWN
+
+
+def default_path(endpoint: Endpoint) -> str:
+    """The path of an address that was given without one: that of the row's own, else what servers of that dialect use."""
+    own = urlsplit(endpoint.url).path if endpoint.url else ""
+    host = urlsplit(endpoint.url).hostname if endpoint.url else None
+    return own if host is not None and host in _HOSTS else own or _PATHS.get(endpoint.dialect, "")
+
+
+def own_endpoint(dialect: str, base_url: str) -> Provider:
+    """A provider of one's own: whoever answers at ``base_url`` in ``dialect``. It needs no key; one that is given goes there."""
+    if dialect not in _OWN:
+        raise UsageError("no such dialect", field="dialect", got=repr(dialect), allowed=", ".join(_OWN))
+    auth, quirks = _OWN[dialect]
+    host = urlsplit(base_url).hostname
+    endpoint = Endpoint(dialect=dialect, url=base_url, quirks=quirks)
+    return Provider(name=dialect, endpoints=(endpoint,), hosts=(host,) if host else (), auth=auth, needs_key=False)
