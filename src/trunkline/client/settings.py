@@ -275,7 +275,7 @@ class Settings:
                 rows.append(Described(f"{provider.name} key", shown_key(key.value), key.origin, key.name, key.file))
             if url is not None:
                 rows.append(Described(f"{provider.name} base_url", url.value, url.origin, url.name, url.file))
-        for scheme, name in self.proxies.variables().items():
+        for scheme, name in self.proxies.variables.items():
             rows.append(Described(f"{scheme} proxy", "set", Origin.ENVIRONMENT, name))
         return tuple(rows)
 
