@@ -110,7 +110,7 @@ def provider(name: str) -> Provider:
     """The row of that name. ``UsageError`` names what there is."""
     row = _BY_NAME.get(name)
     if row is None:
-        import difflib  # noqa: PLC0415 - only for this message
+        import difflib  # only for this message
 
         near = difflib.get_close_matches(name, [*_BY_NAME, *_OWN], 1)
         raise UsageError(
