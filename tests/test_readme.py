@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from examples.demo import WEATHER_CALL, Body, HandWrittenModels, Reply, completion, events, message, whole
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
@@ -74,14 +75,13 @@ def message_events(text: str) -> Iterator[bytes]:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     home = str(tmp_path_factory.mktemp("home"))
     with HandWrittenModels(answer) as url:
-        yield {
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if name in {"PATH", "PYTHONPATH", "SYSTEMROOT", "LD_LIBRARY_PATH"}
-            },
-            **{"HOME": home, "OPENAI_API_KEY": "a-key", "OPENAI_BASE_URL": f"{url}/v1"},
-            **{"ANTHROPIC_API_KEY": "a-key", "ANTHROPIC_BASE_URL": url},
+        kept = {"PATH", "PYTHONPATH", "SYSTEMROOT", "LD_LIBRARY_PATH"}
+        yield {name: value for name, value in os.environ.items() if name in kept} | {
+            "HOME": home,
+            "OPENAI_API_KEY": "a-key",
+            "OPENAI_BASE_URL": f"{url}/v1",
+            "ANTHROPIC_API_KEY": "a-key",
+            "ANTHROPIC_BASE_URL": url,
         }
 
 

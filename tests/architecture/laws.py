@@ -30,9 +30,10 @@ def is_pure(module: Module) -> Iterator[str]:
         if name.split(".")[0] in IMPURE and name != "threading.Lock" and not module.for_checkers_only(node):
             yield f"{node.lineno}: imports {name}"
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}:
-            if isinstance(node.value, ast.Name) and node.value.id in {"datetime", "date", "dt"}:
-                yield f"{node.lineno}: asks {ast.unparse(node)}"
+        if isinstance(node, ast.Attribute) and re.fullmatch(
+            r"(?:datetime\.)?(?:datetime|date)\.(?:now|utcnow|today)", ast.unparse(node)
+        ):
+            yield f"{node.lineno}: asks {ast.unparse(node)}"
 
 
 def only_io_knows_the_network(module: Module) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from tests.architecture import laws
 from tests.architecture.source import Module, modules
 

@@ -10,8 +10,8 @@ from functools import cache
 from typing import get_args, get_type_hints
 
 import pytest
-from tests.architecture.source import PACKAGE, Module, modules
 
+from tests.architecture.source import PACKAGE, Module, modules
 from trunkline.providers.table import TABLE
 from trunkline.values.model import Quirks
 
@@ -75,17 +75,20 @@ def name_tests(module: Module) -> Iterator[str]:
     if module.layer == "providers":
         return
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in module.docstrings:
-            if names_somebody(node.value):
-                yield f"{node.lineno}: {node.value!r}"
-        if isinstance(node, ast.Compare) and any(WHO.search(_subject(side)) for side in (node.left, *node.comparators)):
-            if any(_is_word(side) for side in (node.left, *node.comparators)):
-                yield f"{node.lineno}: {ast.unparse(node)}"
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in PREFIX_TESTS:
-            if WHO.search(_subject(node.func.value)) and any(_is_word(argument) for argument in node.args):
-                yield f"{node.lineno}: {ast.unparse(node)}"
-        if isinstance(node, ast.Match) and WHO.search(_subject(node.subject)):
-            yield f"{node.lineno}: match {ast.unparse(node.subject)}"
+        match node:
+            case ast.Constant(value=str() as text):
+                guilty = id(node) not in module.docstrings and names_somebody(text)
+            case ast.Compare():
+                sides = (node.left, *node.comparators)
+                guilty = any(WHO.search(_subject(side)) for side in sides) and any(_is_word(side) for side in sides)
+            case ast.Call(func=ast.Attribute(value=tested, attr=attr)) if attr in PREFIX_TESTS:
+                guilty = bool(WHO.search(_subject(tested))) and any(_is_word(argument) for argument in node.args)
+            case ast.Match():
+                guilty = bool(WHO.search(_subject(node.subject)))
+            case _:
+                continue
+        if guilty:
+            yield f"{node.lineno}: {ast.unparse(node).splitlines()[0]}"
 
 
 def _subject(node: ast.expr) -> str:
