@@ -34,6 +34,8 @@ class Start(Event, frozen=True, gc=False, tag="start"):
 
 
 class TextDelta(Event, frozen=True, gc=False, tag="text_delta"):
+    """A piece of the answer, with its tokens' ``logprobs`` where they were asked for."""
+
     text: str
     choice: int = 0
     raw: bytes | None = None
@@ -41,12 +43,16 @@ class TextDelta(Event, frozen=True, gc=False, tag="text_delta"):
 
 
 class ReasoningDelta(Event, frozen=True, gc=False, tag="reasoning_delta"):
+    """A piece of the reasoning that the provider shows."""
+
     text: str
     choice: int = 0
     raw: bytes | None = None
 
 
 class RefusalDelta(Event, frozen=True, gc=False, tag="refusal_delta"):
+    """A piece of a refusal."""
+
     text: str
     choice: int = 0
     raw: bytes | None = None

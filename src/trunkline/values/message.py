@@ -15,7 +15,7 @@ Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 
 
-class Scope(Value, tag="scope"):
+class Scope(Value, frozen=True, tag="scope"):
     """Whom provider state is bound to. None in a field: not bound in that respect. ``account`` is the id of a key."""
 
     provider: str | None = None
@@ -31,7 +31,7 @@ class Scope(Value, tag="scope"):
         )
 
 
-class ProviderState(Value, tag="state"):
+class ProviderState(Value, frozen=True, tag="state"):
     """What a provider wants back byte for byte: a signature, encrypted reasoning, an item of its own.
 
     ``data`` is the JSON of the wire, verbatim, of the dialect ``dialect``. It is replayed to a target of the same dialect
@@ -47,13 +47,13 @@ class ProviderState(Value, tag="state"):
         return self.dialect == dialect and self.scope.covers(target)
 
 
-class CacheMark(Value, tag="cache"):
+class CacheMark(Value, frozen=True, tag="cache"):
     """The prompt up to and including this part may be cached by the provider. ``ttl`` as in ``5m``, ``1h``; None: the provider's own."""
 
     ttl: str | None = None
 
 
-class Citation(Value, tag="citation"):
+class Citation(Value, frozen=True, tag="citation"):
     """What a piece of text rests on.
 
     ``kind``: ``url``/``web`` (a page), ``char``, ``page``, ``block`` (a place in document number ``document``),
@@ -75,14 +75,16 @@ class Citation(Value, tag="citation"):
     state: ProviderState | None = None
 
 
-class Text(Value, tag="text"):
+class Text(Value, frozen=True, tag="text"):
+    """Words. ``citations`` say what they rest on."""
+
     text: str
     citations: tuple[Citation, ...] = ()
     cache: CacheMark | None = None
     state: ProviderState | None = None
 
 
-class Image(Value, tag="image"):
+class Image(Value, frozen=True, tag="image"):
     """A picture. ``detail``: ``auto``, ``low``, ``high``, ``original``."""
 
     source: Source
@@ -91,7 +93,7 @@ class Image(Value, tag="image"):
     state: ProviderState | None = None
 
 
-class Audio(Value, tag="audio"):
+class Audio(Value, frozen=True, tag="audio"):
     """Sound. In a reply, ``id`` names it for the next turn, ``transcript`` says its words, ``expires_at`` is in Unix seconds."""
 
     source: Source | None = None
@@ -102,13 +104,15 @@ class Audio(Value, tag="audio"):
     state: ProviderState | None = None
 
 
-class Video(Value, tag="video"):
+class Video(Value, frozen=True, tag="video"):
+    """A film."""
+
     source: Source
     cache: CacheMark | None = None
     state: ProviderState | None = None
 
 
-class File(Value, tag="file"):
+class File(Value, frozen=True, tag="file"):
     """A document. ``context`` is said to the model beside it; ``citations``: whether the model shall cite it."""
 
     source: Source
@@ -120,7 +124,7 @@ class File(Value, tag="file"):
     state: ProviderState | None = None
 
 
-class Reasoning(Value, tag="reasoning"):
+class Reasoning(Value, frozen=True, tag="reasoning"):
     """What a model thought. ``text`` may be empty where the provider keeps it to itself (``redacted``: on purpose)."""
 
     text: str = ""
@@ -128,7 +132,7 @@ class Reasoning(Value, tag="reasoning"):
     state: ProviderState | None = None
 
 
-class ToolCall(Value, tag="tool_call"):
+class ToolCall(Value, frozen=True, tag="tool_call"):
     """A model wants a tool run. ``raw_arguments`` is the text as sent, ``arguments`` its parsed view.
 
     ``kind`` is ``custom`` for a tool whose input is plain text instead of JSON.
@@ -155,7 +159,7 @@ class ToolCall(Value, tag="tool_call"):
         return parsed
 
 
-class ToolResult(Value, tag="tool_result"):
+class ToolResult(Value, frozen=True, tag="tool_result"):
     """What a tool answered to the call ``tool_call_id``: texts, pictures, documents."""
 
     tool_call_id: str
@@ -166,14 +170,14 @@ class ToolResult(Value, tag="tool_result"):
     state: ProviderState | None = None
 
 
-class Refusal(Value, tag="refusal"):
+class Refusal(Value, frozen=True, tag="refusal"):
     """The model declined, in its own words."""
 
     text: str
     state: ProviderState | None = None
 
 
-class HostedToolCall(Value, tag="hosted_tool_call"):
+class HostedToolCall(Value, frozen=True, tag="hosted_tool_call"):
     """A tool that the provider ran itself (web search, code execution…). ``name`` is the provider's name for it."""
 
     id: str
@@ -183,7 +187,7 @@ class HostedToolCall(Value, tag="hosted_tool_call"):
     state: ProviderState | None = None
 
 
-class HostedToolResult(Value, tag="hosted_tool_result"):
+class HostedToolResult(Value, frozen=True, tag="hosted_tool_result"):
     """What the provider's own tool gave. ``kind`` is the provider's word for the item; ``data`` its JSON content."""
 
     tool_call_id: str
@@ -194,7 +198,7 @@ class HostedToolResult(Value, tag="hosted_tool_result"):
     state: ProviderState | None = None
 
 
-class Opaque(Value, tag="opaque"):
+class Opaque(Value, frozen=True, tag="opaque"):
     """An item that only its own dialect knows, kept verbatim in ``state``. ``kind`` is its type on the wire."""
 
     kind: str
@@ -209,7 +213,7 @@ PART_TYPES: tuple[type[Value], ...] = (
 )
 
 
-class Message(Value, tag="message"):
+class Message(Value, frozen=True, tag="message"):
     """One turn: a role and its parts. ``Message.user("hi")`` and its like take plain text too."""
 
     role: Role
