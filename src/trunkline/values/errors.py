@@ -130,17 +130,14 @@ class ProviderError(TrunklineError):
 
     def __str__(self) -> str:
         who = "/".join(part for part in (self.provider, self.model) if part)
-        facts = ", ".join(
-            text
-            for text, known in (
-                (f"HTTP {self.status}", self.status is not None),
-                (str(self.code), self.code is not None),
-                (f"request {self.request_id}", self.request_id is not None),
-                (f"retry after {self.retry_after:g} s", self.retry_after is not None),
-                (f"{len(self.attempts)} attempts", len(self.attempts) > 1),
-            )
-            if known
+        known = (
+            "" if self.status is None else f"HTTP {self.status}",
+            self.code or "",
+            "" if self.request_id is None else f"request {self.request_id}",
+            "" if self.retry_after is None else f"retry after {self.retry_after:g} s",
+            f"{len(self.attempts)} attempts" if len(self.attempts) > 1 else "",
         )
+        facts = ", ".join(filter(None, known))
         said = (f"{who}: " if who else "") + (self.message or type(self).__name__) + (f" ({facts})" if facts else "")
         if self.hint:
             said += f". {self.hint}"
