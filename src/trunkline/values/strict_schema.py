@@ -1,0 +1,116 @@
+"""The strict subset of JSON Schema that structured output wants: closed objects, every key required, optional ones nullable.
+
+Source: OpenAI's guide to structured outputs; Anthropic's ``output_config.format`` asks for closed objects likewise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+_DROPPED = frozenset({"default", "discriminator"})  # advice that loses its meaning where every key is required
+_BEYOND = (
+    "not",
+    "if",
+    "then",
+    "else",
+    "patternProperties",
+    "dependentRequired",
+    "dependentSchemas",
+    "unevaluatedProperties",
+    "prefixItems",
+)
+_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
+
+
+class _BeyondError(Exception):
+    """The strict subset cannot say this."""
+
+
+def strict_schema(schema: Schema) -> Schema | None:
+    """``schema`` within the strict subset, or None where that cannot say it (free-form objects, tuples, anything at all).
+
+    The schema given is not changed. What was optional may be null instead: ``parse_output`` takes such nulls out again.
+    """
+    definitions = {**schema.get("definitions", {}), **schema.get("$defs", {})}
+    root = {key: value for key, value in schema.items() if key not in ("$defs", "definitions")}
+    try:
+        if isinstance(reference := root.get("$ref"), str):
+            root = {**_lookup(reference, definitions), **{k: v for k, v in root.items() if k != "$ref"}}
+        made = _strict(root, definitions)
+        if made.get("type") != "object":
+            return None
+        if definitions:
+            made["$defs"] = {name: _strict(value, definitions) for name, value in definitions.items()}
+    except (_BeyondError, RecursionError):
+        return None
+    return made
+
+
+def _lookup(reference: str, definitions: Schema) -> Schema:
+    found = definitions.get(reference.rpartition("/")[2])
+    if not isinstance(found, dict):
+        raise _BeyondError
+    return found
+
+
+def _strict(node: Any, definitions: Schema) -> Schema:
+    if not isinstance(node, dict) or any(word in node for word in _BEYOND):
+        raise _BeyondError
+    made = {key: value for key, value in node.items() if key not in _DROPPED}
+    made = _merged(made, definitions)
+    if "oneOf" in made:
+        made["anyOf"] = [*made.get("anyOf", ()), *made.pop("oneOf")]
+    if "anyOf" in made:
+        made["anyOf"] = [_strict(alternative, definitions) for alternative in made["anyOf"]]
+    elif made.get("type") == "object" or "properties" in made:
+        made = _closed(made, definitions)
+    elif made.get("type") == "array":
+        made["items"] = _strict(made.get("items"), definitions)
+    elif "type" not in made and "$ref" not in made:
+        made["type"] = _type_of(made)
+    return made
+
+
+def _merged(node: Schema, definitions: Schema) -> Schema:
+    """``allOf`` of one, and a ``$ref`` with words beside it, as one schema: the subset knows neither."""
+    if "allOf" in node:
+        alone = node.pop("allOf")
+        if len(alone) != 1 or not isinstance(alone[0], dict):
+            raise _BeyondError
+        node = {**alone[0], **node}
+    if isinstance(reference := node.get("$ref"), str) and len(node) > 1:
+        beside = {key: value for key, value in node.items() if key != "$ref"}
+        node = {key: value for key, value in {**_lookup(reference, definitions), **beside}.items() if key not in _DROPPED}
+    return node
+
+
+def _closed(node: Schema, definitions: Schema) -> Schema:
+    if "properties" not in node or node.get("additionalProperties") not in (None, False):
+        raise _BeyondError
+    required = set(node.get("required", ()))
+    properties = {}
+    for name, member in node["properties"].items():
+        made = _strict(member, definitions)
+        properties[name] = made if name in required else _nullable(made, definitions)
+    return {**node, "type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _nullable(node: Schema, definitions: Schema) -> Schema:
+    alternatives = node.get("anyOf", [node])
+    kinds = [_lookup(a["$ref"], definitions).get("type") if "$ref" in a else a.get("type") for a in alternatives]
+    if any(kind == "null" or (isinstance(kind, list) and "null" in kind) for kind in kinds):
+        return node
+    if "anyOf" in node:
+        return {**node, "anyOf": [*alternatives, {"type": "null"}]}
+    return {"anyOf": [node, {"type": "null"}]}
+
+
+def _type_of(node: Schema) -> Any:
+    """The type of an enumeration that does not say it; a schema that allows anything is beyond the subset."""
+    values = node["enum"] if "enum" in node else [node["const"]] if "const" in node else []
+    kinds = list(dict.fromkeys(_TYPES.get(type(value)) for value in values))
+    if not kinds or None in kinds:
+        raise _BeyondError
+    return kinds[0] if len(kinds) == 1 else kinds
