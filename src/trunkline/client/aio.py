@@ -16,7 +16,7 @@ from ..wire.http import HttpReply
 from . import listing
 from .calls import Calls, raw_options
 from .health import Health
-from .options import CallOptions, ClientOptions, ModelName, Prompt, Timeout
+from .options import CallOptions, ClientOptions, ModelName, NewOptions, Prompt, Timeout
 from .port import Port
 from .settings import Settings
 from .streams import AsyncStream
@@ -69,7 +69,7 @@ class AsyncClient:
         """What is configured, what a call would use and why; with ``ask`` each configured provider is asked for its models (no paid call)."""
         return await listing.health(self._port.get(), self._calls.destinations, self._calls.model, ask)
 
-    def with_options(self, **options: Unpack[ClientOptions]) -> AsyncClient:
+    def with_options(self, **options: Unpack[NewOptions]) -> AsyncClient:
         """A client that says these options with every call, over the same connections."""
         other = AsyncClient.__new__(AsyncClient)
         other._calls = self._calls.also(False, options)

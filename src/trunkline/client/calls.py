@@ -20,14 +20,12 @@ from ..values.inputs import to_messages, to_stop
 from ..values.message import CacheMark
 from ..values.request import Request
 from ..values.schema import parse_output
-from ..values.tools import to_output, to_reasoning, to_tool_choice, to_tools
+from ..values.input_tools import to_output, to_reasoning, to_tool_choice, to_tools
 from .destinations import Destinations
-from .options import CALL_OPTIONS, CLIENT_OPTIONS, ModelName, Prompt, Timeout, known, to_hooks, to_limits
+from .options import CALL_OPTIONS, CLIENT_OPTIONS, NEW_OPTIONS, ModelName, Prompt, Timeout, known, to_hooks, to_limits
 from .settings import Settings
 
-_REQUEST_PLAIN = frozenset(Request.__struct_fields__) - {
-    "model", "messages", "stream", "tools", "tool_choice", "output", "stop", "reasoning", "modalities", "cache",
-}  # fmt: skip
+_REQUEST_FIELDS = frozenset(Request.__struct_fields__) - {"model", "messages", "stream", "tool_choice"}
 
 
 class Calls:
@@ -54,14 +52,14 @@ class Calls:
         cls, model: ModelName | None, settings: Settings | None, blocking: bool, options: Mapping[str, Any]
     ) -> Calls:
         """From a client's arguments; refuses what can be refused without reading anything."""
-        known(options, CLIENT_OPTIONS - {"model"})
+        known(options, CLIENT_OPTIONS)
         destinations = Destinations(settings, options.get("api_key"), options.get("base_url"))
         first = cls(model, destinations, {}, observers=(logs.LogObserver(),))
         return first.also(blocking, {n: v for n, v in options.items() if n not in ("api_key", "base_url")})
 
     def also(self, blocking: bool, options: Mapping[str, Any]) -> Calls:
         """The same with further options."""
-        known(options, CLIENT_OPTIONS)
+        known(options, NEW_OPTIONS)
         hooks = to_hooks(options, self._hooks)
         if blocking:
             refuse_coroutines(hooks)
@@ -145,14 +143,16 @@ class Calls:
 
     def _request(self, messages: tuple[Any, ...], options: Mapping[str, Any], stream: bool) -> Request:
         fields: dict[str, Any] = {"model": self.name, "messages": messages, "stream": stream}
-        if options:
-            for name, value in options.items():
-                if value is not None and (name in _REQUEST_PLAIN or name in _CONVERTED):
-                    fields[name] = _CONVERTED[name](value) if name in _CONVERTED else value
-            request = Request(**fields)
-            check_request(request)
-            return request
-        return Request(**fields)
+        if not options:
+            return Request(**fields)
+        for name, value in options.items():
+            if value is not None and name in _REQUEST_FIELDS:
+                fields[name] = _CONVERTED[name](value) if name in _CONVERTED else value
+        if (choice := options.get("tool_choice")) is not None:
+            fields["tool_choice"] = to_tool_choice(choice, fields.get("tools", ()))
+        request = Request(**fields)
+        check_request(request)
+        return request
 
 
 def _with(ready: Call, request: Request) -> Call:
@@ -191,7 +191,6 @@ def _cache(value: Any) -> CacheMark | None:
 
 _CONVERTED: dict[str, Any] = {
     "tools": to_tools,
-    "tool_choice": to_tool_choice,
     "output": lambda value: to_output(value)[0],
     "stop": to_stop,
     "reasoning": to_reasoning,
@@ -209,7 +208,7 @@ def refuse_coroutines(hooks: Hooks) -> None:
             raise UsageError("a coroutine function", field=name, allowed="a plain function here; AsyncClient takes both")
 
 
-def wire_request(method: str, path: str, options: Mapping[str, Any]) -> WireRequest:
+def wire_request(method: object, path: object, options: Mapping[str, Any]) -> WireRequest:
     """The raw request that the user wrote, checked."""
     if not isinstance(method, str) or not method.isalpha():
         raise UsageError("no HTTP method", field="method", got=kind_of(method), allowed="'GET', 'POST', …")

@@ -8,18 +8,14 @@ from typing import Any, Literal, TypedDict
 import msgspec
 
 from ..engine.call import Hooks, Limits
-from ..policy.retry import RetryPolicy
 from ..ports import Backend, Observer
-from ..values.check import check_request
 from ..values.errors import UsageError
 from ..values.events import Event
-from ..values.expect import did_you_mean, kind_of, only
-from ..values.message import CacheMark, Message, Part
-from ..values.request import AudioOutput, Effort, OutputFormat, ReasoningOptions, Request, ToolChoice
+from ..values.expect import kind_of, only
+from ..values.inputs import Prompt as Prompt
+from ..values.message import CacheMark, Part
+from ..values.request import AudioOutput, Effort, ReasoningOptions, Request, ToolChoice
 from ..values.response import Response
-
-Prompt = str | Part | Message | Mapping[str, Any] | Sequence[Part | Message | Mapping[str, Any]]
-"""A text, a message, a part, or a sequence of them; message dicts in OpenAI's or Anthropic's shape."""
 
 ModelName = str | Backend
 
@@ -70,10 +66,9 @@ class RequestOptions(TypedDict, total=False):
     extra_body: Mapping[str, Any] | None
 
 
-class CallOptions(RequestOptions, total=False):
+class CarryOptions(RequestOptions, total=False):
     """And of how it is carried out."""
 
-    model: ModelName | None
     fallbacks: Sequence[ModelName]
     """Further models, tried in order when one fails."""
     timeout: float | Timeout | None
@@ -85,8 +80,14 @@ class CallOptions(RequestOptions, total=False):
     """``quiet`` keeps the provider's own words out of errors: they can quote prompts."""
 
 
-class ClientOptions(CallOptions, total=False):
-    """And of the client."""
+class CallOptions(CarryOptions, total=False):
+    """What can be said with one call."""
+
+    model: ModelName | None
+
+
+class ClientOptions(CarryOptions, total=False):
+    """What can be said to a client, for all its calls."""
 
     api_key: str | None
     base_url: str | None
@@ -97,8 +98,15 @@ class ClientOptions(CallOptions, total=False):
     observers: Sequence[Observer]
 
 
+class NewOptions(ClientOptions, total=False):
+    """What ``with_options`` takes."""
+
+    model: ModelName | None
+
+
 CALL_OPTIONS = frozenset(CallOptions.__annotations__)
 CLIENT_OPTIONS = frozenset(ClientOptions.__annotations__)
+NEW_OPTIONS = frozenset(NewOptions.__annotations__)
 HOOKS = ("before", "after", "on_error", "on_event")
 
 
@@ -156,8 +164,3 @@ def to_hooks(options: Mapping[str, Any], base: Hooks) -> Hooks:
             raise UsageError("not a function", field=name, got=kind_of(hook), allowed="a function or None")
     return msgspec.structs.replace(base, **changes) if changes else base
 
-
-__all__ = [
-    "CALL_OPTIONS", "CLIENT_OPTIONS", "CallOptions", "ClientOptions", "ModelName", "OutputFormat", "Prompt", "RequestOptions",
-    "RetryPolicy", "Timeout", "check_request", "did_you_mean", "known", "to_hooks", "to_limits",
-]

@@ -12,6 +12,7 @@ from ..policy.price import cost
 from ..policy.retry import Fallback, Raise, judge
 from ..ports import IO, Deadlines
 from ..values.errors import AllTargetsFailedError, DeadlineError, ProviderError
+from ..values.message import HostedToolCall
 from ..values.response import Response, Timings, Warning
 from ..wire.http import HttpReply
 from . import backend
@@ -62,7 +63,8 @@ async def prepare(io: IO, call: Call) -> Call:
     """``call`` with local media read and the ``before`` hook heard."""
     request = await with_media(io, call.request)
     if call.hooks.before is not None:
-        request = await called(call.hooks.before(request)) or request
+        replaced = await called(call.hooks.before(request))
+        request = request if replaced is None else replaced
     return call if request is call.request else msgspec.structs.replace(call, request=request)
 
 
@@ -71,7 +73,8 @@ async def conclude(call: Call, response: Response) -> Response:
     if call.parse is not None and not response.tool_calls and response.finish_reason == "stop":
         response = msgspec.structs.replace(response, output=call.parse(response.text))
     if call.hooks.after is not None:
-        response = await called(call.hooks.after(response)) or response
+        replaced = await called(call.hooks.after(response))
+        response = response if replaced is None else replaced
     return response
 
 
@@ -160,5 +163,7 @@ def finished(
     if warnings:
         changes["warnings"] = warnings + response.warnings
     if response.cost is None and to.record is not None:
-        changes["cost"] = cost(response.usage, to.record, io.wall(), response.service_tier)
+        tier = response.service_tier or settlement.call.request.service_tier
+        hosted = any(isinstance(part, HostedToolCall) for part in response.parts)
+        changes["cost"] = cost(response.usage, to.record, io.wall(), tier, hosted_tools=hosted)
     return msgspec.structs.replace(response, **changes)

@@ -18,7 +18,10 @@ T = TypeVar("T")
 
 async def called(result: T | Awaitable[T]) -> T:
     """What a hook returned, awaited where it is a coroutine's."""
-    return await result if isinstance(result, Awaitable) else result
+    if isinstance(result, Awaitable):
+        awaited: T = await result
+        return awaited
+    return result
 
 
 class Settlement:
@@ -48,19 +51,18 @@ class Settlement:
         seconds: float,
         status: int | None = None,
         request_id: str | None = None,
-        error: BaseException | None = None,
+        error: ProviderError | None = None,
     ) -> None:
         """Writes down one try."""
-        known = isinstance(error, ProviderError)
         attempt = Attempt(
             provider=destination.provider,
             model=destination.model,
             seconds=seconds,
             waited=self.waited,
-            status=error.status if known else status,
+            status=error.status if error is not None else status,
             error=type(error).__name__ if error is not None else None,
-            request_id=error.request_id if known else request_id,
-            retry_after=error.retry_after if known else None,
+            request_id=error.request_id if error is not None else request_id,
+            retry_after=error.retry_after if error is not None else None,
         )
         self.waited = 0.0
         self.attempts.append(attempt)
@@ -99,6 +101,8 @@ class _Unraisable:
     """What ``sys.unraisablehook`` wants to be told."""
 
     def __init__(self, error: Exception, observer: object) -> None:
-        self.exc_type, self.exc_value, self.exc_traceback = type(error), error, error.__traceback__
-        self.err_msg = "an observer of Trunkline raised"
+        self.exc_type: type[BaseException] = type(error)
+        self.exc_value: BaseException | None = error
+        self.exc_traceback = error.__traceback__
+        self.err_msg: str | None = "an observer of Trunkline raised"
         self.object = observer

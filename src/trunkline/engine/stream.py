@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ..dialects.error_body import request_id_of
 from ..ports import IO, Deadlines
 from ..values.errors import ProviderError, StreamInterruptedError
 from ..values.events import Event
@@ -119,9 +120,9 @@ class LiveStream:
     def _folded(self) -> Response:
         response = self._fold.response()
         head = self._source.head if self._source is not None else None
-        if head is not None:
-            response = msgspec.structs.replace(response, headers=head.headers)
-        return response
+        if head is None:
+            return response
+        return msgspec.structs.replace(response, headers=head.headers, request_id=request_id_of(head.headers))
 
     def _interrupted(self, error: ProviderError) -> StreamInterruptedError:
         """``error`` came after events had gone out: it says so, keeps the facts, and holds what came."""

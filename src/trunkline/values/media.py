@@ -7,14 +7,14 @@ from typing import Any
 from .value import Value
 
 
-class Url(Value, tag="url"):
+class Url(Value, frozen=True, tag="url"):
     """An ``https:`` address that the provider itself fetches. We never do."""
 
     url: str
     media_type: str | None = None
 
 
-class Data(Value, tag="data"):
+class Data(Value, frozen=True, tag="data"):
     """The bytes themselves. ``media_type`` as in ``image/png``."""
 
     data: bytes
@@ -24,13 +24,13 @@ class Data(Value, tag="data"):
         return f"Data({self.media_type}, {len(self.data)} bytes)"
 
 
-class FileId(Value, tag="file_id"):
+class FileId(Value, frozen=True, tag="file_id"):
     """A file that the provider already holds."""
 
     file_id: str
 
 
-class LocalFile(Value, tag="local_file"):
+class LocalFile(Value, frozen=True, tag="local_file"):
     """A file of this machine, by ``path`` or as an open binary ``file``, read by the engine once, before encoding.
 
     Only code makes one: a string in a message dict never does. With an open file it can be neither stored nor pickled.

@@ -159,7 +159,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.name
 
 
-class Target(Value, tag="target"):
+class Target(Value, frozen=True, tag="target"):
     """What a codec must know of whom it speaks to. Plain facts: no key, no address.
 
     ``provider`` and ``model`` as the wire spells them, ``key`` the id of the key in use, ``max_output`` the model's own

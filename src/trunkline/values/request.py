@@ -11,7 +11,7 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
-class Tool(Value, tag="function"):
+class Tool(Value, frozen=True, tag="function"):
     """A function that the model may call. ``parameters`` is a JSON Schema; ``strict``: arguments must obey it to the letter."""
 
     name: str
@@ -23,7 +23,7 @@ class Tool(Value, tag="function"):
     """Fields of one protocol only, as they stand on its wire."""
 
 
-class CustomTool(Value, tag="custom"):
+class CustomTool(Value, frozen=True, tag="custom"):
     """A tool whose input is plain text. ``syntax`` (``lark`` or ``regex``) with ``grammar`` constrains it."""
 
     name: str
@@ -32,7 +32,7 @@ class CustomTool(Value, tag="custom"):
     grammar: str | None = None
 
 
-class HostedTool(Value, tag="hosted"):
+class HostedTool(Value, frozen=True, tag="hosted"):
     """A tool that the provider runs (web search, code execution…). ``kind`` is the wire's type, ``options`` its other fields."""
 
     kind: str
@@ -44,7 +44,7 @@ class HostedTool(Value, tag="hosted"):
 AnyTool = Tool | CustomTool | HostedTool
 
 
-class ToolChoice(Value, tag="tool_choice"):
+class ToolChoice(Value, frozen=True, tag="tool_choice"):
     """Whether tools are called: ``auto``, ``none``, ``required`` (some tool), or ``tool`` (the one in ``names``).
 
     ``names`` with ``auto`` or ``required`` limits the choice to those. ``custom`` marks names of custom tools.
@@ -55,7 +55,7 @@ class ToolChoice(Value, tag="tool_choice"):
     custom: tuple[str, ...] = ()
 
 
-class OutputFormat(Value, tag="output_format"):
+class OutputFormat(Value, frozen=True, tag="output_format"):
     """The reply's text shall be JSON: any object (``schema`` None), or what the JSON Schema says."""
 
     schema: dict[str, Any] | None = None
@@ -64,7 +64,7 @@ class OutputFormat(Value, tag="output_format"):
     strict: bool | None = None
 
 
-class ReasoningOptions(Value, tag="reasoning_options"):
+class ReasoningOptions(Value, frozen=True, tag="reasoning_options"):
     """How much to think: an ``effort``, a ``budget`` in tokens, or ``enabled``; ``show``: ``summarized``, ``omitted``, ``updates``."""
 
     effort: Effort | None = None
@@ -73,14 +73,14 @@ class ReasoningOptions(Value, tag="reasoning_options"):
     show: str | None = None
 
 
-class AudioOutput(Value, tag="audio_output"):
+class AudioOutput(Value, frozen=True, tag="audio_output"):
     """Speak: ``voice`` by name or id, ``format`` as in ``wav``, ``mp3``, ``pcm16``."""
 
     voice: str
     format: str = "wav"
 
 
-class Request(Value, kw_only=True, tag="request"):
+class Request(Value, frozen=True, kw_only=True, tag="request"):
     """What is asked, in no protocol's words. None (or empty) means: not said, the provider's default.
 
     ``max_tokens`` counts everything the model writes, reasoning too. ``n`` choices. ``logprobs`` with ``top_logprobs`` others

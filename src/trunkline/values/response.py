@@ -14,7 +14,7 @@ from .value import Value
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "pause", "error", "other"]
 
 
-class Usage(Value, tag="usage"):
+class Usage(Value, frozen=True, tag="usage"):
     """Tokens, in one convention: input includes what was read from and written to the cache, output includes reasoning.
 
     None: the provider did not say. ``raw`` holds its own figures, under its own names.
@@ -40,7 +40,7 @@ class Usage(Value, tag="usage"):
         return self.input_tokens + self.output_tokens
 
 
-class TokenLogprob(Value, tag="logprob"):
+class TokenLogprob(Value, frozen=True, tag="logprob"):
     """One token of the reply, its log probability, its bytes, and the likeliest others. -9999.0 means very unlikely."""
 
     token: str
@@ -49,7 +49,7 @@ class TokenLogprob(Value, tag="logprob"):
     top: tuple[TokenLogprob, ...] = ()
 
 
-class Warning(Value, tag="warning"):
+class Warning(Value, frozen=True, tag="warning"):
     """Something that you asked for and that the target cannot express. ``kind``: ``dropped, renamed, approximated``."""
 
     kind: Literal["dropped", "renamed", "approximated"]
@@ -60,7 +60,7 @@ class Warning(Value, tag="warning"):
         return f"{self.field} was {self.kind}: {self.reason}"
 
 
-class Attempt(Value, kw_only=True, tag="attempt"):
+class Attempt(Value, frozen=True, kw_only=True, tag="attempt"):
     """One try: whom, how long (seconds), how it ended (``error`` is the error's class, None for success), and how long was waited before it."""
 
     provider: str
@@ -73,7 +73,7 @@ class Attempt(Value, kw_only=True, tag="attempt"):
     retry_after: float | None = None
 
 
-class Timings(Value, kw_only=True, tag="timings"):
+class Timings(Value, frozen=True, kw_only=True, tag="timings"):
     """Seconds from the call's start: until the reply's head, the first event (streams), the end."""
 
     head: float | None = None
@@ -81,7 +81,7 @@ class Timings(Value, kw_only=True, tag="timings"):
     end: float | None = None
 
 
-class Alternative(Value, kw_only=True, tag="alternative"):
+class Alternative(Value, frozen=True, kw_only=True, tag="alternative"):
     """A further choice, where more than one was asked for (``n``). The first choice is the response itself."""
 
     index: int
@@ -91,7 +91,7 @@ class Alternative(Value, kw_only=True, tag="alternative"):
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-class Response(Value, kw_only=True, tag="response"):
+class Response(Value, frozen=True, kw_only=True, tag="response"):
     """A whole reply. ``str(response)`` is its text.
 
     ``finish_reason`` is ``tool_calls`` whenever there are calls; ``raw_finish_reason`` as the provider sent it. ``cost`` in
