@@ -33,7 +33,7 @@ def did_you_mean(word: object, allowed: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for a word that is nearly one of those allowed, else nothing. The word itself is not repeated."""
     if not isinstance(word, str):
         return ""
-    import difflib  # noqa: PLC0415  # costs milliseconds, and only a mistake needs it
+    import difflib  # costs milliseconds, and only a mistake needs it
 
     near = difflib.get_close_matches(word[:_NAME_SHOWN], list(allowed), n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""
@@ -141,7 +141,8 @@ def json_value(value: object, at: str) -> None:
         encoded = msgspec.json.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError):
         encoded = None
-    if encoded is None or b"null" in encoded:  # NaN and infinity are written as null
+    # NaN and infinity are written as null; the word itself, as text, is common in schemas
+    if encoded is None or encoded.count(b"null") > encoded.count(b'"null"'):
         _find_unsayable(value, at, 0)
         if encoded is None:
             wrong(at, value, "what JSON can say", "cannot be written as JSON")

@@ -308,6 +308,8 @@ def to_reasoning(reasoning: object) -> ReasoningOptions | None:
         for name, value in reasoning.items():
             _reasoning_field(name, value, f"{at}.{name}")
         expect.wrong(at, reasoning, "an effort, a budget, True or False, or their dict")
+    if not isinstance(reasoning, str):
+        expect.wrong(at, reasoning, "an effort, a budget, True or False, a dict of them, or ReasoningOptions")
     effort = expect.one_of(reasoning, at, EFFORTS, "effort")
     return ReasoningOptions(effort=cast("Any", effort))
 

@@ -28,13 +28,13 @@ from .message import (
     ToolResult,
 )
 
-Prompt = str | Message | Part | Sequence[Message | Mapping[str, Any]]
-"""What ``generate`` and ``stream`` take as the prompt."""
+Prompt = str | Message | Part | Mapping[str, Any] | Sequence[Message | Mapping[str, Any]] | Sequence[str | Part]
+"""What ``generate`` and ``stream`` take as the prompt: one turn of the user's, or a conversation."""
 
 System = str | Part | Sequence[Part | Mapping[str, Any]]
 """What they take as ``system``."""
 
-_ALLOWED = "text, a Message, a part (Text, Image, ...), or a list of messages (Message or dict)"
+_ALLOWED = "text, a Message, parts (Text, Image, ...), or a list of messages (Message or dict)"
 _PLAIN_ROLES = frozenset({"system", "developer", "user", "assistant"})
 _DICT_ROLES = (*ROLES, "developer", "function")
 _UNBOUND = Scope()
@@ -64,10 +64,14 @@ def _other_prompt(prompt: object, scope: Scope) -> tuple[Message, ...]:
         return (_with_parts(prompt, "prompt"),)
     if isinstance(prompt, Part):
         return (Message("user", (prompt,)),)
+    if isinstance(prompt, Mapping):
+        return tuple(_Reading(scope).messages([prompt]))
     if not isinstance(prompt, Sequence) or isinstance(prompt, (bytes, bytearray, memoryview)):
         expect.wrong("prompt", prompt, _ALLOWED)
     if not prompt:
         raise UsageError("no messages", field="messages", got="empty", allowed="at least one message")
+    if any(isinstance(item, Part) for item in prompt) and all(isinstance(item, (str, Part)) for item in prompt):
+        return (Message.user(*prompt),)
     return tuple(_Reading(scope).messages(prompt))
 
 
