@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar, final
 
+from ..providers.table import TABLE
 from ..values.errors import UsageError
 from ..values.secret import Origin, Secret
 from .config_files import NO_VARIABLES, ConfigFile, Variables, find_config, find_dotenv, home_folder, project_folders, user_folder
@@ -261,7 +262,7 @@ class Settings:
         )
         return tuple(path for path in paths if path)
 
-    def describe(self, providers: Iterable[ProviderRow]) -> tuple[Described, ...]:
+    def describe(self, providers: Iterable[ProviderRow] = TABLE) -> tuple[Described, ...]:
         """What is set and from where, for ``trunkline config``; keys masked, proxies by variable only."""
         rows: list[Described] = []
         for name, kind in KINDS.items():

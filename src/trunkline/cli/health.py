@@ -1,0 +1,39 @@
+"""``trunkline health``: what a call would use and why, and who answers."""
+
+from __future__ import annotations
+
+import argparse
+
+import msgspec
+
+from .. import ProviderHealth
+from .options import Commands, add_command, add_target, client
+from .output import json_out, out, table
+
+_EPILOG = "Each configured provider is asked for its list of models, which costs nothing. Exit code 1: no call could be answered."
+
+
+def add(commands: Commands) -> None:
+    parser = add_command(commands, "health", "Show which providers are configured and answer.", _EPILOG)
+    add_target(parser)
+    parser.add_argument("--offline", action="store_true", help="ask nobody; only show what is configured")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    with client(args) as llm:
+        found = llm.health(ask=not args.offline)
+    if args.json:
+        json_out({"ok": found.ok, **msgspec.to_builtins(found)})
+    else:
+        out(f"model: {found.model or 'none'} ({found.why})")
+        table(("provider", "state", "key from", "address", "problem"), map(_row, found.providers))
+    return 0 if found.ok else 1
+
+
+def _row(row: ProviderHealth) -> tuple[str, ...]:
+    state = "configured" if row.configured else "not configured"
+    if row.reachable is not None:
+        state = f"answers in {row.seconds or 0:.2f} s" if row.reachable else "does not answer"
+    return row.provider, state, row.key_from or "-", row.base_url or "-", row.problem or "-"

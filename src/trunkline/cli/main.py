@@ -1,0 +1,77 @@
+"""The command ``trunkline``.
+
+Exit codes: 0 done; 1 the provider, the network or a file failed; 2 wrong usage or configuration, nothing was sent; 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from .. import NoProviderError, TrunklineError, UnsupportedOperationError, UsageError, __version__
+from . import ask, config, health, models
+from .output import note, prepare
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_EPILOG = """\
+examples:
+  trunkline ask "Why is the sky blue?"
+  trunkline ask "Summarise this:" - < report.txt
+  trunkline ask "What is on it?" --file photo.png --model anthropic/claude-sonnet-5
+  trunkline models --provider openai
+  trunkline health
+  trunkline config
+
+exit codes:
+  0  done
+  1  the provider, the network or a file failed
+  2  wrong usage or configuration; nothing was sent
+  130  Ctrl-C
+
+Keys are read from the environment (OPENAI_API_KEY, ...), .env and trunkline.toml; `trunkline config` shows which.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; gives its exit code. Errors are a line on standard error, without a traceback and without a key."""
+    prepare()
+    args = _parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read has seen enough
+        _abandon_output()
+        return DONE
+    except TrunklineError as error:
+        note(f"error: {error}")
+        return USAGE if isinstance(error, UsageError | NoProviderError | UnsupportedOperationError) else FAILED
+    except OSError as error:  # a full disk, say
+        note(f"error: {error.strerror or type(error).__name__}")
+        return FAILED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="trunkline",
+        description="One line to every language model.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"trunkline {__version__}")
+    commands = parser.add_subparsers(metavar="command", required=True)
+    for command in (ask, models, health, config):
+        command.add(commands)
+    return parser
+
+
+def _abandon_output() -> None:
+    """Nobody reads any more: what is still buffered must not be written, and complained about, at exit."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  (no path of anybody's)
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -1,0 +1,63 @@
+"""``trunkline models``: what there is to choose from."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import msgspec
+
+from .. import Model, Price
+from .options import Commands, add_command, add_target, client
+from .output import json_out, table
+
+_EPILOG = """\
+examples:
+  trunkline models
+  trunkline models --provider anthropic --live
+  trunkline models --json | jq '.[] | select(.context > 500000) | .id'
+
+Limits are in tokens, prices in USD per million tokens (today's); - is unknown. Without --live the list is the catalog's,
+which is part of this version; with it the provider itself is asked.
+"""
+
+
+def add(commands: Commands) -> None:
+    parser = add_command(commands, "models", "List models with limits, prices and abilities.", _EPILOG)
+    parser.add_argument("-p", "--provider", metavar="NAME", help="only this provider's")
+    parser.add_argument("--live", action="store_true", help="ask the provider what it has (default: the one that ask would use)")
+    add_target(parser)
+    parser.add_argument("--json", action="store_true", help="print everything that is known as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    with client(args) as llm:
+        found = llm.models(args.provider, live=args.live)
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    if args.json:
+        json_out([{"name": model.name, **msgspec.to_builtins(model)} for model in found])
+    else:
+        table(
+            ("model", "context", "output", "in $/M", "out $/M", "abilities", "retires"), [_row(model, today) for model in found]
+        )
+    return 0
+
+
+def _row(model: Model, today: str) -> tuple[str, ...]:
+    price = _price(model, today)
+    return (
+        model.name,
+        "-" if model.context is None else f"{model.context}",
+        "-" if model.max_output is None else f"{model.max_output}",
+        (price and price.input) or "-",
+        (price and price.output) or "-",
+        "-" if model.abilities is None else ",".join(model.abilities),
+        (model.retires or "-") + (f" (now {model.successor})" if model.successor else ""),
+    )
+
+
+def _price(model: Model, today: str) -> Price | None:
+    """The price of the day: the last one that has begun."""
+    begun = [price for price in model.prices if price.since <= today]
+    return max(begun, key=lambda price: price.since, default=None)

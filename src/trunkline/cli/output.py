@@ -1,0 +1,58 @@
+"""How commands write: what is asked for to standard output, everything else to standard error; plain when piped."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+# A reply must not steer the terminal (titles, clipboard, colours that hide text), so what steers it is taken out there.
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LINE_ENDS = re.compile(r"\r\n?")
+
+
+def prepare() -> None:
+    """Let both streams write any text: what their encoding lacks becomes ``?``."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def safe(text: str) -> str:
+    """``text`` without control characters, but for line ends and tabs."""
+    return _STEERING.sub("", _LINE_ENDS.sub("\n", text))
+
+
+def out(text: str, end: str = "\n") -> None:
+    """To standard output, at once; as it is into a pipe, safe on a terminal."""
+    print(safe(text) if is_terminal() else text, end=end, flush=True)
+
+
+def note(text: str) -> None:
+    """One line to standard error, under the command's name."""
+    print(f"trunkline: {safe(text)}", file=sys.stderr, flush=True)
+
+
+def json_out(value: Any) -> None:
+    """JSON to standard output, in lines with indentation."""
+    out(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Aligned columns with a head on a terminal; into a pipe one line a row, tabs between, no head."""
+    cells = [[re.sub(r"\s+", " ", safe(cell)) for cell in row] for row in rows]
+    if not is_terminal():
+        for row in cells:
+            out("\t".join(row))
+        return
+    cells.insert(0, list(head))
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    for row in cells:
+        out("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def is_terminal() -> bool:
+    return bool(sys.stdout) and sys.stdout.isatty()
