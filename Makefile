@@ -33,7 +33,7 @@ check: $(VENV)/.stamp-tools
 	$(PY) -m mypy --platform win32
 	$(PY) -m mypy --platform darwin
 	$(PY) -m pyright
-	$(PY) -m pyright --verifytypes trunkline --ignoreexternal
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pyright --verifytypes trunkline --ignoreexternal
 	$(VENV)/bin/lint-imports
 	$(PY) -m pytest tests/architecture
 
