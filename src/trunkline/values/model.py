@@ -38,9 +38,13 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     no_strict: bool | None = None
     no_metadata: bool | None = None
     no_user: bool | None = None
+    user_field: Literal["safety_identifier", "user"] | None = None
+    """The end user's id: ``safety_identifier`` took the place of ``user``; compatible servers know the old word only."""
     no_service_tier: bool | None = None
     no_logit_bias: bool | None = None
     no_cache_key: bool | None = None
+    cache_marks: Literal["prompt_cache_breakpoint", "cache_control", "none"] | None = None
+    """How a part is marked as the end of what may be cached; ``none``: not at all, caching is the provider's own affair."""
     json_object_only: bool | None = None
     """``response_format`` knows ``json_object`` but no schema: the schema is left out, with a warning."""
     no_response_format: bool | None = None
