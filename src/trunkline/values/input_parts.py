@@ -36,6 +36,7 @@ from .message import (
 )
 
 ANTHROPIC = "anthropic-messages"
+OPENAI = "openai-chat"
 _HOSTED_RESULT = "_tool_result"
 
 
@@ -92,10 +93,25 @@ def optional(fields: Json, key: str, at: str) -> str | None:
     return None if value is None else expect.text(value, f"{at}.{key}")
 
 
-def verbatim(fields: Json, at: str, scope: Scope) -> ProviderState:
+def verbatim(fields: Json, at: str, scope: Scope, *, must_return: bool = False) -> ProviderState:
     """The dict itself as provider state: replayed as it stands to Anthropic's protocol within ``scope``, and to nobody else."""
     expect.json_value(fields, at)
-    return ProviderState(ANTHROPIC, msgspec.json.encode(fields), scope)
+    return ProviderState(ANTHROPIC, msgspec.json.encode(fields), scope, must_return)
+
+
+def openai_state(fields: Json, keys: tuple[str, ...], at: str, scope: Scope) -> ProviderState | None:
+    """Keys that compatible servers add to OpenAI's shapes, and want back as they were; None where there are none."""
+    found = {key: fields[key] for key in keys if fields.get(key)}
+    if not found:
+        return None
+    expect.json_value(found, at)
+    return ProviderState(OPENAI, msgspec.json.encode(found), scope, must_return=True)
+
+
+def beside(fields: Json, keys: tuple[str, ...], at: str, scope: Scope) -> ProviderState | None:
+    """Keys that only Anthropic's protocol knows, as provider state beside our part; None where there are none."""
+    extra = {key: fields[key] for key in keys if fields.get(key) is not None}
+    return verbatim({"type": fields["type"], **extra}, at, scope) if extra else None
 
 
 def arguments_text(value: object, at: str) -> str:
@@ -107,12 +123,12 @@ def arguments_text(value: object, at: str) -> str:
     return msgspec.json.encode(expect.json_object(value, at)).decode()
 
 
-def read_call(call: object, at: str) -> ToolCall:
+def read_call(call: object, at: str, scope: Scope) -> ToolCall:
     """One of an OpenAI message's ``tool_calls``. ``index`` (left over from a stream) says nothing that its place does not."""
     if isinstance(call, ToolCall):
         return call
     fields = expect.mapping(call, at)
-    expect.only(fields, at, ("id", "type", "function", "custom", "index"))
+    expect.only(fields, at, ("id", "type", "function", "custom", "index", "extra_content"))
     kind = "custom" if fields.get("type") == "custom" else "function"
     if fields.get("type") is not None:
         expect.one_of(fields["type"], f"{at}.type", ("function", "custom"), "tool call type")
@@ -122,9 +138,10 @@ def read_call(call: object, at: str) -> ToolCall:
     expect.only(said, inner, ("name", content))
     name = expect.filled(said.get("name"), f"{inner}.name")
     identity = expect.filled(fields.get("id"), f"{at}.id")
+    state = openai_state(fields, ("extra_content",), at, scope)
     if kind == "custom":
-        return ToolCall(identity, name, expect.text(said.get("input"), f"{inner}.input"), "custom")
-    return ToolCall(identity, name, arguments_text(said.get("arguments"), f"{inner}.arguments"))
+        return ToolCall(identity, name, expect.text(said.get("input"), f"{inner}.input"), "custom", state=state)
+    return ToolCall(identity, name, arguments_text(said.get("arguments"), f"{inner}.arguments"), state=state)
 
 
 # ------------------------------------------------------------------------------------------------------------ the kinds
@@ -173,9 +190,9 @@ def _file(fields: Json, at: str, _: Scope) -> Part:
 
 def _image(fields: Json, at: str, scope: Scope) -> Part:
     source = read_source(fields.get("source"), f"{at}.source")
-    if source is None or fields.get("transformations") is not None:
+    if source is None:
         return Opaque("image", verbatim(fields, at, scope))
-    return Image(source, None, read_cache(fields, at))
+    return Image(source, None, read_cache(fields, at), beside(fields, ("transformations",), at, scope))
 
 
 def _document(fields: Json, at: str, scope: Scope) -> Part:
@@ -201,20 +218,20 @@ def _opaque(fields: Json, at: str, scope: Scope) -> Part:
 
 def _thinking(fields: Json, at: str, scope: Scope) -> Part:
     said = expect.text(fields.get("thinking"), f"{at}.thinking")
-    expect.text(fields.get("signature", ""), f"{at}.signature")
-    return Reasoning(said, False, verbatim(fields, at, scope) if fields.get("signature") else None)
+    optional(fields, "signature", at)
+    return Reasoning(said, False, verbatim(fields, at, scope, must_return=True))
 
 
 def _redacted_thinking(fields: Json, at: str, scope: Scope) -> Part:
     expect.filled(fields.get("data"), f"{at}.data")
-    return Reasoning("", True, verbatim(fields, at, scope))
+    return Reasoning("", True, verbatim(fields, at, scope, must_return=True))
 
 
 def _tool_use(fields: Json, at: str, scope: Scope) -> Part:
     identity, name = expect.filled(fields.get("id"), f"{at}.id"), expect.filled(fields.get("name"), f"{at}.name")
-    special = fields.get("caller") is not None or fields.get("toolset_name") is not None
-    state = verbatim(fields, at, scope) if special else None
-    return ToolCall(identity, name, arguments_text(fields.get("input"), f"{at}.input"), "function", read_cache(fields, at), state)
+    arguments = arguments_text(fields.get("input"), f"{at}.input")
+    state = beside(fields, ("caller", "toolset_name"), at, scope)
+    return ToolCall(identity, name, arguments, "function", read_cache(fields, at), state)
 
 
 def _hosted_call(fields: Json, at: str, scope: Scope) -> Part:
@@ -266,8 +283,8 @@ def _citation(item: object, at: str, scope: Scope) -> Citation:
     if isinstance(item, Citation):
         return item
     fields = expect.mapping(item, at)
-    kind = expect.one_of(fields.get("type"), f"{at}.type", _CITED, "citation type")
-    name, start, end = _CITED[kind]
+    kind = expect.filled(fields.get("type"), f"{at}.type")
+    name, start, end = _CITED.get(kind, (kind, "start", "end"))
     return Citation(
         kind=name,
         cited_text=optional(fields, "cited_text", at),

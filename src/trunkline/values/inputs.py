@@ -146,7 +146,7 @@ class _Reading:
 
     def _assistant(self, fields: Json, at: str, name: str | None) -> Message:
         expect.only(fields, at, _ASSISTANT_KEYS)
-        parts = _thoughts(fields, at)
+        parts = _thoughts(fields, at, self._scope)
         content = fields.get("content")
         if content is not None:
             parts += read_parts(content, f"{at}.content", "assistant", self._scope)
@@ -159,7 +159,7 @@ class _Reading:
             parts.append(_spoken(audio, f"{at}.audio"))
         if (calls := fields.get("tool_calls")) is not None:
             where = f"{at}.tool_calls"
-            parts += [read_call(call, f"{where}[{n}]") for n, call in enumerate(expect.items(calls, where))]
+            parts += [read_call(call, f"{where}[{n}]", self._scope) for n, call in enumerate(expect.items(calls, where))]
         if (call := fields.get("function_call")) is not None:
             parts.append(self._function_call(call, f"{at}.function_call", len(self._functions)))
         if not parts:
@@ -191,15 +191,17 @@ class _Reading:
 _EMPTY = Text("")
 _ASSISTANT_KEYS = (
     "role", "content", "name", "refusal", "tool_calls", "function_call", "audio", "annotations", "reasoning_content", "reasoning",
+    "reasoning_details", "reasoning_encrypted",
 )  # fmt: skip
 
 
-def _thoughts(fields: Json, at: str) -> list[Part]:
-    """Reasoning beside the content, under either of the two names in use; both at once say the same."""
+def _thoughts(fields: Json, at: str, scope: Scope) -> list[Part]:
+    """Reasoning beside the content, under either of the two names in use (both at once say the same), and its sealed form."""
     said = optional(fields, "reasoning_content", at)
     other = optional(fields, "reasoning", at)
     text = said if said is not None else other
-    return [Reasoning(text)] if text else []
+    state = openai_state(fields, ("reasoning_details", "reasoning_encrypted"), at, scope)
+    return [Reasoning(text or "", not text, state)] if text or state is not None else []
 
 
 def _spoken(audio: object, at: str) -> Audio:

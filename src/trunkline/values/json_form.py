@@ -150,7 +150,7 @@ def converted(tree: Any, kind: Any, at: str) -> Any:
 def _decode_other(kind: type, tree: Any) -> Any:
     if kind is Headers:
         return Headers(msgspec.convert(tree, tuple[tuple[str, str], ...]))
-    raise NotImplementedError(kind.__name__)
+    raise TypeError(kind.__name__)
 
 
 def _known_quirks(kind: object, tree: Any) -> Any:

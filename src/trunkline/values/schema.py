@@ -49,7 +49,7 @@ def schemas_of(kinds: list[Any]) -> tuple[list[Schema], dict[str, Schema]]:
 
     def hook(kind: type) -> Schema:
         if not is_pydantic(kind):
-            raise NotImplementedError
+            raise TypeError("no JSON Schema is known for this type")
         schema: Schema = dict(kind.model_json_schema())  # type: ignore[attr-defined]
         definitions.update(schema.pop("$defs", {}))
         return schema
@@ -151,7 +151,7 @@ def _decoder(kind: Any) -> Callable[[bytes], Any]:
 def decode_pydantic(kind: type, value: Any) -> Any:
     """msgspec's hook for types that it does not know: pydantic models inside other types."""
     if not is_pydantic(kind):
-        raise NotImplementedError
+        raise TypeError("no value of this type can be read")
     return kind.model_validate(value)  # type: ignore[attr-defined]
 
 
