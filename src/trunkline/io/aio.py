@@ -1,0 +1,369 @@
+"""The world, for asyncio: aiohttp below, deadlines and errors of our own above it.
+
+aiohttp is imported here and in ``aio_sessions`` and ``aio_faults``, which only this module imports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from functools import lru_cache
+from io import BytesIO
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aiohttp import ClientResponse, StreamReader
+from aiohttp.connector import Connection
+from multidict import CIMultiDict
+from yarl import URL
+
+from ..ports import Deadlines, Exchange, ProcessRequest
+from ..values.errors import DeadlinePhase, TransportPhase, TrunklineError, UsageError
+from ..values.headers import Headers
+from ..wire.http import Head, HttpRequest
+from . import faults
+from .aio_faults import translated
+from .aio_sessions import Home, Homes, connecting
+from .connect import host_addresses
+from .proxy import Proxies, Proxy
+from .request import Origin, parse_origin, split_url, target_of, wrong_field
+from .tls import tls_context
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+T = TypeVar("T")
+
+_COPIED_WHOLE = 1 << 20  # aiohttp warns of bytes larger than that, and takes a file object instead
+
+
+class AsyncExchange:
+    """See ``ports.Exchange``. Nothing happens before ``head()``."""
+
+    __slots__ = ("__weakref__", "_aborted", "_cancels", "_content", "_deadlines", "_fault", "_head", "_home", "_io", "_over",
+                 "_phase", "_request", "_response", "_task", "_transport", "_wait", "_where", "limit")  # fmt: skip
+
+    def __init__(self, io: AsyncIO, request: HttpRequest, deadlines: Deadlines) -> None:
+        self._io = io
+        self._request = request
+        self._deadlines = deadlines
+        self.limit = 0.0
+        self._home: Home | None = None
+        self._head: Head | None = None
+        self._response: ClientResponse | None = None
+        self._content: StreamReader | None = None
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[Any] | None = None  # that waits for the head, and is cancelled to end the wait
+        self._cancels = 0
+        self._fault: TrunklineError | None = None  # why the wait was ended
+        self._aborted = self._over = False
+        self._phase: TransportPhase = "connect"
+        self._wait: DeadlinePhase = "connect"
+        self._where = ""
+
+    def __repr__(self) -> str:
+        return f"AsyncExchange({self._request!r}, {self._phase})"
+
+    async def head(self) -> Head:
+        if self._head is not None:
+            return self._head
+        try:
+            return await self._exchange()
+        except BaseException as error:
+            fault = self._translate(error)
+        self._break()
+        raise fault
+
+    async def read(self) -> bytes:
+        content, home = self._content, self._home
+        if content is None or home is None:
+            if self._over:
+                raise faults.ended(self._phase, self._phase != "connect")
+            await self.head()
+            return await self.read()
+        now = monotonic()
+        deadlines = self._deadlines
+        self.limit = limit = min(now + deadlines.idle, deadlines.until)
+        home.timer.watch(self)
+        try:
+            if limit <= now:
+                raise faults.late(deadlines, "idle", now)
+            if self._fault is not None:
+                raise self._fault
+            return await content.readany()
+        except BaseException as error:
+            fault = self._translate(error)
+        finally:
+            home.timer.unwatch(self)
+        rest = self._salvage(content, fault)
+        if rest:
+            return rest
+        self._break()
+        raise fault
+
+    async def close(self) -> None:
+        """Shielded: a cancellation that arrives meanwhile is raised when all is closed."""
+        self._over = True
+        response = self._response
+        if response is None:
+            if self._task is not None:
+                self._cut_off(faults.ended(self._phase, self._phase != "connect"))
+            return
+        try:
+            # Perhaps only the end of the body has not been read yet: let the loop look at the socket once.
+            for _ in range(2):
+                if response.connection is None or response.content.exception() is not None:
+                    break
+                await asyncio.sleep(0)
+        finally:
+            self._break()
+
+    def abort(self) -> None:
+        self._aborted = True
+        home = self._home
+        if home is None:
+            return
+        error = faults.ended(self._phase, self._phase != "connect")
+        try:
+            asyncio.get_running_loop()
+            here = asyncio.get_running_loop() is home.loop
+        except RuntimeError:  # in a thread without a loop
+            here = False
+        if here:
+            self._cut_off(error)
+            return
+        try:
+            home.loop.call_soon_threadsafe(self._cut_off, error)
+        except RuntimeError:  # the loop is closed, and its connections with it
+            self._over = True
+
+    # How it goes: connect, send, head, body.
+
+    async def _exchange(self) -> Head:
+        request, deadlines = self._request, self._deadlines
+        if self._over or self._aborted:
+            raise faults.ended("connect", False)
+        wrong = wrong_field(request.headers)
+        if wrong is not None:
+            raise wrong
+        task = asyncio.current_task()
+        assert task is not None
+        self._home = home = self._io.homes.here()
+        place = self._io.place(request.url)
+        self._where = place.origin.authority
+        self.limit = min(monotonic() + deadlines.connect, deadlines.until)
+        if self.limit <= monotonic():
+            raise faults.late(deadlines, "connect", monotonic())
+        self._task, self._cancels = task, task.cancelling()
+        home.timer.watch(self)
+        token = connecting.set(self)
+        body = request.body
+        try:
+            response = await home.session.request(
+                request.method,
+                place.url,
+                headers=CIMultiDict(request.headers.pairs),
+                data=None if not body else body if len(body) <= _COPIED_WHOLE else BytesIO(body),
+                allow_redirects=False,
+                ssl=tls_context(self._io.verify) if place.origin.scheme == "https" else True,
+                proxy=place.proxy_url,
+                proxy_headers=place.proxy_headers(),
+            )
+        finally:
+            connecting.reset(token)
+            home.timer.unwatch(self)
+            self._task = None
+        self._response, self._content, self._transport = response, response.content, None
+        self._phase, self._wait = "body", "idle"
+        self._head = head = Head(response.status, Headers(raw=response.raw_headers))
+        return head
+
+    def connected(self, connection: Connection) -> None:
+        """The connection stands: the first byte is waited for now."""
+        deadlines, home = self._deadlines, self._home
+        self._phase, self._wait = "head", "first_byte"
+        self._transport = connection.transport
+        self.limit = min(monotonic() + deadlines.first_byte, deadlines.until)
+        if home is not None:
+            home.timer.watch(self)
+
+    def expire(self) -> None:
+        self._cut_off(faults.late(self._deadlines, self._wait, monotonic()))
+
+    def _cut_off(self, error: TrunklineError) -> None:
+        """End whatever wait there is with this error; in the loop's own thread."""
+        if self._task is not None:
+            if self._fault is None:
+                self._fault = error
+                self._task.cancel()
+        elif self._content is not None and self._response is not None and self._response.connection is not None:
+            if self._content.exception() is None:
+                self._content.set_exception(error)
+            self._fault = self._fault or error
+            self._break()
+
+    def _salvage(self, content: StreamReader, fault: BaseException) -> bytes:
+        """What had arrived before the connection broke is handed over first, as a blocking read would."""
+        if not isinstance(fault, TrunklineError) or self._fault is not None or self._aborted or not content._buffer:
+            return b""
+        self._fault = fault
+        return b"".join([content._read_nowait_chunk(-1) for _ in range(len(content._buffer))])
+
+    def _break(self) -> None:
+        """Close the connection, whatever state it is in; its unsent bytes are dropped."""
+        self._over = True
+        response, transport = self._response, self._transport
+        if response is not None:
+            connection = response.connection
+            transport = connection.transport if connection is not None else None
+        self._transport = None
+        home = self._home
+        if home is None or home.loop.is_closed():
+            return
+        if transport is not None:
+            transport.abort()
+        if response is not None:
+            response.close()
+
+    def _translate(self, error: BaseException) -> BaseException:
+        """The error to raise instead, without the frames that it came through."""
+        if isinstance(error, asyncio.CancelledError) and self._fault is not None and self._head is None:
+            task = asyncio.current_task()
+            if task is not None and task.uncancel() <= self._cancels:
+                return faults.bare(self._fault)
+        if isinstance(error, TrunklineError) or not isinstance(error, Exception):
+            return faults.bare(error)
+        ours = translated(error, self._where, self._phase)
+        return ours if ours is error else faults.bare(ours)
+
+
+class _Place:
+    """A URL ready for aiohttp, and the proxy that leads there."""
+
+    __slots__ = ("_proxy", "origin", "proxy_url", "url")
+
+    def __init__(self, url: URL, origin: Origin, proxy: Proxy | None) -> None:
+        self.url = url
+        self.origin = origin
+        self._proxy = proxy
+        host = f"[{proxy.host}]" if proxy is not None and ":" in proxy.host else proxy.host if proxy is not None else ""
+        self.proxy_url = URL(f"http://{host}:{proxy.port}") if proxy is not None else None
+
+    def proxy_headers(self) -> dict[str, str] | None:
+        if self._proxy is None or self._proxy.authorization is None:
+            return None
+        return {"Proxy-Authorization": self._proxy.authorization}
+
+
+class AsyncIO:
+    """See ``ports.IO``. The arguments are those of ``BlockingIO``. One may be used in any number of event loops, one after
+    another or at once; the connections of a loop end with it."""
+
+    blocking = False
+
+    def __init__(self, proxies: Mapping[str, str] | None = None, verify: SSLContext | str | None = None) -> None:
+        self.verify = verify
+        self.homes = Homes(_end_with_loop)
+        known = Proxies(proxies)
+
+        @lru_cache(maxsize=512)
+        def place(url: str) -> _Place:
+            text, path = split_url(url)
+            origin = parse_origin(text)
+            parsed = URL(f"{origin.scheme}://{origin.authority}{target_of(path)}", encoded=True)
+            return _Place(parsed, origin, known.choose(origin.scheme, origin.host, origin.port))
+
+        self.place = place
+
+    def now(self) -> float:
+        return monotonic()
+
+    def wall(self) -> float:
+        return time.time()
+
+    def uniform(self, low: float, high: float) -> float:
+        return low + (high - low) * (int.from_bytes(os.urandom(7), "big") / (1 << 56))
+
+    def new_id(self) -> str:
+        return os.urandom(16).hex()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def send(self, request: HttpRequest, deadlines: Deadlines) -> Exchange:
+        return AsyncExchange(self, request, deadlines)
+
+    def spawn(self, request: ProcessRequest, deadlines: Deadlines) -> Exchange:
+        from .process_aio import AsyncProcess
+
+        return AsyncProcess(request, deadlines)
+
+    def semaphore(self, n: int) -> AsyncSemaphore:
+        return AsyncSemaphore(n)
+
+    async def all(self, coros: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        tasks = [asyncio.ensure_future(coro) for coro in coros]
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            await _end(tasks)
+
+    async def first(self, coros: Sequence[Coroutine[Any, Any, T]]) -> T:
+        tasks = [asyncio.ensure_future(coro) for coro in coros]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return next(task for task in tasks if task in done).result()
+        finally:
+            await _end(tasks)
+
+    async def offload(self, function: Callable[[], T]) -> T:
+        return await asyncio.to_thread(function)
+
+    async def resolve(self, host: str) -> list[str]:
+        try:
+            return host_addresses(await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM))
+        except OSError as error:
+            fault = faults.of_os(error, host, "connect", False)
+        raise fault
+
+    async def close(self) -> None:
+        await self.homes.close()
+
+
+class AsyncSemaphore:
+    """A gate for n tasks at a time."""
+
+    __slots__ = ("_gate",)
+
+    def __init__(self, n: int) -> None:
+        self._gate = asyncio.Semaphore(n)
+
+    async def __aenter__(self) -> None:
+        await self._gate.acquire()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._gate.release()
+
+
+async def _end(tasks: Sequence[asyncio.Future[Any]]) -> None:
+    """Cancel what still runs and wait for it; what it raises then interests nobody."""
+    left = [task for task in tasks if not task.done()]
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # looked at, so that the loop does not report it
+
+
+async def _end_with_loop(home: Home) -> AsyncGenerator[None, None]:
+    """A loop that shuts down closes the async generators that were begun in it: that is how a session ends in time."""
+    try:
+        yield
+    finally:
+        await home.end()

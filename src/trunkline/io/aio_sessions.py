@@ -1,0 +1,183 @@
+"""One aiohttp session for each event loop that an ``AsyncIO`` is used in, and its end with that loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+import weakref
+from collections.abc import AsyncGenerator, Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import aiohttp
+from aiohttp.connector import Connection
+
+from .head import MAX_FIELDS, MAX_HEAD
+from .request import DEFAULT_FIELDS
+from .timer import DeadlineTimer
+
+if TYPE_CHECKING:
+    from aiohttp.client import ClientTimeout
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.client_reqrep import ClientRequest, ConnectionKey
+    from aiohttp.tracing import Trace
+
+KEPT_PER_HOST: Final = 100
+KEPT_SECONDS: Final = 60.0
+
+
+class Connecting(Protocol):
+    """Who wants to know that its connection stands."""
+
+    def connected(self, connection: Connection) -> None: ...
+
+
+connecting: ContextVar[Connecting | None] = ContextVar("trunkline_connecting", default=None)
+"""Set around a request only: aiohttp has no cheaper way to say when its connection stands."""
+
+
+class Connector(aiohttp.TCPConnector):
+    """aiohttp's, which tells the exchange that its connection stands, and keeps no more idle connections than agreed."""
+
+    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        waiter = connecting.get()
+        if waiter is not None:
+            waiter.connected(connection)
+        return connection
+
+    def _release(self, key: ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False) -> None:
+        full = not should_close and len(self._conns.get(key, ())) >= KEPT_PER_HOST
+        super()._release(key, protocol, should_close=should_close or full)
+
+
+class Home:
+    """What belongs to one loop: the session and the timer of deadlines."""
+
+    __slots__ = ("keeper", "loop", "session", "timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.timer = DeadlineTimer(loop)
+        self.keeper: AsyncGenerator[None, None] | None = None
+        connector = Connector(limit=0, keepalive_timeout=KEPT_SECONDS, loop=loop)
+        self.session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(loop=loop),
+            headers=dict(DEFAULT_FIELDS),
+            timeout=aiohttp.ClientTimeout(total=None),
+            trust_env=False,
+            max_line_size=MAX_HEAD,
+            max_field_size=MAX_HEAD,
+            max_headers=MAX_FIELDS,
+        )
+
+    async def end(self) -> None:
+        """Close every connection, those in use too, and wait until their sockets are closed."""
+        self.timer.stop()
+        await self.session.close()
+
+    def bury(self) -> None:
+        """The loop is closed, or the parent's (after a fork): close our descriptors without a word to the loop."""
+        connector = self.session.connector
+        self.session.detach()
+        if connector is None:
+            return
+        held: list[Any] = [proto for kept in connector._conns.values() for proto, _ in kept]
+        held.extend(connector._acquired)
+        connector._conns.clear()
+        connector._acquired.clear()
+        connector._closed = True
+        for proto in held:
+            _close_quietly(proto.transport)
+
+
+def _close_quietly(transport: Any) -> None:
+    """Close the socket under a transport of asyncio's own, TLS or not; other loops' transports go with their loop."""
+    protocol = getattr(transport, "_ssl_protocol", None)
+    if protocol is not None:
+        transport._closed = True
+        transport = getattr(protocol, "_transport", None)
+    sock = getattr(transport, "_sock", None)
+    if sock is not None:
+        sock.close()
+        transport._sock = None
+
+
+class Homes:
+    """The home of each loop. ``start`` makes the generator that ends a home with its loop."""
+
+    def __init__(self, start: Callable[[Home], AsyncGenerator[None, None]]) -> None:
+        self._start = start
+        self._lock = threading.Lock()
+        self._all: list[Home] = []
+        self._last: Home | None = None
+        _known.add(self)
+
+    def here(self) -> Home:
+        """The home of the running loop."""
+        loop = asyncio.get_running_loop()
+        last = self._last
+        if last is not None and last.loop is loop and not last.session.closed:
+            return last
+        with self._lock:
+            home = next((home for home in self._all if home.loop is loop and not home.session.closed), None)
+            if home is None:
+                self._prune()
+                home = self._open(loop)
+            self._last = home
+        return home
+
+    def _open(self, loop: asyncio.AbstractEventLoop) -> Home:
+        home = Home(loop)
+        home.keeper = self._start(home)
+        try:
+            home.keeper.__anext__().send(None)  # from now on the loop knows of it, and closes it when it shuts down
+        except StopIteration:
+            pass
+        self._all.append(home)
+        return home
+
+    def _prune(self) -> None:
+        for home in self._all:
+            if home.loop.is_closed() and not home.session.closed:
+                home.bury()
+        self._all = [home for home in self._all if not home.session.closed]
+
+    async def close(self) -> None:
+        """End the running loop's home and wait for it; end those of other loops as soon as they come round to it."""
+        here = asyncio.get_running_loop()
+        with self._lock:
+            homes, self._all, self._last = self._all, [], None
+        for home in homes:
+            if home.loop is here:
+                if home.keeper is not None:
+                    await home.keeper.aclose()
+            elif home.loop.is_running():
+                asyncio.run_coroutine_threadsafe(home.end(), home.loop)
+            else:
+                home.bury()
+
+    def forget(self) -> None:
+        """After a fork, in the child."""
+        self._lock = threading.Lock()
+        self._last = None
+        for home in self._all:
+            home.bury()
+        _inherited.extend(self._all)
+        self._all = []
+
+
+_known: weakref.WeakSet[Homes] = weakref.WeakSet()
+_inherited: list[Home] = []  # a parent's homes are never collected: their finalizers would speak to the parent's loop
+
+
+def _after_fork() -> None:
+    for homes in list(_known):
+        homes.forget()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_after_fork)
