@@ -13,19 +13,18 @@ import msgspec
 
 from . import expect
 from .expect import Json
+from .input_citations import read_citations
+from .input_fields import arguments_text, beside, openai_state, optional, read_cache, verbatim
 from .input_media import read_file_data, read_sound, read_source, read_url
 from .media import FileId
 from .message import (
     Audio,
-    CacheMark,
-    Citation,
     File,
     HostedToolCall,
     HostedToolResult,
     Image,
     Opaque,
     Part,
-    ProviderState,
     Reasoning,
     Refusal,
     Scope,
@@ -35,8 +34,6 @@ from .message import (
     Video,
 )
 
-ANTHROPIC = "anthropic-messages"
-OPENAI = "openai-chat"
 _HOSTED_RESULT = "_tool_result"
 
 
@@ -73,54 +70,6 @@ def read_part(block: object, at: str, role: str, scope: Scope) -> Part:
         raise AssertionError(name)
     expect.only(fields, at, ("type", *kind.keys))
     return kind.read(fields, at, scope)
-
-
-def read_cache(fields: Json, at: str) -> CacheMark | None:
-    """A cache mark, said as ``cache_control`` (Anthropic) or ``prompt_cache_breakpoint`` (OpenAI)."""
-    for key, kinds, of in (("cache_control", ("ephemeral",), "type"), ("prompt_cache_breakpoint", ("explicit",), "mode")):
-        if (mark := fields.get(key)) is not None:
-            where = f"{at}.{key}"
-            said = expect.mapping(mark, where)
-            expect.only(said, where, (of, "ttl"))
-            expect.one_of(said.get(of), f"{where}.{of}", kinds)
-            ttl = said.get("ttl")
-            return CacheMark(None if ttl is None else expect.filled(ttl, f"{where}.ttl"))
-    return None
-
-
-def optional(fields: Json, key: str, at: str) -> str | None:
-    value = fields.get(key)
-    return None if value is None else expect.text(value, f"{at}.{key}")
-
-
-def verbatim(fields: Json, at: str, scope: Scope, *, must_return: bool = False) -> ProviderState:
-    """The dict itself as provider state: replayed as it stands to Anthropic's protocol within ``scope``, and to nobody else."""
-    expect.json_value(fields, at)
-    return ProviderState(ANTHROPIC, msgspec.json.encode(fields), scope, must_return)
-
-
-def openai_state(fields: Json, keys: tuple[str, ...], at: str, scope: Scope) -> ProviderState | None:
-    """Keys that compatible servers add to OpenAI's shapes, and want back as they were; None where there are none."""
-    found = {key: fields[key] for key in keys if fields.get(key)}
-    if not found:
-        return None
-    expect.json_value(found, at)
-    return ProviderState(OPENAI, msgspec.json.encode(found), scope, must_return=True)
-
-
-def beside(fields: Json, keys: tuple[str, ...], at: str, scope: Scope) -> ProviderState | None:
-    """Keys that only Anthropic's protocol knows, as provider state beside our part; None where there are none."""
-    extra = {key: fields[key] for key in keys if fields.get(key) is not None}
-    return verbatim({"type": fields["type"], **extra}, at, scope) if extra else None
-
-
-def arguments_text(value: object, at: str) -> str:
-    """A tool call's arguments as JSON text; Anthropic (and many local servers) write them as an object."""
-    if value is None:
-        return "{}"
-    if isinstance(value, str):
-        return value
-    return msgspec.json.encode(expect.json_object(value, at)).decode()
 
 
 def read_call(call: object, at: str, scope: Scope) -> ToolCall:
@@ -259,67 +208,6 @@ def _tool_result(fields: Json, at: str, scope: Scope) -> Part:
 def read_result(content: object, at: str, scope: Scope) -> tuple[Part, ...]:
     """What a tool answered: text or parts; nothing at all is an answer too."""
     return () if content is None or content == "" else tuple(read_parts(content, at, "tool", scope))
-
-
-# -------------------------------------------------------------------------------------------------------------- citations
-
-_CITED = {
-    "char_location": ("char", "start_char_index", "end_char_index"),
-    "page_location": ("page", "start_page_number", "end_page_number"),
-    "content_block_location": ("block", "start_block_index", "end_block_index"),
-    "search_result_location": ("search_result", "start_block_index", "end_block_index"),
-    "web_search_result_location": ("web", "", ""),
-}
-
-
-def read_citations(value: object, at: str, scope: Scope) -> tuple[Citation, ...]:
-    """Anthropic's citations on a text block; each keeps its own form for the way back."""
-    if value is None:
-        return ()
-    return tuple(_citation(item, f"{at}[{n}]", scope) for n, item in enumerate(expect.items(value, at)))
-
-
-def _citation(item: object, at: str, scope: Scope) -> Citation:
-    if isinstance(item, Citation):
-        return item
-    fields = expect.mapping(item, at)
-    kind = expect.filled(fields.get("type"), f"{at}.type")
-    name, start, end = _CITED.get(kind, (kind, "start", "end"))
-    return Citation(
-        kind=name,
-        cited_text=optional(fields, "cited_text", at),
-        title=optional(fields, "title" if kind.endswith("search_result_location") else "document_title", at),
-        url=optional(fields, "url", at),
-        source=optional(fields, "source", at),
-        document=_place(fields, "search_result_index" if name == "search_result" else "document_index", at),
-        file_id=optional(fields, "file_id", at),
-        start=_place(fields, start, at),
-        end=_place(fields, end, at),
-        state=verbatim(fields, at, scope),
-    )
-
-
-def read_annotations(value: object, at: str) -> tuple[Citation, ...]:
-    """OpenAI's ``annotations`` on an assistant message: places in its text that rest on web pages."""
-    if value is None:
-        return ()
-    citations = []
-    for n, item in enumerate(expect.items(value, at)):
-        where = f"{at}[{n}]"
-        fields = expect.mapping(item, where)
-        expect.only(fields, where, ("type", "url_citation"))
-        expect.one_of(fields.get("type"), f"{where}.type", ("url_citation",), "annotation type")
-        said, place = expect.mapping(fields.get("url_citation"), f"{where}.url_citation"), f"{where}.url_citation"
-        expect.only(said, place, ("start_index", "end_index", "title", "url"))
-        texts = (optional(said, "title", place), optional(said, "url", place))
-        span = (_place(said, "start_index", place), _place(said, "end_index", place))
-        citations.append(Citation("url", None, *texts, text_start=span[0], text_end=span[1]))
-    return tuple(citations)
-
-
-def _place(fields: Json, key: str, at: str) -> int | None:
-    value = fields.get(key)
-    return None if value is None else expect.whole(value, f"{at}.{key}")
 
 
 # ------------------------------------------------------------------------------------------------------------- the table

@@ -12,7 +12,7 @@ import msgspec
 from . import expect
 from .errors import UsageError
 from .expect import Json
-from .input_parts import optional, read_cache
+from .input_fields import optional, read_cache
 from .request import EFFORTS, AnyTool, CustomTool, HostedTool, OutputFormat, ReasoningOptions, Tool, ToolChoice
 from .schema import output_name, output_plan
 

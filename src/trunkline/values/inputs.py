@@ -11,8 +11,10 @@ from typing import Any
 from . import expect
 from .errors import UsageError
 from .expect import Json
+from .input_citations import read_annotations
+from .input_fields import arguments_text, openai_state, optional
 from .input_media import read_base64
-from .input_parts import arguments_text, optional, read_annotations, read_call, read_parts, read_result
+from .input_parts import read_call, read_parts, read_result
 from .media import Data
 from .message import (
     ROLES,
