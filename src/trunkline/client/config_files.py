@@ -43,7 +43,7 @@ class Variables(Mapping[str, str]):
 
     def __init__(self, values: Mapping[str, str], path: str | None = None) -> None:
         self._values = {name.upper(): value for name, value in values.items()} if os.name == "nt" else dict(values)
-        self.path = path
+        self.path: str | None = path
 
     def __getitem__(self, name: str) -> str:
         return self._values[name.upper() if os.name == "nt" else name]
@@ -67,9 +67,9 @@ class ConfigFile:
     __slots__ = ("origin", "path", "table")
 
     def __init__(self, path: str, origin: Origin, table: dict[str, Any]) -> None:
-        self.path = path
-        self.origin = origin
-        self.table = table
+        self.path: str = path
+        self.origin: Origin = origin
+        self.table: dict[str, Any] = table
 
     def provider(self, name: str) -> dict[str, Any]:
         """What it says of one provider; empty where nothing."""

@@ -37,9 +37,12 @@ class Wire:
         record: Model | None = None,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        self.dialect, self.target, self.record, self.secret = dialect, target, record, secret
+        self.dialect: ClientHalf = dialect
+        self.target: Target = target
+        self.record: Model | None = record
+        self.secret: Secret | None = secret
         shown, query = auth.apply(secret)
-        self.base_url = base_url.rstrip("/")
+        self.base_url: str = base_url.rstrip("/")
         self._headers = Headers((*headers, *shown))  # its repr masks what it holds
         self._query = Headers(query)
         self._urls: dict[str, str] = {}
@@ -85,9 +88,9 @@ class Own:
     secret: Secret | None = None
 
     def __init__(self, backend: Backend, name: str | None = None) -> None:
-        self.backend = backend
+        self.backend: Backend = backend
         given = name or getattr(backend, "name", None) or type(backend).__name__
-        self.target = Target("backend", str(given), "")
+        self.target: Target = Target("backend", str(given), "")
 
     @property
     def provider(self) -> str:

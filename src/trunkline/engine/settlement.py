@@ -33,16 +33,16 @@ class Settlement:
     __slots__ = ("_lock", "attempts", "began", "call", "call_id", "correlation", "destination", "settled", "until", "waited")
 
     def __init__(self, io: IO, call: Call) -> None:
-        self.call = call
-        self.call_id = io.new_id()
-        self.began = io.now()
+        self.call: Call = call
+        self.call_id: str = io.new_id()
+        self.began: float = io.now()
         total = call.limits.total
-        self.until = float("inf") if total is None else self.began + total
+        self.until: float = float("inf") if total is None else self.began + total
         self.attempts: list[Attempt] = []
         self.destination: Destination | None = None
-        self.correlation = correlation_id.get()
-        self.settled = False
-        self.waited = 0.0
+        self.correlation: str | None = correlation_id.get()
+        self.settled: bool = False
+        self.waited: float = 0.0
         self._lock = Lock()
 
     def attempted(

@@ -31,7 +31,7 @@ most 500 characters of them with anything like a key masked; they can quote prom
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from .secret import mask_keys
 
@@ -67,7 +67,9 @@ class UsageError(TrunklineError, ValueError):
     """You misused us; nothing was sent. ``field`` names what, ``got`` its type (never its content), ``allowed`` what may stand there."""
 
     def __init__(self, message: str, *, field: str | None = None, got: str | None = None, allowed: str | None = None) -> None:
-        self.field, self.got, self.allowed = field, got, allowed
+        self.field: str | None = field
+        self.got: str | None = got
+        self.allowed: str | None = allowed
         text = f"{field}: {message}" if field else message
         if got is not None:
             text += f"; got {got}"
@@ -101,7 +103,7 @@ class ProviderError(TrunklineError):
     next; ``should_retry`` the provider's own order to retry or not (``x-should-retry``); ``attempts`` all that was tried.
     """
 
-    hint_default: str | None = None
+    hint_default: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -120,11 +122,15 @@ class ProviderError(TrunklineError):
         attempts: Sequence[Attempt] = (),
     ) -> None:
         super().__init__(message)
-        self.provider, self.model, self.status = provider, model, status
-        self.code, self.kind, self.request_id = code, kind, request_id
+        self.provider: str | None = provider
+        self.model: str | None = model
+        self.status: int | None = status
+        self.code: str | None = code
+        self.kind: str | None = kind
+        self.request_id: str | None = request_id
         self.retry_after = retry_after
-        self.provider_message = mask_keys(provider_message) if provider_message else None
-        self.hint = hint or self.hint_default
+        self.provider_message: str | None = mask_keys(provider_message) if provider_message else None
+        self.hint: str | None = hint or self.hint_default
         self.should_retry = should_retry
         self.attempts: tuple[Attempt, ...] = tuple(attempts)
 
@@ -150,7 +156,7 @@ class ProviderError(TrunklineError):
 class AuthenticationError(ProviderError):
     """The key is missing, wrong or expired."""
 
-    hint_default = "Check the key: `trunkline config` shows where it was read from"
+    hint_default: ClassVar[str | None] = "Check the key: `trunkline config` shows where it was read from"
 
 
 class PermissionDeniedError(ProviderError):
@@ -174,7 +180,7 @@ class InvalidRequestError(ProviderError):
 class ContextLengthError(InvalidRequestError):
     """The prompt does not fit the model."""
 
-    hint_default = "Shorten the prompt, or choose a model with a longer context (`trunkline models`)"
+    hint_default: ClassVar[str | None] = "Shorten the prompt, or choose a model with a longer context (`trunkline models`)"
 
 
 class ContentFilterError(ProviderError):
@@ -188,7 +194,7 @@ class RateLimitError(ProviderError):
 class QuotaError(ProviderError):
     """Money or quota is gone: waiting does not help."""
 
-    hint_default = "Add credit or raise the limit at the provider, or use another provider"
+    hint_default: ClassVar[str | None] = "Add credit or raise the limit at the provider, or use another provider"
 
 
 class OverloadedError(ProviderError):
@@ -214,7 +220,7 @@ class TransportError(ProviderError, ConnectionError):
 class ConnectionRefusedByHostError(TransportError):
     """Nothing listens at that address."""
 
-    hint_default = "Is the server running, and is base_url right?"
+    hint_default: ClassVar[str | None] = "Is the server running, and is base_url right?"
 
 
 class NameResolutionError(TransportError):

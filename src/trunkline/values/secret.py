@@ -40,8 +40,8 @@ class Secret:
 
     def __init__(self, text: str, origin: Origin = Origin.ARGUMENT) -> None:
         self._text = text
-        self.origin = origin
-        self.id = hashlib.sha256(b"trunkline key:" + text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        self.origin: Origin = origin
+        self.id: str = hashlib.sha256(b"trunkline key:" + text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
     def reveal(self) -> str:
         return self._text

@@ -28,7 +28,7 @@ class SseDecoder:
     __slots__ = ("_after_cr", "_data", "_event", "_id", "_start", "_tail", "_tail_size", "max_line")
 
     def __init__(self, max_line: int = MAX_LINE) -> None:
-        self.max_line = max_line
+        self.max_line: int = max_line
         self._start: bytes | None = b""  # bytes held back until it is known whether a byte order mark begins the stream
         self._after_cr = False
         self._tail: list[bytes] = []
