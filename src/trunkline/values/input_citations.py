@@ -52,9 +52,10 @@ def read_annotations(value: object, at: str) -> tuple[Citation, ...]:
         fields = expect.mapping(item, where)
         expect.only(fields, where, ("type", "url_citation"))
         expect.one_of(fields.get("type"), f"{where}.type", ("url_citation",), "annotation type")
-        said, place = expect.mapping(fields.get("url_citation"), f"{where}.url_citation"), f"{where}.url_citation"
-        expect.only(said, place, ("start_index", "end_index", "title", "url"))
-        texts = (optional(said, "title", place), optional(said, "url", place))
-        span = (place(said, "start_index", place), place(said, "end_index", place))
+        spot = f"{where}.url_citation"
+        said = expect.mapping(fields.get("url_citation"), spot)
+        expect.only(said, spot, ("start_index", "end_index", "title", "url"))
+        texts = (optional(said, "title", spot), optional(said, "url", spot))
+        span = (place(said, "start_index", spot), place(said, "end_index", spot))
         citations.append(Citation("url", None, *texts, text_start=span[0], text_end=span[1]))
     return tuple(citations)
