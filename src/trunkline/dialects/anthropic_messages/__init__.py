@@ -1,4 +1,4 @@
-"""The Messages protocol (``POST /v1/messages``), the client's half. Facts: the sheet, the vendor's SDK types, recorded traffic."""
+"""The Messages protocol (``POST /v1/messages``), the client's half. Facts: its sheet, the vendor's SDK types, real traffic."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ from .turns import ID
 
 Fields = dict[str, msgspec.Raw]
 
-encode = msgspec.json.Encoder().encode
+encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 _PATH = re.compile(r" - at `(key in )?(\$[^`]*)`$")
 REFUSED = (ValueError, RecursionError)
 """What a strict decoder raises: malformed, not UTF-8, of another shape, nested too deeply."""
@@ -150,7 +151,12 @@ def _json(fields: Fields, name: str) -> str:
 def _state(data: bytes, context: Context, *, bound: bool) -> ProviderState:
     """Thinking is bound to the model that thought it, everything else to the provider."""
     target = context.target
-    return ProviderState(ID, data, Scope(provider=target.provider, model=target.model if bound else None), must_return=bound)
+    scope = Scope(
+        provider=target.provider,
+        model=target.model if bound else None,
+        account=target.key if bound and target.quirks.thinking_bound_to_account else None,
+    )
+    return ProviderState(ID, data, scope, must_return=bound)
 
 
 def own_state(fields: Fields, ours: tuple[str, ...], context: Context) -> ProviderState | None:

@@ -7,13 +7,12 @@ limit, output that was filtered (all plain ``invalid_request_error``), and a 429
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from ...values.errors import ContentFilterError, InvalidRequestError, ProviderError, QuotaError, RateLimitError, ServerError
 from ...values.headers import NO_HEADERS, Headers
 from ...wire.http import HttpReply
 from ..dialect import Context
-from ..error_body import ErrorBody, error_class, provider_error, read_error, read_error_body
+from ..error_body import ErrorBody, error_class, provider_error, read_error_body
 
 _KINDS: dict[str, type[ProviderError]] = {
     "request_too_large": InvalidRequestError,
@@ -35,9 +34,9 @@ def error_in_reply(reply: HttpReply, context: Context) -> ProviderError:
     return _error(read_error_body(reply.body), context, None, reply.headers)
 
 
-def error_in_stream(value: Any, context: Context) -> ProviderError:
+def error_in_stream(data: bytes, context: Context) -> ProviderError:
     """The error that came as an event of a stream."""
-    return _error(read_error(value), context, None, NO_HEADERS)
+    return _error(read_error_body(data), context, None, NO_HEADERS)
 
 
 def _error(body: ErrorBody, context: Context, status: int | None, headers: Headers) -> ProviderError:

@@ -36,12 +36,10 @@ def encode_request(request: Request, target: Target) -> Encoded:
     """
     losses = Losses()
     names = Names(losses)
-    turns = Turns(target, names, losses)
+    version = _version(request, target)
+    turns = Turns(target, names, losses, users_cite=version <= VERSION)
     turns.take(request.messages)
     plan = thinking.plan(request, target, losses)
-    version = target.quirks.version or VERSION
-    if request.extra_headers:
-        version = next((v for n, v in request.extra_headers.items() if n.lower() == "anthropic-version"), version)
     body: dict[str, Any] = {"model": target.model, "max_tokens": plan.max_tokens}
     if request.output is not None:
         _output(request.output, body, turns, target, losses)
@@ -80,6 +78,13 @@ def encode_request(request: Request, target: Target) -> Encoded:
     )
 
 
+def _version(request: Request, target: Target) -> str:
+    own = target.quirks.version or VERSION
+    if not request.extra_headers:
+        return own
+    return next((value for name, value in request.extra_headers.items() if name.lower() == "anthropic-version"), own)
+
+
 def _conversation(body: dict[str, Any], turns: Turns, losses: Losses) -> None:
     if turns.system:
         only = turns.system[0]
@@ -104,31 +109,33 @@ def _tools(request: Request, target: Target, body: dict[str, Any], names: Names,
     if target.quirks.no_tools:
         losses.dropped("tools", "this model calls no tools")
     else:
-        body.update(encode_tools(request, names, losses, forceable=not (thinks or target.quirks.no_forced_tool)))
+        body.update(encode_tools(request, names, losses, target.quirks, forceable=not (thinks or target.quirks.no_forced_tool)))
 
 
-_ONLY_JSON = "Reply with a single JSON {what} and nothing else: no prose, no code fence."
+_ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
 
 
 def _output(output: OutputFormat, body: dict[str, Any], turns: Turns, target: Target, losses: Losses) -> None:
-    """A schema goes into ``output_config.format``; any JSON at all, or a schema where the model knows none, becomes an instruction."""
+    """A schema goes into ``output_config.format``; any JSON, or a schema where the model takes none, is asked for in words."""
+    if output.description is not None:
+        losses.dropped("output.description", "a schema has no description beside it here")
     if output.schema is not None and not target.quirks.no_response_format:
         schema = _closed(output.schema)
         if schema != output.schema:
             losses.approximated("output.schema", "objects must say additionalProperties: false here, and now do")
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
         return
-    words = _ONLY_JSON.format(what="object")
+    words = _ONLY_JSON
     if output.schema is None:
         losses.approximated("output", "JSON without a schema is asked for in words")
     else:
         losses.approximated("output.schema", "this model takes no schema: it is asked for in words")
-        words += " It must obey this JSON Schema:\n" + _encode(output.schema).decode()
+        words += " It must obey this JSON Schema:\n" + _bytes(output.schema, losses).decode()
     turns.system.append({"type": "text", "text": words})
 
 
 def _closed(schema: Any) -> Any:
-    """``schema`` with ``additionalProperties: false`` on every object that does not say: the provider demands it (recorded traffic)."""
+    """``schema`` with ``additionalProperties: false`` on every object that does not say: the provider demands it (RULES)."""
     if isinstance(schema, list):
         return [_closed(item) for item in schema]
     if not isinstance(schema, dict):
@@ -148,13 +155,9 @@ def _sampling(request: Request, target: Target, version: str, body: dict[str, An
     temperature, top_p, top_k = request.temperature, request.top_p, request.top_k
     if temperature is None and top_p is None and top_k is None:
         return
-    refused = (
-        "this model chooses for itself"
-        if target.quirks.no_sampling
-        else f"refused in version {version}"
-        if version > VERSION
-        else None
-    )
+    refused = "this model chooses for itself" if target.quirks.no_sampling else None
+    if refused is None and version > VERSION:
+        refused = f"refused in version {version}"
     for name, value in (("temperature", temperature), ("top_p", top_p), ("top_k", top_k)):
         if value is None:
             continue

@@ -21,7 +21,6 @@ from ...values.events import (
     UsageUpdate,
 )
 from ...values.message import Part, Text
-from ...wire.loose_json import loads
 from ...wire.sse import Frame
 from ..dialect import Context
 from .blocks import (
@@ -105,7 +104,7 @@ class MessagesDecoder:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.done = False
+        self.done: bool = False
         self.error: ProviderError | None = None
         self._blocks: dict[int, _Block] = {}
         self._texts: dict[int, list[str]] = {}  # the pieces of those blocks that are text
@@ -165,13 +164,15 @@ class MessagesDecoder:
         data = frame.data
         if not data.strip() or data.strip() == b"[DONE]":
             return
+        if frame.event == "error":
+            raise error_in_stream(data, self._context)
         fields = fields_of(data, self._context, "$")
         kind = text_of(fields, "type", self._context, "$") or frame.event or ""
         take = _EVENTS.get(kind)
         if take is not None:
             take(self, fields, data, events)
         elif kind == "error" or (not kind and "error" in fields):
-            raise error_in_stream(loads(data), self._context)
+            raise error_in_stream(data, self._context)
         elif kind != "ping":
             events.append(OpaqueEvent(kind, data, 0, data))
 

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ...values.message import CacheMark
+from ...values.model import Quirks
 from ...values.request import AnyTool, CustomTool, HostedTool, Request, Tool
 from .losses import Losses
 
@@ -57,7 +58,7 @@ def cache_control(mark: CacheMark, losses: Losses) -> dict[str, str]:
     return {"type": "ephemeral", "ttl": ttl}
 
 
-def encode_tool(tool: AnyTool, names: Names, losses: Losses) -> dict[str, Any]:
+def encode_tool(tool: AnyTool, names: Names, losses: Losses, quirks: Quirks) -> dict[str, Any]:
     if isinstance(tool, HostedTool):
         encoded: dict[str, Any] = {"type": tool.kind}
         if tool.name is not None:
@@ -73,7 +74,10 @@ def encode_tool(tool: AnyTool, names: Names, losses: Losses) -> dict[str, Any]:
             encoded["description"] = tool.description
         encoded["input_schema"] = _object_schema(tool)
         if tool.strict is not None:
-            encoded["strict"] = tool.strict
+            if quirks.no_strict:
+                losses.dropped("tools.strict", "not understood here")
+            else:
+                encoded["strict"] = tool.strict
         if tool.extra:
             encoded.update(tool.extra)
     if tool.cache is not None:
@@ -101,7 +105,7 @@ def _custom(tool: CustomTool, names: Names, losses: Losses) -> dict[str, Any]:
     return encoded
 
 
-def encode_tools(request: Request, names: Names, losses: Losses, *, forceable: bool) -> dict[str, Any]:
+def encode_tools(request: Request, names: Names, losses: Losses, quirks: Quirks, *, forceable: bool) -> dict[str, Any]:
     """``tools`` and ``tool_choice``, as far as there are any. ``forceable``: the model lets a call be forced just now."""
     choice = request.tool_choice
     if not request.tools:
@@ -114,14 +118,14 @@ def encode_tools(request: Request, names: Names, losses: Losses, *, forceable: b
         if kept and len(kept) < len(tools):
             losses.approximated("tool_choice.names", "a choice limited to some tools is made by sending only those")
             tools = kept
-    encoded: dict[str, Any] = {"tools": [encode_tool(tool, names, losses) for tool in tools]}
-    chosen = _choice(request, names, losses, forceable=forceable)
+    encoded: dict[str, Any] = {"tools": [encode_tool(tool, names, losses, quirks) for tool in tools]}
+    chosen = _choice(request, names, losses, quirks, forceable=forceable)
     if chosen is not None:
         encoded["tool_choice"] = chosen
     return encoded
 
 
-def _choice(request: Request, names: Names, losses: Losses, *, forceable: bool) -> dict[str, Any] | None:
+def _choice(request: Request, names: Names, losses: Losses, quirks: Quirks, *, forceable: bool) -> dict[str, Any] | None:
     choice = request.tool_choice
     encoded: dict[str, Any] | None = None
     if choice is not None:
@@ -134,6 +138,9 @@ def _choice(request: Request, names: Names, losses: Losses, *, forceable: bool) 
         else:
             encoded = {"type": "any" if forced else choice.mode}
     if request.parallel_tool_calls is False and (encoded is None or encoded["type"] != "none"):
+        if quirks.no_parallel_tool_calls:
+            losses.dropped("parallel_tool_calls", "not understood here")
+            return encoded
         encoded = encoded or {"type": "auto"}
         encoded["disable_parallel_tool_use"] = True
     return encoded

@@ -51,13 +51,17 @@ class Turns:
     anything else. What the other side of a conversation cannot hold here is left out, with a warning.
     """
 
-    __slots__ = ("_call_ids", "_losses", "_names", "_results", "_target", "_where", "messages", "system", "uses_files")
+    __slots__ = (
+        "_alternate", "_call_ids", "_losses", "_names", "_results", "_target", "_users_cite", "_where", "messages", "system",
+        "uses_files",
+    )  # fmt: skip
 
-    def __init__(self, target: Target, names: Names, losses: Losses) -> None:
-        self._target, self._names, self._losses = target, names, losses
+    def __init__(self, target: Target, names: Names, losses: Losses, *, users_cite: bool = True) -> None:
+        self._target, self._names, self._losses, self._users_cite = target, names, losses, users_cite
+        self._alternate = target.quirks.alternate_roles is True
         self.system: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
-        self.uses_files = False
+        self.uses_files: bool = False
         self._results = 0  # how many blocks at the head of the last turn are results of tools
         self._call_ids: dict[str, str] = {}
         self._where = 0
@@ -67,12 +71,11 @@ class Turns:
         for n, message in enumerate(messages):
             parts = message.parts
             role = message.role
-            if len(parts) == 1 and role != "system" and role != "tool" and not self._results:
+            if len(parts) == 1 and role in ("user", "assistant") and not self._results and message.name is None:
                 part = parts[0]
-                if type(part) is Text and part.text and not part.text.isspace() and _plain(part) and message.name is None:
-                    if not (turns and turns[-1]["role"] == role and self._target.quirks.alternate_roles):
-                        turns.append({"role": role, "content": part.text})
-                        continue
+                if type(part) is Text and _plain(part) and not (self._alternate and turns and turns[-1]["role"] == role):
+                    turns.append({"role": role, "content": part.text})
+                    continue
             self._where = n
             self._message(message)
 
@@ -85,10 +88,8 @@ class Turns:
             self._turn("assistant", [block for part in message.parts if (block := self._said(part)) is not None], 0)
         else:
             results: list[Block] = [self._result(part) for part in message.parts if type(part) is ToolResult]
-            others = [
-                block for part in message.parts if type(part) is not ToolResult and (block := self._shown(part)) is not None
-            ]
-            self._turn("user", results + others, len(results))
+            others = [self._shown(part) for part in message.parts if type(part) is not ToolResult]
+            self._turn("user", results + [block for block in others if block is not None], len(results))
 
     def _turn(self, role: str, blocks: list[Block], results: int) -> None:
         """Adds a turn, or adds to the last one where the two must be one."""
@@ -97,7 +98,7 @@ class Turns:
             return
         turns = self.messages
         same = bool(turns) and turns[-1]["role"] == role
-        if same and (results or (self._results and role == "user") or self._target.quirks.alternate_roles):
+        if same and (results or (self._results and role == "user") or self._alternate):
             while results and len(turns) > 1 and turns[-2]["role"] == role:
                 later = turns.pop()
                 turns[-1]["content"] = _blocks(turns[-1]["content"]) + _blocks(later["content"])
@@ -134,6 +135,9 @@ class Turns:
 
     def _shown(self, part: Part) -> Block | None:
         if type(part) is Text:
+            if part.citations and not self._users_cite:
+                self._losses.dropped("messages.citations", "this version refuses them in a user's turn")
+                part = msgspec.structs.replace(part, citations=())
             return self._text(part)
         if type(part) is Image:
             return self._image(part)
@@ -314,9 +318,7 @@ class Turns:
             _fields(text)
             return msgspec.Raw(text)
         except (ValueError, RecursionError):
-            self._losses.approximated(
-                "messages.tool_call.arguments", "they are no JSON object: sent as the text INVALID_JSON of one"
-            )
+            self._losses.approximated("messages.tool_call.arguments", "they are no JSON object: sent inside one, as INVALID_JSON")
             return {"INVALID_JSON": clean_text(text)}
 
     def _hosted(self, part: HostedToolCall | HostedToolResult) -> Block | None:
@@ -333,7 +335,8 @@ class Turns:
 
 
 def _plain(part: Text) -> bool:
-    return part.cache is None and part.state is None and not part.citations
+    text = part.text
+    return part.cache is None and part.state is None and not part.citations and bool(text) and not text.isspace()
 
 
 def _simple(blocks: list[Any]) -> Any:
