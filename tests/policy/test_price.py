@@ -1,0 +1,209 @@
+"""Costs are exact, or None."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trunkline.policy.price import cost
+from trunkline.values.model import Model, Price, PriceTier
+from trunkline.values.response import Usage
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
+
+
+def model(*prices: Price) -> Model:
+    return Model(id="m", provider="p", prices=prices)
+
+
+PLAIN = Price(input="2", output="10", cache_read="0.1", cache_write="2.5", cache_write_1h="4")
+
+
+def test_each_kind_of_token_has_its_price() -> None:
+    usage = Usage(input_tokens=1000, output_tokens=80, cache_read_tokens=500, cache_write_tokens=300, cache_write_1h_tokens=100)
+    in_millionths = 200 * 2 + 500 * Decimal("0.1") + 200 * Decimal("2.5") + 100 * 4 + 80 * 10
+    assert cost(usage, model(PLAIN), NOON) == in_millionths / 10**6
+
+
+def test_reasoning_is_part_of_the_output_and_charged_once() -> None:
+    usage = Usage(input_tokens=0, output_tokens=10, reasoning_tokens=9)
+    assert cost(usage, model(PLAIN), NOON) == Decimal("0.0001")
+
+
+def test_a_known_zero_is_zero_and_an_unknown_price_is_none() -> None:
+    free = model(Price(input="0", output="0"))
+    assert cost(Usage(input_tokens=7, output_tokens=7), free, NOON) == 0
+    assert cost(Usage(input_tokens=7, output_tokens=7), model(Price(input="1")), NOON) is None
+    assert cost(Usage(input_tokens=7, output_tokens=7), model(), NOON) is None
+    assert cost(Usage(input_tokens=7, output_tokens=7), None, NOON) is None
+
+
+def test_a_price_is_needed_only_where_there_are_tokens() -> None:
+    lacking = model(Price(input="1"))
+    assert cost(Usage(input_tokens=7, output_tokens=0), lacking, NOON) == Decimal("0.000007")
+
+
+def test_a_count_is_needed_only_where_there_is_a_price() -> None:
+    embedding = model(Price(input="0.02", output="0"))
+    assert cost(Usage(input_tokens=100), embedding, NOON) == Decimal("0.000002")
+    assert cost(Usage(input_tokens=100), model(PLAIN), NOON) is None
+    assert cost(Usage(output_tokens=100), model(PLAIN), NOON) is None
+    assert cost(Usage(), model(PLAIN), NOON) is None
+
+
+def test_without_a_price_for_writing_it_is_charged_as_input() -> None:
+    older = model(Price(input="2", output="8", cache_read="0.5"))
+    usage = Usage(input_tokens=100, output_tokens=0, cache_write_tokens=40)
+    assert cost(usage, older, NOON) == Decimal("0.0002")
+
+
+def test_writing_for_an_hour_needs_a_price_of_its_own_where_writing_has_one() -> None:
+    usage = Usage(input_tokens=100, output_tokens=0, cache_write_tokens=40, cache_write_1h_tokens=40)
+    assert cost(usage, model(Price(input="2", output="8", cache_write="2.5")), NOON) is None
+    assert cost(usage, model(Price(input="2", output="8")), NOON) == Decimal("0.0002")
+
+
+def test_reading_from_the_cache_needs_a_price() -> None:
+    usage = Usage(input_tokens=100, output_tokens=0, cache_read_tokens=40)
+    assert cost(usage, model(Price(input="2", output="8")), NOON) is None
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        Usage(input_tokens=7, output_tokens=1, cache_read_tokens=161),
+        Usage(input_tokens=100, output_tokens=1, cache_write_tokens=3, cache_write_1h_tokens=4),
+        Usage(input_tokens=100, output_tokens=1, output_audio_tokens=2),
+        Usage(input_tokens=-1, output_tokens=1),
+    ],
+    ids=["more cached than sent", "more kept than written", "more spoken than answered", "negative"],
+)
+def test_figures_that_contradict_each_other_cost_nothing_that_we_know(usage: Usage) -> None:
+    priced = Price(input="1", output="1", cache_read="1", cache_write="1", cache_write_1h="1", output_audio="1")
+    assert cost(usage, model(priced), NOON) is None
+
+
+def test_sound_and_pictures_are_not_charged_as_text() -> None:
+    usage = Usage(input_tokens=10, output_tokens=20, input_audio_tokens=4, output_audio_tokens=5)
+    assert cost(usage, model(PLAIN), NOON) is None
+    audio = Price(input="1", output="2", input_audio="32", output_audio="64", cache_read="0.1")
+    assert cost(usage, model(audio), NOON) == Decimal(6 * 1 + 4 * 32 + 15 * 2 + 5 * 64) / 10**6
+    assert cost(Usage(input_tokens=10, output_tokens=20, output_image_tokens=1), model(audio), NOON) is None
+    cached = Usage(input_tokens=10, output_tokens=0, input_audio_tokens=4, cache_read_tokens=4)
+    assert cost(cached, model(audio), NOON) is None  # was it sound that lay in the cache?
+
+
+def test_the_price_of_the_day_counts() -> None:
+    changing = model(Price(since="2026-11-21", input="4", output="1"), Price(since="2026-11-01", input="3", output="1"))
+    usage = Usage(input_tokens=1, output_tokens=0)
+    midnight = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
+    assert cost(usage, changing, midnight) == Decimal("0.000004")
+    assert cost(usage, changing, midnight - 0.001) == Decimal("0.000003")
+    assert cost(usage, changing, datetime(2026, 10, 31, 23, tzinfo=UTC).timestamp()) is None
+
+
+def test_above_a_tier_its_price_holds_for_every_token() -> None:
+    tiers = (PriceTier(above=10, input="2", output="3", cache_read="1"), PriceTier(above=20, input="4", output="6"))
+    tiered = model(Price(input="1", output="2", cache_read="0.5", tiers=tiers))
+    assert cost(Usage(input_tokens=10, output_tokens=1), tiered, NOON) == Decimal("0.000012")
+    assert cost(Usage(input_tokens=11, output_tokens=1, cache_read_tokens=1), tiered, NOON) == Decimal("0.000024")
+    assert cost(Usage(input_tokens=21, output_tokens=1), tiered, NOON) == Decimal("0.00009")
+    assert cost(Usage(input_tokens=21, output_tokens=1, cache_read_tokens=1), tiered, NOON) is None
+
+
+def test_above_an_unknown_tier_nothing_is_known() -> None:
+    doubtful = model(Price(input="1", output="2", unknown_above=100))
+    assert cost(Usage(input_tokens=100, output_tokens=0), doubtful, NOON) == Decimal("0.0001")
+    assert cost(Usage(input_tokens=101, output_tokens=0), doubtful, NOON) is None
+
+
+def test_in_dearer_hours_and_beside_a_fee_nothing_is_known() -> None:
+    hours = model(Price(input="1", output="1", unknown_hours=((1, 4),)))
+    one = Usage(input_tokens=1, output_tokens=0)
+    at = [datetime(2026, 11, 20, hour, 59, 59, tzinfo=UTC).timestamp() for hour in (0, 1, 3, 4)]
+    assert [cost(one, hours, moment) is None for moment in at] == [False, True, True, False]
+    assert cost(one, model(Price(input="1", output="1", unknown_fee=True)), NOON) is None
+
+
+@pytest.mark.parametrize("tier", [None, "default", "standard", "on_demand"])
+def test_the_standard_tier_is_priced(tier: str | None) -> None:
+    raw = {} if tier is None else {"service_tier": tier, "server_tool_use": {"web_search_requests": 0}, "num_sources_used": 0}
+    assert cost(Usage(input_tokens=1, output_tokens=0, raw=raw), model(PLAIN), NOON, tier) == Decimal("0.000002")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [{"service_tier": "batch"}, {"speed": "fast"}, {"server_tool_use": {"web_search_requests": 2}}, {"num_sources_used": 3}],
+    ids=str,
+)
+def test_another_rate_or_a_fee_in_the_providers_own_figures_is_heeded(raw: dict[str, object]) -> None:
+    assert cost(Usage(input_tokens=1, output_tokens=0, raw=raw), model(PLAIN), NOON) is None
+
+
+def test_another_tier_and_hosted_tools_have_no_known_price() -> None:
+    one = Usage(input_tokens=1, output_tokens=0)
+    assert cost(one, model(PLAIN), NOON, "flex") is None
+    assert cost(one, model(PLAIN), NOON, hosted_tools=True) is None
+
+
+def test_the_callers_arithmetic_context_changes_nothing() -> None:
+    usage = Usage(input_tokens=123_456_789, output_tokens=987_654_321)
+    with localcontext() as context:
+        context.prec = 3
+        rounded = cost(usage, model(PLAIN), NOON)
+    assert rounded == cost(usage, model(PLAIN), NOON) == Decimal("10123.456788")
+
+
+prices = st.decimals(0, 1000, places=6, allow_nan=False).map(str)
+counts = st.integers(0, 10**8)
+
+
+@given(fresh=counts, read=counts, written=counts, kept=counts, out=counts, price=st.tuples(*[prices] * 5))
+def test_a_cost_is_the_exact_sum(fresh: int, read: int, written: int, kept: int, out: int, price: tuple[str, ...]) -> None:
+    usage = Usage(
+        input_tokens=fresh + read + written + kept,
+        output_tokens=out,
+        cache_read_tokens=read,
+        cache_write_tokens=written + kept,
+        cache_write_1h_tokens=kept,
+    )
+    fields = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
+    found = cost(usage, model(Price(**dict(zip(fields, price, strict=True)))), NOON)
+    due = sum(Fraction(each) * tokens for each, tokens in zip(price, (fresh, read, written, kept, out), strict=True)) / 10**6
+    assert found is not None
+    assert Fraction(found) == due
+
+
+@given(tokens=counts, more=counts, price=prices)
+def test_more_tokens_never_cost_less(tokens: int, more: int, price: str) -> None:
+    one = model(Price(input=price, output=price))
+    less = cost(Usage(input_tokens=tokens, output_tokens=0), one, NOON)
+    all_of_them = cost(Usage(input_tokens=tokens + more, output_tokens=0), one, NOON)
+    assert less is not None
+    assert all_of_them is not None
+    assert less <= all_of_them
+
+
+@given(
+    fields=st.dictionaries(
+        st.sampled_from([field for field in Usage.__struct_fields__ if field.endswith("_tokens")]), st.integers(-5, 50)
+    ),
+    known=st.sets(
+        st.sampled_from(["input", "output", "cache_read", "cache_write", "cache_write_1h", "input_audio", "output_audio"])
+    ),
+    raw=st.dictionaries(
+        st.sampled_from(["service_tier", "speed", "server_tool_use"]), st.one_of(st.none(), st.text(), st.lists(st.none()))
+    ),
+)
+def test_whatever_a_provider_counts_the_cost_is_none_or_not_negative(
+    fields: dict[str, int], known: set[str], raw: dict[str, object]
+) -> None:
+    price: dict[str, Any] = dict.fromkeys(known, "1.5")
+    found = cost(Usage(**fields, raw=raw), model(Price(**price)), NOON)
+    assert found is None or found >= 0

@@ -1,0 +1,109 @@
+"""The rows are sound, short, and in the order in which keys are tried."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from trunkline.providers import table
+from trunkline.providers.auth import Bearer, HeaderAuth
+from trunkline.providers.provider import Endpoint, Provider
+from trunkline.providers.table import TABLE, own_endpoint, provider
+from trunkline.values.errors import UsageError
+
+rows = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+
+
+def test_the_order_is_the_order_in_which_keys_are_tried() -> None:
+    assert [row.name for row in TABLE] == [
+        *("anthropic", "openai", "groq", "deepseek", "openrouter", "mistral"),
+        *("xai", "together", "fireworks", "perplexity", "local"),
+    ]
+
+
+def test_no_variable_holds_two_providers_keys() -> None:
+    variables = [variable for row in TABLE for variable in row.key_variables]
+    assert len(variables) == len(set(variables))
+
+
+@rows
+def test_a_row_is_sound(row: Provider) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9]*", row.name)
+    assert row.endpoints
+    assert bool(row.key_variables) == row.needs_key
+    assert set(row.variable_auth) <= set(row.key_variables)
+    for endpoint in row.endpoints:
+        assert table.is_dialect(endpoint.dialect)
+        if endpoint.url is not None:
+            address = urlsplit(endpoint.url)
+            assert address.scheme == "https"
+            assert row.owns(address.hostname or "")
+            assert not endpoint.url.endswith("/")
+
+
+@rows
+def test_a_quirk_that_scales_a_figure_names_the_figure(row: Provider) -> None:
+    for endpoint in row.endpoints:
+        assert endpoint.quirks.cost_scale is None or endpoint.quirks.cost_field is not None
+
+
+def test_a_row_costs_six_lines_at_most() -> None:
+    tree = ast.parse(Path(table.__file__).read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Provider"]
+    lengths = {ast.unparse(call.keywords[0].value): (call.end_lineno or 0) - call.lineno + 1 for call in calls}
+    assert len(lengths) > len(TABLE) - 1
+    bodies = {name: length - 2 if length > 1 else length for name, length in lengths.items()}  # between the parentheses
+    assert max(bodies.values()) <= 6, bodies
+
+
+def test_only_local_has_no_address_of_its_own() -> None:
+    assert [row.name for row in TABLE if row.needs_base_url] == ["local"]
+    assert not provider("local").needs_key
+
+
+def test_an_unknown_name_is_told_what_there_is() -> None:
+    with pytest.raises(UsageError, match="did you mean anthropic") as caught:
+        provider("antropic")
+    assert all(row.name in str(caught.value) for row in TABLE)
+    assert "openai-chat" in str(caught.value)
+
+
+def test_an_endpoint_of_ones_own_needs_no_key_and_shows_one_as_its_dialect_does() -> None:
+    chat = own_endpoint("openai-chat", "http://127.0.0.1:9/v1")
+    assert (chat.name, chat.needs_key, chat.needs_base_url, chat.hosts) == ("openai-chat", False, False, ("127.0.0.1",))
+    assert chat.endpoint().url == "http://127.0.0.1:9/v1"
+    assert chat.auth_for(chat.endpoint()) == Bearer()
+    messages = own_endpoint("anthropic-messages", "https://gateway.example")
+    assert messages.auth_for(messages.endpoint()) == HeaderAuth("x-api-key")
+    with pytest.raises(UsageError, match="openai-chat, anthropic-messages"):
+        own_endpoint("telnet", "http://127.0.0.1:9")
+
+
+def test_a_token_that_is_no_key_is_shown_as_a_token() -> None:
+    row = provider("anthropic")
+    assert row.auth_for(row.endpoint(), "ANTHROPIC_API_KEY") == row.auth_for(row.endpoint()) == HeaderAuth("x-api-key")
+    assert row.auth_for(row.endpoint(), "ANTHROPIC_AUTH_TOKEN") == Bearer()
+
+
+def test_an_endpoint_can_want_its_key_in_another_way() -> None:
+    row = Provider(name="p", endpoints=(Endpoint(dialect="a", url="https://p.example", auth=HeaderAuth("k")),))
+    assert row.auth_for(row.endpoint("a")) == HeaderAuth("k")
+    with pytest.raises(UsageError, match="does not speak b"):
+        row.endpoint("b")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "api.openai.com.evil.example", "evilapi.openai.com", "openai.com", ""])
+def test_a_key_goes_to_its_own_hosts_only(host: str) -> None:
+    row = provider("openai")
+    assert not row.owns(host)
+    assert row.owns("API.OpenAI.com.")
+
+
+@pytest.mark.parametrize("dialect", sorted({endpoint.dialect for row in TABLE for endpoint in row.endpoints}))
+def test_the_dialects_that_the_table_names_exist(dialect: str) -> None:
+    assert find_spec(f"trunkline.dialects.{dialect.replace('-', '_')}")
