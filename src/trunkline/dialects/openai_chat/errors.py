@@ -1,0 +1,50 @@
+"""Errors of this protocol: where they may stand in a reply that should have been an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...values.errors import MalformedResponseError, ProviderError
+from ...values.headers import NO_HEADERS, Headers
+from ...wire.http import HttpReply
+from ..dialect import Context
+from ..error_body import provider_error, read_error, read_error_body, request_id_of
+
+
+def decode_error(reply: HttpReply, context: Context) -> ProviderError:
+    """The error that a reply with an error status is. Never raises."""
+    return provider_error(read_error_body(reply.body), context.target, status=reply.status, headers=reply.headers)
+
+
+def says_error(value: dict[str, Any]) -> bool:
+    """Whether a body or chunk under status 200 is an error: an ``error`` of any shape, or one of the flat forms."""
+    if value.get("error"):
+        return True
+    native = value.get("base_resp")
+    if isinstance(native, dict) and native.get("status_code") not in (None, 0):
+        return True
+    if value.get("choices") is not None:
+        return False
+    if value.get("object") == "error" or value.get("type") == "error" or value.get("success") is False:
+        return True
+    return "detail" in value or (isinstance(value.get("message"), str) and ("code" in value or "type" in value))
+
+
+def error_within(value: object, context: Context, *, status: int | None = None, headers: Headers = NO_HEADERS) -> ProviderError:
+    """The error that stands in a reply that had begun well. ``status`` None: inside a stream."""
+    return provider_error(read_error(value), context.target, status=status, headers=headers)
+
+
+def malformed(
+    path: str, context: Context, *, status: int | None = None, headers: Headers = NO_HEADERS, message: str | None = None
+) -> MalformedResponseError:
+    """A reply that breaks the protocol at ``path``."""
+    target = context.target
+    return MalformedResponseError(
+        message or "the reply breaks its protocol",
+        path=path,
+        provider=target.provider,
+        model=target.model,
+        status=status,
+        request_id=request_id_of(headers),
+    )
