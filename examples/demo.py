@@ -20,14 +20,9 @@ from trunkline import Client, Response
 CHAT_MODEL = "openai/gpt-5.4-mini"
 MESSAGES_MODEL = "anthropic/claude-sonnet-5"
 
-GET_WEATHER = {
-    "name": "get_weather",
-    "description": "The weather in a city, now",
-    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-}
-
 
 def get_weather(city: str) -> str:
+    """The weather in a city, now."""
     return f"{city}: 21 degrees, sunny"
 
 
@@ -58,14 +53,14 @@ def stream_an_answer(llm: Client) -> Response:
 def call_a_tool(llm: Client) -> Iterator[tuple[str, Response]]:
     question = {"role": "user", "content": "What is the weather in Paris?"}
     ask(question["content"])
-    reply = llm.generate([question], tools=[GET_WEATHER])
+    reply = llm.generate([question], tools=[get_weather])
     yield "asked", reply
     results = []
     for call in reply.tool_calls:
         result = get_weather(**call.arguments)
         print(f"  {call.name}({call.raw_arguments}) -> {result}")
         results.append({"role": "tool", "tool_call_id": call.id, "content": result})
-    reply = llm.generate([question, reply.message, *results], tools=[GET_WEATHER])
+    reply = llm.generate([question, reply.message, *results], tools=[get_weather])
     print(reply)
     yield "answered", reply
 
@@ -174,6 +169,7 @@ class HandWrittenModels:
     def __init__(self, answer: Callable[[str, Body], Reply]) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))

@@ -30,7 +30,7 @@ PRINTED = {
 TOOL_CALL = {
     "id": "call_1",
     "type": "function",
-    "function": {"name": "get_weather", "arguments": json.dumps(WEATHER_CALL["content"][0]["input"])},
+    "function": {"name": "weather", "arguments": json.dumps(WEATHER_CALL["content"][0]["input"])},
 }
 
 
@@ -107,7 +107,7 @@ def test_every_block_is_run() -> None:
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("trunkline ")])
 def test_a_command_runs(line: str, environment: dict[str, str], tmp_path: Path) -> None:
-    printed = run(["-m", "trunkline.cli.main", *shlex.split(line, comments=True)[1:]], environment, tmp_path)
+    printed = run(["-m", "trunkline", *shlex.split(line, comments=True)[1:]], environment, tmp_path)
     assert printed.strip()
 
 

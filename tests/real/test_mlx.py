@@ -151,6 +151,6 @@ def test_it_lists_its_models(llm: Client) -> None:
 
 
 def test_the_command_asks_it(base_url: str) -> None:
-    command = [sys.executable, "-m", "trunkline.cli.main", "ask", "hi", "--model", "local/default_model"]
+    command = [sys.executable, "-m", "trunkline", "ask", "hi", "--model", "local/default_model"]
     out = subprocess.run([*command, "--base-url", base_url], capture_output=True, text=True, timeout=60, check=False)
     assert (out.returncode, out.stdout.strip()) == (0, HELLO), out.stderr
