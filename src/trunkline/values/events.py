@@ -12,12 +12,22 @@ from .message import Citation, Part
 from .response import FinishReason, TokenLogprob, Usage, Warning
 
 
-class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, repr_omit_defaults=True, tag_field="type"):
+class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="type"):
     """What all stream events share. Events hold no cycles, so the garbage collector need not track them."""
 
     @property
     def text(self) -> str | None:
         return None
+
+    def __repr__(self) -> str:
+        """Without ``raw`` and what is at its default."""
+        required = len(self.__struct_fields__) - len(self.__struct_defaults__)
+        told = [
+            f"{name}={value!r}"
+            for number, name in enumerate(self.__struct_fields__)
+            if name != "raw" and ((value := getattr(self, name)) or number < required)
+        ]
+        return f"{type(self).__name__}({', '.join(told)})"
 
 
 class Start(Event, frozen=True, gc=False, tag="start"):

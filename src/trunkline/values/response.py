@@ -157,5 +157,16 @@ class Response(Value, frozen=True, kw_only=True, tag="response"):
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        """What most want to see; the rest is in its fields."""
+        told = [f"{name}={value!r}" for name in _SHOWN if (value := getattr(self, name)) not in (None, (), False)]
+        return f"Response({', '.join(told)})"
+
     def _repr_markdown_(self) -> str:
         return self.text
+
+
+_SHOWN = (
+    "message", "finish_reason", "usage", "cost", "latency", "provider", "model", "request_id", "warnings", "attempts",
+    "alternatives", "output", "partial",
+)  # fmt: skip
