@@ -147,7 +147,7 @@ def test_an_unknown_model_is_not_found(base_url: str) -> None:
 
 
 def test_it_lists_its_models(llm: Client) -> None:
-    assert any("tiny-llama" in str(model) for model in llm.models())
+    assert any("tiny-llama" in str(model) for model in llm.models(live=True))
 
 
 def test_the_command_asks_it(base_url: str) -> None:
