@@ -64,7 +64,10 @@ def models(provider: str | None = None) -> tuple[Model, ...]:
 
 
 def resolve(name: str) -> Model:
-    """The only model of that bare name. ``UsageError`` lists the providers that have one, or what is spelled like it."""
+    """The only model of that bare name; ask its provider for the name as it was given (it may be a dated snapshot).
+
+    ``UsageError`` lists the providers that have one, or what is spelled like it.
+    """
     found = [model for shelf in _shelves().values() if (model := shelf.find(name))]
     if len(found) == 1:
         return found[0]

@@ -17,7 +17,7 @@ MESSAGES = "anthropic-messages"
 
 _OPENAI = Quirks(max_tokens_field="max_completion_tokens", system_role="system", reasoning_style="effort")
 # What every server with OpenAI's protocol takes, whoever wrote it.
-_COMPATIBLE = Quirks(max_tokens_field="max_tokens", system_role="system")
+_COMPATIBLE = Quirks(max_tokens_field="max_tokens", system_role="system", user_field="user", cache_marks="none")
 # Fields of OpenAI's platform, which others refuse (400, 422) or silently ignore.
 _ELSEWHERE = Quirks(no_metadata=True, no_service_tier=True, no_user=True, no_cache_key=True).over(_COMPATIBLE)
 _PLAIN = Quirks(no_parallel_tool_calls=True, no_strict=True, no_logit_bias=True).over(_ELSEWHERE)
@@ -54,7 +54,7 @@ TABLE: tuple[Provider, ...] = (
     Provider(
         name="openrouter", key_variables=("OPENROUTER_API_KEY",), hosts=("openrouter.ai",), default_model="openrouter/auto",
         endpoints=_chat("https://openrouter.ai/api/v1", Quirks(
-            reasoning_field="reasoning", reasoning_style="openrouter", cost_field="cost",
+            reasoning_field="reasoning", reasoning_style="openrouter", cost_field="cost", cache_marks="cache_control",
         ).over(_COMPATIBLE)),
     ),
     Provider(
