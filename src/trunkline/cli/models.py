@@ -53,8 +53,17 @@ def _row(model: Model, today: str) -> tuple[str, ...]:
         (price and price.input) or "-",
         (price and price.output) or "-",
         "-" if model.abilities is None else ",".join(model.abilities),
-        (model.retires or "-") + (f" (now {model.successor})" if model.successor else ""),
+        _end(model, today),
     )
+
+
+def _end(model: Model, today: str) -> str:
+    """When it retires or did, and what comes after it."""
+    if model.retires is None:
+        return f"now {model.successor}" if model.successor else "-"
+    over = model.retires <= today
+    told = f"retired {model.retires}" if over else model.retires
+    return told + (f", {'now' if over else 'then'} {model.successor}" if model.successor else "")
 
 
 def _price(model: Model, today: str) -> Price | None:
