@@ -172,7 +172,7 @@ class HandWrittenModels:
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                body = json.loads(self.rfile.read(int(self.headers["content-length"] or 0)) or b"{}")
                 status, headers, pieces = answer(self.path, body)
                 self.send_response(status)
                 for name, value in {**headers, "transfer-encoding": "chunked"}.items():
@@ -181,6 +181,8 @@ class HandWrittenModels:
                 for piece in pieces:
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                 self.wfile.write(b"0\r\n\r\n")
+
+            do_GET = do_POST
 
             def log_message(self, format: str, *args: Any) -> None:
                 """A demo does not want an access log."""

@@ -36,6 +36,8 @@ TOOL_CALL = {
 
 def answer(path: str, body: Body) -> Reply:
     """What the README's questions are answered with."""
+    if "/models" in path:
+        return whole({"object": "list", "data": [{"id": "gpt-5.4-mini", "object": "model"}]})
     asked = json.dumps(body["messages"])
     if body.get("stream"):
         pieces = events(STORY) if path.endswith("/chat/completions") else message_events(STORY)
