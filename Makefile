@@ -9,6 +9,9 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
 ARGS :=
 
+# Environments hold absolute paths: one that was made elsewhere is made anew.
+$(shell [ ! -f $(VENV)/.place ] || [ "$$(cat $(VENV)/.place)" = "$(CURDIR)" ] || rm -rf $(VENV) .venv-real)
+
 help:
 	@echo "make demo       a streamed answer, a tool call and a failure that is survived, on loopback"
 	@echo "make test       all tests that need nothing but this machine (ARGS=... goes to pytest)"
@@ -56,6 +59,7 @@ $(VENV)/.stamp-runtime: pyproject.toml
 	@echo "Installing trunkline into $(VENV) ..."
 	@$(PIP) --upgrade "pip>=25.1"
 	@$(PIP) --editable .
+	@echo "$(CURDIR)" > $(VENV)/.place
 	@touch $@
 
 $(VENV)/.stamp-tools: $(VENV)/.stamp-runtime
