@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from io import TextIOWrapper
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ _LINE_ENDS = re.compile(r"\r\n?")
 def prepare() -> None:
     """Let both streams write any text: what their encoding lacks becomes ``?``."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
