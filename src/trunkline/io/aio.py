@@ -22,12 +22,12 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ..ports import Deadlines, Exchange, ProcessRequest
-from ..values.errors import DeadlinePhase, TransportPhase, TrunklineError, UsageError
+from ..values.errors import DeadlinePhase, TransportPhase, TrunklineError
 from ..values.headers import Headers
 from ..wire.http import Head, HttpRequest
 from . import faults
 from .aio_faults import translated
-from .aio_sessions import Home, Homes, connecting
+from .aio_sessions import Home, Homes
 from .connect import host_addresses
 from .proxy import Proxies, Proxy
 from .request import Origin, parse_origin, split_url, target_of, wrong_field
@@ -73,7 +73,7 @@ class AsyncExchange:
             return self._head
         try:
             return await self._exchange()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised below, without its frames
             fault = self._translate(error)
         self._break()
         raise fault
@@ -88,14 +88,13 @@ class AsyncExchange:
         now = monotonic()
         deadlines = self._deadlines
         self.limit = limit = min(now + deadlines.idle, deadlines.until)
+        if limit <= now or self._fault is not None:
+            self._break()
+            raise faults.bare(self._fault or faults.late(deadlines, "idle", now))
         home.timer.watch(self)
         try:
-            if limit <= now:
-                raise faults.late(deadlines, "idle", now)
-            if self._fault is not None:
-                raise self._fault
             return await content.readany()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised below, without its frames
             fault = self._translate(error)
         finally:
             home.timer.unwatch(self)
@@ -160,7 +159,7 @@ class AsyncExchange:
             raise faults.late(deadlines, "connect", monotonic())
         self._task, self._cancels = task, task.cancelling()
         home.timer.watch(self)
-        token = connecting.set(self)
+        home.connecting[task] = self
         body = request.body
         try:
             response = await home.session.request(
@@ -174,7 +173,7 @@ class AsyncExchange:
                 proxy_headers=place.proxy_headers(),
             )
         finally:
-            connecting.reset(token)
+            del home.connecting[task]
             home.timer.unwatch(self)
             self._task = None
         self._response, self._content, self._transport = response, response.content, None

@@ -8,7 +8,7 @@ import sys
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable
-from contextvars import ContextVar
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
@@ -34,18 +34,19 @@ class Connecting(Protocol):
     def connected(self, connection: Connection) -> None: ...
 
 
-connecting: ContextVar[Connecting | None] = ContextVar("trunkline_connecting", default=None)
-"""Set around a request only: aiohttp has no cheaper way to say when its connection stands."""
-
-
 class Connector(aiohttp.TCPConnector):
-    """aiohttp's, which tells the exchange that its connection stands, and keeps no more idle connections than agreed."""
+    """aiohttp's, which tells the task's exchange that its connection stands (tracing would cost every call), and keeps no
+    more idle connections than agreed."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=0, keepalive_timeout=KEPT_SECONDS, loop=loop)
+        self.connecting: dict[asyncio.Task[Any], Connecting] = {}
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        waiter = connecting.get()
-        if waiter is not None:
-            waiter.connected(connection)
+        task = asyncio.current_task()
+        if task in self.connecting:
+            self.connecting[task].connected(connection)
         return connection
 
     def _release(self, key: ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False) -> None:
@@ -56,13 +57,14 @@ class Connector(aiohttp.TCPConnector):
 class Home:
     """What belongs to one loop: the session and the timer of deadlines."""
 
-    __slots__ = ("keeper", "loop", "session", "timer")
+    __slots__ = ("connecting", "keeper", "loop", "session", "timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.timer = DeadlineTimer(loop)
         self.keeper: AsyncGenerator[None, None] | None = None
-        connector = Connector(limit=0, keepalive_timeout=KEPT_SECONDS, loop=loop)
+        connector = Connector(loop)
+        self.connecting = connector.connecting
         self.session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(loop=loop),
@@ -133,10 +135,8 @@ class Homes:
     def _open(self, loop: asyncio.AbstractEventLoop) -> Home:
         home = Home(loop)
         home.keeper = self._start(home)
-        try:
+        with suppress(StopIteration):
             home.keeper.__anext__().send(None)  # from now on the loop knows of it, and closes it when it shuts down
-        except StopIteration:
-            pass
         self._all.append(home)
         return home
 

@@ -24,9 +24,9 @@ from ..wire.http import Head, HttpRequest
 from . import faults
 from .body import BodyReader, Inflated, body_reader
 from .branches import Branches
-from .connect import Stopped, host_addresses, open_socket, secure, tunnel
+from .connect import StoppedError, host_addresses, open_socket, secure, tunnel
 from .head import ReplyHead, end_of_head, garbled, parse_head
-from .pool import Connection, Late, Pool
+from .pool import Connection, LateError, Pool
 from .request import compose, split_url, target_of, wrong_field
 
 if TYPE_CHECKING:
@@ -40,8 +40,23 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 class BlockingExchange:
     """See ``ports.Exchange``. Nothing happens before ``head()``."""
 
-    __slots__ = ("_aborted", "_body", "_connection", "_deadlines", "_generation", "_head", "_keep", "_over", "_phase", "_pool",
-                 "_ready", "_request", "_wait", "_where", "__weakref__")  # fmt: skip
+    __slots__ = (
+        "__weakref__",
+        "_aborted",
+        "_body",
+        "_connection",
+        "_deadlines",
+        "_generation",
+        "_head",
+        "_keep",
+        "_over",
+        "_phase",
+        "_pool",
+        "_ready",
+        "_request",
+        "_wait",
+        "_where",
+    )  # fmt: skip
 
     def __init__(self, pool: Pool, request: HttpRequest, deadlines: Deadlines) -> None:
         self._pool = pool
@@ -65,7 +80,7 @@ class BlockingExchange:
             return self._head
         try:
             return self._exchange()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised below, without its frames
             fault = self._translate(error)
         self._break()
         raise fault
@@ -75,7 +90,7 @@ class BlockingExchange:
             await self.head()
         try:
             return self._read()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised below, without its frames
             fault = self._translate(error)
         self._break()
         raise fault
@@ -99,7 +114,7 @@ class BlockingExchange:
         connection = self._connection
         if connection is not None:
             if not connection.severed:
-                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
             self._break()
 
     # How it goes: connect, send, head, body.
@@ -107,7 +122,7 @@ class BlockingExchange:
     def _exchange(self) -> Head:
         request = self._request
         if self._over or self._aborted:
-            raise Stopped
+            raise StoppedError
         wrong = wrong_field(request.headers)
         if wrong is not None:
             raise wrong
@@ -140,7 +155,7 @@ class BlockingExchange:
             self._pool.busy.add(connection)
             self._connection = connection
         if self._stopped():
-            raise Stopped
+            raise StoppedError
 
     def _send(self, connection: Connection, target: str, limit: float) -> OSError | None:
         """Head and body in one go. A server that refuses a body half-way has often said why: its error is kept for later."""
@@ -186,7 +201,7 @@ class BlockingExchange:
         if data:
             return data
         if connection.severed:
-            raise Stopped
+            raise StoppedError
         if early is not None:
             raise early
         if begun:
@@ -216,7 +231,7 @@ class BlockingExchange:
         body, connection = self._body, self._connection
         if connection is None or body is None:
             if self._over and not (body is not None and body.done):
-                raise Stopped
+                raise StoppedError
             return b""
         deadlines = self._deadlines
         while True:
@@ -228,7 +243,7 @@ class BlockingExchange:
                     data = body.feed(data)
                 else:
                     if connection.severed:
-                        raise Stopped
+                        raise StoppedError
                     body.eof()
                     self._keep = False
             if body.done:
@@ -270,9 +285,9 @@ class BlockingExchange:
         """The error to raise instead, without the frames that it came through."""
         sent = self._phase != "connect"
         connection = self._connection
-        if isinstance(error, Late):
+        if isinstance(error, LateError):
             return faults.late(self._deadlines, self._wait, monotonic())
-        if isinstance(error, Stopped) or (isinstance(error, OSError) and connection is not None and connection.severed):
+        if isinstance(error, StoppedError) or (isinstance(error, OSError) and connection is not None and connection.severed):
             return faults.ended(self._phase, sent)
         if isinstance(error, OSError) and not isinstance(error, TrunklineError):
             return faults.of_os(error, self._where, self._phase, sent)

@@ -106,7 +106,7 @@ class Branches:
             self._here.branch = branch
             try:
                 branch.value = run_blocking(coro)
-            except BaseException as error:  # handed over whole, to be raised where the branches are waited for
+            except BaseException as error:  # noqa: BLE001 - handed over, and raised where the branches are waited for
                 branch.error = error
             finished.put(branch)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..values.errors import TransportError
 from .head import end_of_head, parse_head
-from .pool import Connection, Late, Route
+from .pool import Connection, LateError, Route
 
 Address = tuple[int, Any]
 """Family and socket address."""
@@ -22,13 +22,13 @@ STAGGER: Final = 0.25
 _SLICE: Final = 0.1  # how often a wait that no shutdown can end looks whether it has been called off
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The exchange was closed from elsewhere."""
 
 
 def addresses(host: str, port: int, limit: float, stopped: Callable[[], bool]) -> list[Address]:
     """The addresses of a host. A look-up cannot be interrupted, so it is made in a thread that is left behind when
-    nobody waits for it any more. Raises ``socket.gaierror``, ``Late``, ``Stopped``."""
+    nobody waits for it any more. Raises ``socket.gaierror``, ``LateError``, ``StoppedError``."""
     if host[-1:].isdigit() or ":" in host:
         try:
             return _look_up(host, port, socket.AI_NUMERICHOST)
@@ -49,9 +49,9 @@ def addresses(host: str, port: int, limit: float, stopped: Callable[[], bool]) -
     threading.Thread(target=ask, name="trunkline-resolve", daemon=True).start()
     while not answered.wait(min(_SLICE, max(limit - monotonic(), 0))):
         if stopped():
-            raise Stopped
+            raise StoppedError
         if monotonic() >= limit:
-            raise Late
+            raise LateError
     answer = found[0]
     if isinstance(answer, OSError):
         raise answer
@@ -70,7 +70,7 @@ def host_addresses(infos: Sequence[tuple[Any, ...]]) -> list[str]:
 
 def race(candidates: list[Address], limit: float, stopped: Callable[[], bool]) -> socket.socket:
     """The first of the addresses to answer, each tried a little after the one before it, or as soon as that has failed.
-    Raises ``OSError`` (the last one's), ``Late``, ``Stopped``."""
+    Raises ``OSError`` (the last one's), ``LateError``, ``StoppedError``."""
     waiting = candidates[::-1]
     selector = selectors.DefaultSelector()
     started: list[socket.socket] = []
@@ -81,9 +81,9 @@ def race(candidates: list[Address], limit: float, stopped: Callable[[], bool]) -
         while winner is None and (waiting or selector.get_map()):
             now = monotonic()
             if now >= limit:
-                raise Late
+                raise LateError
             if stopped():
-                raise Stopped
+                raise StoppedError
             if waiting and (now >= next_start or not selector.get_map()):
                 problem = _begin(waiting.pop(), selector, started)
                 next_start = now + STAGGER

@@ -63,8 +63,8 @@ def parse_head(data: bytes, method: str) -> ReplyHead:
     pairs = _fields(lines)
     by_name: dict[bytes, bytes] = {}
     for name, value in pairs:
-        name = name.lower()
-        by_name[name] = by_name[name] + b", " + value if name in by_name else value
+        low = name.lower()
+        by_name[low] = by_name[low] + b", " + value if low in by_name else value
     keep = b"close" not in (options := by_name.get(b"connection", b"").lower())
     if started[1] == b"0":
         keep = b"keep-alive" in options

@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +28,7 @@ INFINITY = float("inf")
 LONGEST_WAIT: Final = 0.2 if sys.platform == "win32" else INFINITY
 
 
-class Late(Exception):
+class LateError(Exception):
     """The moment that a wait was given has passed."""
 
 
@@ -61,17 +62,17 @@ class Connection:
         return f"Connection({self.route!r})"
 
     def wait_until(self, limit: float) -> None:
-        """Let the next call on the socket wait until ``limit``. Raises ``Late`` when that is past already."""
+        """Let the next call on the socket wait until ``limit``. Raises ``LateError`` when that is past already."""
         if limit != INFINITY:
             left = limit - monotonic()
             if left <= 0:
-                raise Late
-            self.sock.settimeout(left if left < LONGEST_WAIT else LONGEST_WAIT)
+                raise LateError
+            self.sock.settimeout(min(left, LONGEST_WAIT))
         else:
             self.sock.settimeout(None if LONGEST_WAIT == INFINITY else LONGEST_WAIT)
 
     def receive(self, limit: float) -> bytes:
-        """What the network brings next, b"" at its end. Raises ``Late`` and ``OSError``."""
+        """What the network brings next, b"" at its end. Raises ``LateError`` and ``OSError``."""
         while True:
             self.wait_until(limit)
             try:
@@ -83,7 +84,7 @@ class Connection:
                 return b""
 
     def send(self, data: bytes, limit: float) -> None:
-        """All of it, by ``limit``. Raises ``Late`` and ``OSError``."""
+        """All of it, by ``limit``. Raises ``LateError`` and ``OSError``."""
         view = memoryview(data)
         while view:
             self.wait_until(limit)
@@ -109,10 +110,8 @@ class Connection:
     def sever(self) -> None:
         """End it under the feet of whoever waits on it; may be called from any thread."""
         self.severed = True
-        try:
+        with suppress(OSError):  # never connected, or gone already
             socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # not SSLSocket's, which would go on in plain text
-        except OSError:  # never connected, or gone already
-            pass
 
     def close(self) -> None:
         """The shutdown ends it for the other side even where a forked child holds the same socket."""

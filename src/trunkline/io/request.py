@@ -56,14 +56,26 @@ def parse_origin(text: str) -> Origin:
     except ValueError:
         host = port = None
         parts = urlsplit("")
-    if parts.scheme not in _PORTS or not host or parts.username is not None:
+    if host and not host.isascii():
+        host = _idna(host)
+    if parts.scheme not in _PORTS or not host or parts.username is not None or not _labelled(host):
         problem = "a URL with a user or password" if parts.username is not None else "a URL that cannot be called"
         raise UsageError("the address is not usable", field="url", got=problem, allowed="http(s)://host[:port]/path")
-    if not host.isascii():
-        host = host.encode("idna").decode("ascii")
     default = _PORTS[parts.scheme]
     shown = f"[{host}]" if ":" in host else host
     return Origin(parts.scheme, host, port or default, shown if port in (None, default) else f"{shown}:{port}")
+
+
+def _idna(host: str) -> str | None:
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+
+
+def _labelled(host: str) -> bool:
+    """Whether a name's labels are as long as labels may be (RFC 1035, 2.3.4); addresses pass."""
+    return ":" in host or all(0 < len(label) <= 63 for label in host.removesuffix(".").split("."))
 
 
 def wrong_field(headers: Headers) -> UsageError | None:
