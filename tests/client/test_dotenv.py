@@ -65,4 +65,4 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         read_dotenv(text, ".env")
     except UsageError as error:
-        assert ".env:" in str(error)  # noqa: PT017
+        assert ".env:" in str(error)

@@ -166,7 +166,7 @@ def _parse(path: str) -> object:
 
 
 def _parse_toml(text: str, path: str) -> object:
-    import tomllib  # noqa: PLC0415  (only where there is a file)
+    import tomllib  # only where there is a file
 
     try:
         return tomllib.loads(text)
@@ -181,7 +181,7 @@ def _parse_toml(text: str, path: str) -> object:
 
 def _parse_yaml(text: str, path: str) -> object:
     try:
-        import yaml  # type: ignore[import-untyped]  # noqa: PLC0415  (an extra)
+        import yaml  # type: ignore[import-untyped]  # an extra
     except ImportError:
         raise UsageError(
             f"{path} needs PyYAML to be read: pip install 'trunkline[yaml]', or write it as trunkline.toml"
