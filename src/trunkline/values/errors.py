@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 WORDS_SHOWN = 500
 """How many characters of a provider's own words an error shows."""
+WORDS_KEPT = 10_000
+"""How many of them it keeps as ``provider_message``."""
 
 DeadlinePhase = Literal["connect", "first_byte", "idle", "total"]
 TransportPhase = Literal["connect", "send", "head", "body"]
@@ -129,7 +131,7 @@ class ProviderError(TrunklineError):
         self.kind: str | None = kind
         self.request_id: str | None = request_id
         self.retry_after = retry_after
-        self.provider_message: str | None = mask_keys(provider_message) if provider_message else None
+        self.provider_message: str | None = mask_keys(provider_message[:WORDS_KEPT]) if provider_message else None
         self.hint: str | None = hint or self.hint_default
         self.should_retry = should_retry
         self.attempts: tuple[Attempt, ...] = tuple(attempts)

@@ -8,11 +8,25 @@ import re
 from enum import IntEnum
 from typing import NoReturn, final
 
-# What looks like a key of some provider, in any text: a known prefix, or a credential word and what follows it.
-_KEY_LIKE = re.compile(
-    r"(?:sk|pk|rk|gsk|xai|pplx|fw|hf|tgp|key|AIza|ghp|gho|eyJ)[-_A-Za-z0-9]{1,8}[-_.A-Za-z0-9*•…]{8,}"
-    r"|(?i:(?<=bearer )|(?<=api[-_ ]key[:=] )|(?<=api[-_ ]key[:=]))[^\s\"',;]{6,}"
+# What looks like a key of some provider, in any text. A known prefix, at the start of a word, and a rest that no prose has:
+# a digit or the asterisks of a provider's own masking, or no break for long. Lookaheads are bounded: the time stays linear.
+_PREFIXED = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"(?:sk|pk|rk|gsk|csk|tgp|r8|nvapi|gh[opsur]|github_pat)[-_](?=[\w.-]{0,48}[\d*•…]|[\w-]{0,24}[A-Za-z]{20})[\w.*•…-]{8,}"
+    r"|(?:xai|pplx|fw|hf|pa|jina)[-_](?=[\w.-]{0,48}(?:(?=[A-Za-z]{0,48}\d)[A-Za-z0-9]{12}|[*•…]{2}))[\w.*•…-]{8,}"
+    r"|AIza[\w-]{16,}|A[KS]IA[0-9A-Z]{12,}|AQ\.[\w-]{20,}|ya29\.[\w.-]{10,}|eyJ[\w-]{10,}\.[\w-]{4,}(?:\.[\w-]*)?"
+    r")"
 )
+# A word that announces a credential, and what follows it: likewise nothing that prose would have there.
+_ANNOUNCED = re.compile(
+    r"(?i:((?:\b(?:bearer|basic)\s{1,4}"
+    r"|(?:api[-_ ]?key|access[-_ ]?token|auth[-_ ]?token|secret|password)(?:[ ](?:provided|given|used|is|was))?"
+    r"[\"'`]?(?:\s{0,4}[:=]\s{0,4}[\"'`(]?|\s{1,4}[\"'`(]))"
+    r"))(?=[^\s\"'`,;)}&]{0,64}[\d*•…]|[^\s\"'`,;)}&]{20})[^\s\"'`,;)}&]{6,}"
+    r"|([?&](?:api[-_]?key|key|token)=)[^\s\"'`&]{6,}"
+)
+_NEVER_ESCAPED = re.compile(r"[A-Za-z0-9_.-]*\Z")
+_SHORTEST = 8
 
 
 class Origin(IntEnum):
@@ -36,10 +50,11 @@ class Secret:
     keys apart without telling either.
     """
 
-    __slots__ = ("_text", "id", "origin")
+    __slots__ = ("_pattern", "_text", "id", "origin")
 
     def __init__(self, text: str, origin: Origin = Origin.ARGUMENT) -> None:
         self._text = text
+        self._pattern: re.Pattern[str] | None = None
         self.origin: Origin = origin
         self.id: str = hashlib.sha256(b"trunkline key:" + text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
@@ -47,19 +62,24 @@ class Secret:
         return self._text
 
     def mask(self, text: str) -> str:
-        """``text`` with this key, plain or as JSON escapes it, replaced."""
-        if not self._text:
+        """``text`` with this key replaced: plain, as JSON escapes it (any of the ways), or as a URL does.
+
+        A key of fewer than eight characters is a placeholder (``none``, ``test``): it guards nothing, and replacing it would
+        garble what else is said.
+        """
+        if len(self._text) < _SHORTEST:
             return text
-        text = text.replace(self._text, "***")
-        escaped = self._text.replace("/", "\\/")
-        return text if escaped == self._text else text.replace(escaped, "***")
+        if _NEVER_ESCAPED.match(self._text):
+            return text.replace(self._text, "***")
+        if self._pattern is None:
+            self._pattern = re.compile("".join(map(_spellings, self._text)))
+        return self._pattern.sub("***", text)
 
     def mask_bytes(self, data: bytes) -> bytes:
         """``data`` with this key replaced, likewise."""
-        key = self._text.encode("utf-8", "surrogatepass")
-        if not key:
-            return data
-        return data.replace(key, b"***").replace(key.replace(b"/", b"\\/"), b"***")
+        if _NEVER_ESCAPED.match(self._text):
+            return data.replace(self._text.encode(), b"***") if len(self._text) >= _SHORTEST else data
+        return self.mask(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -67,7 +87,7 @@ class Secret:
     __str__ = __repr__
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+        return isinstance(other, Secret) and hmac.compare_digest(_bytes(self), _bytes(other))
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -76,6 +96,21 @@ class Secret:
         raise TypeError("a Secret is not pickled: read the key again where it is needed")
 
 
+def _bytes(secret: Secret) -> bytes:
+    return secret.reveal().encode("utf-8", "surrogatepass")
+
+
+def _spellings(letter: str) -> str:
+    """A pattern for one character of a key: itself, behind a backslash, as ``\\u002b`` or as ``%2B``."""
+    if letter.isascii() and letter.isalnum():
+        return letter
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    escaped = "".join(rf"\\u{units[n : n + 4]}" for n in range(0, len(units), 4))
+    quoted = "".join(f"%{byte:02x}" for byte in letter.encode("utf-8", "surrogatepass"))
+    return rf"(?:\\?{re.escape(letter)}|(?i:{escaped}|{quoted}))"
+
+
 def mask_keys(text: str) -> str:
     """``text`` with whatever looks like a provider's key replaced by ``***``."""
-    return _KEY_LIKE.sub("***", text)
+    text = _PREFIXED.sub("***", text)
+    return _ANNOUNCED.sub(lambda found: f"{found[1] or found[2]}***", text)
