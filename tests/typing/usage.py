@@ -49,6 +49,8 @@ def answers(llm: Client) -> None:
 def prompts(llm: Client) -> None:
     llm.generate([{"role": "user", "content": "hi"}])
     llm.generate([Message(role="user", parts=(Text(text="What is this?"), Image(source=Url(url="https://example.org/cat.png"))))])
+    question = {"role": "user", "content": "hi"}
+    llm.generate([question, llm.generate([question]).message, {"role": "tool", "tool_call_id": "1", "content": "x"}])
     llm.generate(Text(text="hi"), tools=[Tool(name="now"), {"name": "later"}], tool_choice="auto", timeout=Timeout(idle=10))
 
 

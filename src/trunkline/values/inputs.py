@@ -30,7 +30,7 @@ from .message import (
     ToolResult,
 )
 
-Prompt = str | Message | Part | Mapping[str, Any] | Sequence[Message | Mapping[str, Any]] | Sequence[str | Part]
+Prompt = str | Message | Part | Mapping[str, Any] | Sequence[Message | Mapping[str, Any] | str | Part]
 """What ``generate`` and ``stream`` take as the prompt: one turn of the user's, or a conversation."""
 
 System = str | Part | Sequence[Part | Mapping[str, Any]]
