@@ -67,7 +67,10 @@ class Settlement:
         self.waited = 0.0
         self.attempts.append(attempt)
         for observer in self.call.observers:
-            observer.attempted(self.call_id, attempt)
+            try:
+                observer.attempted(self.call_id, attempt)
+            except Exception as broken:  # noqa: BLE001 - as below
+                _show(broken, observer)
 
     def settle(self, how: str, now: float, response: Response | None = None, error: BaseException | None = None) -> bool:
         """Tells the observers how it ended; False (and nothing happens) when it has been told before."""
@@ -92,9 +95,13 @@ class Settlement:
         for observer in self.call.observers:
             try:
                 observer.settled(settled)
-            except Exception as broken:  # an observer's fault must not fail the call; Python's own hook shows it
-                sys.unraisablehook(_Unraisable(broken, observer))
+            except Exception as broken:  # noqa: BLE001 - an observer's fault must not fail the call; Python's own hook shows it
+                _show(broken, observer)
         return True
+
+
+def _show(broken: Exception, observer: object) -> None:
+    sys.unraisablehook(_Unraisable(broken, observer))
 
 
 class _Unraisable:
