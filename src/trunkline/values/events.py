@@ -6,6 +6,8 @@ the wire, on the last event that was made from it, so that what we do not name s
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from .message import Citation, Part
@@ -149,7 +151,7 @@ class Finish(Event, frozen=True, gc=False, tag="finish"):
     raw_reason: str | None = None
     choice: int = 0
     stop_sequence: str | None = None
-    extra: dict[str, object] = {}
+    extra: dict[str, Any] = {}
     """Fields of the reply that only its protocol knows."""
     raw: bytes | None = None
 
