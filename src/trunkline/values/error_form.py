@@ -50,13 +50,10 @@ CLASSES: dict[str, type[TrunklineError]] = {
 
 def error_to_builtins(error: TrunklineError, convert: Callable[[msgspec.Struct], Any]) -> Json:
     """``{"type": "error", "classes": [...], "facts": {...}}``; facts that say nothing are left out."""
-    facts = {name: _fact(value, convert) for name, value in vars(error).items() if name in _FACTS and _says(value)}
     lineage = [kind.__name__ for kind in type(error).__mro__ if issubclass(kind, TrunklineError)]
-    return {"type": "error", "classes": lineage, "facts": facts}
-
-
-def _says(value: object) -> bool:
-    return value is not None and value not in ((), "")
+    unsaid = vars(next(CLASSES[name] for name in lineage if name in CLASSES)(""))
+    said = {name: value for name, value in vars(error).items() if name in _FACTS and value != unsaid.get(name)}
+    return {"type": "error", "classes": lineage, "facts": {name: _fact(value, convert) for name, value in said.items()}}
 
 
 def _fact(value: Any, convert: Callable[[msgspec.Struct], Any]) -> Any:
