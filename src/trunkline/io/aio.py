@@ -51,7 +51,7 @@ class AsyncExchange:
         self._io = io
         self._request = request
         self._deadlines = deadlines
-        self.limit = 0.0
+        self.limit: float = 0.0
         self._home: Home | None = None
         self._head: Head | None = None
         self._response: ClientResponse | None = None
@@ -266,7 +266,7 @@ class AsyncIO:
 
     def __init__(self, proxies: Mapping[str, str] | None = None, verify: SSLContext | str | None = None) -> None:
         self.verify = verify
-        self.homes = Homes(_end_with_loop)
+        self.homes: Homes = Homes(_end_with_loop)
         known = Proxies(proxies)
 
         @lru_cache(maxsize=512)

@@ -60,12 +60,12 @@ class Home:
     __slots__ = ("connecting", "keeper", "loop", "session", "timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.timer = DeadlineTimer(loop)
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.timer: DeadlineTimer = DeadlineTimer(loop)
         self.keeper: AsyncGenerator[None, None] | None = None
         connector = Connector(loop)
-        self.connecting = connector.connecting
-        self.session = aiohttp.ClientSession(
+        self.connecting: dict[asyncio.Task[Any], Connecting] = connector.connecting
+        self.session: aiohttp.ClientSession = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(loop=loop),
             headers=dict(DEFAULT_FIELDS),

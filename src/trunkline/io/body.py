@@ -37,8 +37,8 @@ class Counted:
 
     def __init__(self, length: int) -> None:
         self._left = length
-        self.done = length == 0
-        self.surplus = False
+        self.done: bool = length == 0
+        self.surplus: bool = False
 
     def feed(self, data: bytes) -> bytes:
         left = self._left - len(data)
@@ -59,7 +59,8 @@ class UntilClose:
     __slots__ = ("done", "surplus")
 
     def __init__(self) -> None:
-        self.done = self.surplus = False
+        self.done: bool = False
+        self.surplus: bool = False
 
     def feed(self, data: bytes) -> bytes:
         return data
@@ -77,7 +78,8 @@ class Chunked:
         self._held = b""  # what cannot be understood yet: the beginning of a size line or of a line end
         self._left = 0  # bytes of the open chunk still to come; -1 when only its CRLF is
         self._trailer = -1  # bytes of trailer seen, once the last chunk has been
-        self.done = self.surplus = False
+        self.done: bool = False
+        self.surplus: bool = False
 
     def feed(self, data: bytes) -> bytes:
         if self._held:
@@ -185,8 +187,8 @@ class Inflated:
         self._inner = inner
         self._zlib = zlib.decompressobj(47)  # gzip or zlib, by its first bytes
         self._seen = self._raw_tried = self._ended = False
-        self.done = inner.done
-        self.surplus = False
+        self.done: bool = inner.done
+        self.surplus: bool = False
 
     @property
     def pending(self) -> bool:

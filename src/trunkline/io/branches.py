@@ -21,7 +21,7 @@ class Branch(Generic[T]):
     """One coroutine in its thread. Ending it breaks its waits: the sockets that it reads, and its sleep."""
 
     def __init__(self, outer: Branch[Any] | None) -> None:
-        self.over = threading.Event()
+        self.over: threading.Event = threading.Event()
         self.exchanges: weakref.WeakSet[Exchange] = weakref.WeakSet()
         self.inner: list[Branch[Any]] = []
         self.value: T | None = None

@@ -38,8 +38,8 @@ class Route:
     __slots__ = ("idle", "origin", "proxy")
 
     def __init__(self, origin: Origin, proxy: Proxy | None) -> None:
-        self.origin = origin
-        self.proxy = proxy
+        self.origin: Origin = origin
+        self.proxy: Proxy | None = proxy
         self.idle: deque[Connection] = deque()
 
     def __repr__(self) -> str:
@@ -52,11 +52,11 @@ class Connection:
     __slots__ = ("idle_since", "reused", "route", "severed", "sock")
 
     def __init__(self, sock: socket.socket, route: Route) -> None:
-        self.sock = sock
-        self.route = route
-        self.reused = False
-        self.severed = False
-        self.idle_since = 0.0
+        self.sock: socket.socket = sock
+        self.route: Route = route
+        self.reused: bool = False
+        self.severed: bool = False
+        self.idle_since: float = 0.0
 
     def __repr__(self) -> str:
         return f"Connection({self.route!r})"
@@ -138,10 +138,10 @@ class Pool:
     """Routes and connections of one blocking port; safe to use from any thread, and after a fork."""
 
     def __init__(self, proxies: Mapping[str, str] | None, verify: SSLContext | str | None) -> None:
-        self.proxies = Proxies(proxies)
+        self.proxies: Proxies = Proxies(proxies)
         self.verify = verify
-        self.lock = threading.RLock()  # re-entrant: a finalizer may run, and abort an exchange, while its own thread holds it
-        self.generation = 0  # goes up when everything under way is to end
+        self.lock: threading.RLock = threading.RLock()  # re-entrant: a finalizer may run, and abort an exchange, while its own thread holds it
+        self.generation: int = 0  # goes up when everything under way is to end
         self.busy: set[Connection] = set()
         self._routes: dict[str, Route] = {}
         self._next_sweep = monotonic() + KEPT_SECONDS

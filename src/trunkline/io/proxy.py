@@ -27,8 +27,8 @@ class Proxy:
                 got=f"the scheme {parts.scheme}" if parts.hostname else "no host",
                 allowed=_ALLOWED,
             )
-        self.host = parts.hostname
-        self.port = parts.port or 80
+        self.host: str = parts.hostname
+        self.port: int = parts.port or 80
         self.authorization: str | None = None
         if parts.username is not None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
