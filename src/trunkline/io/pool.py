@@ -118,6 +118,10 @@ class Connection:
         self.sever()
         self.sock.close()
 
+    def __del__(self) -> None:
+        """A client need not be closed: what it kept goes with it, without complaint."""
+        self.sock.close()
+
 
 if sys.platform == "win32":
     from select import select
