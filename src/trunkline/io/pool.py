@@ -118,10 +118,6 @@ class Connection:
         self.sever()
         self.sock.close()
 
-    def __del__(self) -> None:
-        """A client need not be closed: what it kept goes with it, without complaint."""
-        self.sock.close()
-
 
 if sys.platform == "win32":
     from select import select
@@ -150,6 +146,7 @@ class Pool:
         self._routes: dict[str, Route] = {}
         self._next_sweep = monotonic() + KEPT_SECONDS
         _pools.add(self)
+        weakref.finalize(self, _close_idle, self._routes)  # a client need not be closed: what it kept goes with it
 
     def route(self, origin: str) -> Route:
         """The route to ``scheme://host:port``. Raises ``UsageError`` for what is no such thing."""
@@ -159,7 +156,8 @@ class Pool:
             proxy = self.proxies.choose(parsed.scheme, parsed.host, parsed.port)
             with self.lock:
                 if len(self._routes) > 1000:  # a program that calls ever new hosts
-                    self._routes = {key: known for key, known in self._routes.items() if known.idle}
+                    for key in [key for key, known in self._routes.items() if not known.idle]:
+                        del self._routes[key]
                 route = self._routes.setdefault(origin, Route(parsed, proxy))
         return route
 
@@ -227,6 +225,12 @@ class Pool:
 
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+def _close_idle(routes: Mapping[str, Route]) -> None:
+    for route in list(routes.values()):
+        while route.idle:
+            route.idle.pop().sock.close()
 
 
 def _after_fork() -> None:
