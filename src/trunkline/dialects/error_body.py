@@ -8,28 +8,33 @@ stable words first (code, then type), then by status, and by the text only where
 from __future__ import annotations
 
 import re
-from math import isfinite
 from typing import Any
 
 import msgspec
 
-from ..values.errors import (
-    AuthenticationError, ContentFilterError, ContextLengthError, InvalidRequestError, NotFoundError, OverloadedError,
-    PermissionDeniedError, ProviderError, QuotaError, RateLimitError, ServerError,
-)
+from ..values.errors import ContextLengthError, InvalidRequestError, ProviderError, RateLimitError
 from ..values.headers import NO_HEADERS, Headers
 from ..values.model import Target
 from ..wire.loose_json import loads
+from .error_kinds import Kind, generic_kind, in_our_words, kind_of_status, kind_of_text, kind_of_words, normal, says_nothing
 
 WORDS_KEPT = 500
 REQUEST_ID_HEADERS = (
-    "x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid", "x-generation-id", "x-goog-request-id",
-    "mistral-correlation-id", "x-kong-request-id", "cf-ray",
+    "x-request-id",
+    "request-id",
+    "apim-request-id",
+    "x-ms-request-id",
+    "x-amzn-requestid",
+    "x-generation-id",
+    "x-goog-request-id",
+    "mistral-correlation-id",
+    "x-kong-request-id",
+    "cf-ray",
 )
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
-    """What an error body says. ``words`` are all its stable words, the most telling first, in lower case letters and digits only."""
+    """What an error body says. ``words`` are all its stable words, the most telling first, as ``normal`` writes them."""
 
     message: str | None = None
     code: str | None = None
@@ -46,7 +51,9 @@ class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
 # --- durations --------------------------------------------------------------------------------------------------------
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PIECE = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|ns|us|µs|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|s|m|h|d)(?![a-z])")
+_PIECE = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|ns|us|µs|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|s|m|h|d)(?![a-z])"
+)
 _AGO = re.compile(r"(?:try again|retry)\s+(?:in|after)\s+(?:about\s+)?((?:\d+(?:\.\d+)?\s*[a-zµ]+[\s,]*(?:and\s+)?)+)")
 
 
@@ -75,7 +82,7 @@ def _seconds(value: object) -> float | None:
             value = float(value)
         except ValueError:
             return duration(str(value))
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= 0:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e9:
         return float(value)
     return None
 
@@ -127,7 +134,7 @@ def read_error(value: object) -> ErrorBody:
         message=message,
         code=code,
         type=_first_text(layers, ("type", "error_type", "__type", "status")),
-        param=_param(layers, value),
+        param=_param(layers),
         request_id=_first_text(layers, ("request_id", "requestId")) or _first_text(layers[:1], ("id",)),
         retry_after=_retry_after(layers, message),
         status=status,
@@ -162,7 +169,18 @@ def _message(value: object, depth: int = 0) -> str | None:
         return "; ".join(said) or None
     if not isinstance(value, dict):
         return None
-    for name in ("error", "message", "Message", "msg", "detail", "errors", "status_msg", "base_resp", "error_description", "reason"):
+    for name in (
+        "error",
+        "message",
+        "Message",
+        "msg",
+        "detail",
+        "errors",
+        "status_msg",
+        "base_resp",
+        "error_description",
+        "reason",
+    ):
         if text := _message(value.get(name), depth + 1):
             place = value.get("loc")
             return f"{_dotted(place)}: {text}" if isinstance(place, list) and name == "msg" else text
@@ -202,7 +220,7 @@ def _code(layers: list[dict[str, Any]]) -> tuple[str | None, int | None]:
     return None, status
 
 
-def _param(layers: list[dict[str, Any]], value: object) -> str | None:
+def _param(layers: list[dict[str, Any]]) -> str | None:
     if named := _first_text(layers, ("param",)):
         return named
     for layer in layers:
@@ -218,11 +236,6 @@ def _retry_after(layers: list[dict[str, Any]], message: str | None) -> float | N
             if seconds is not None:
                 return seconds
     return retry_hint(message) if message else None
-
-
-def normal(word: str) -> str:
-    """A stable word without its dress: ``RateLimit_Reached`` and ``rate-limit-reached`` are one."""
-    return re.sub(r"[^a-z0-9]", "", word.rpartition("#")[2].lower())
 
 
 def _words(layers: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -256,126 +269,32 @@ def _with_upstream(message: str | None, words: tuple[str, ...], raw: str) -> tup
     return f"{message}: {said}" if message else said, words + _words(_layers(upstream))
 
 
-# --- judging ----------------------------------------------------------------------------------------------------------
-
-Kind = type[ProviderError]
-
-
-def _table(*rows: tuple[Kind, str]) -> dict[str, Kind]:
-    return {normal(word): kind for kind, words in rows for word in words.split()}
-
-
-_WORDS = _table(
-    (QuotaError, "insufficient_quota credit_balance_exhausted organization_spend_limit_exceeded project_spend_limit_exceeded"
-     " organization_usage_limit_exceeded billing_error billing_hard_limit_reached enforced_spend_limit_reached payment_required"
-     " exceeded_current_quota_error exceeded_current_quota insufficient_credits insufficient_balance insufficient_user_quota"
-     " quota_exceeded ServiceQuotaExceededException billing_not_active credits_exhausted arrearage account_overdue base_resp_1008"),
-    (ContextLengthError, "context_length_exceeded exceed_context_size_error too_many_prompt_tokens max_tokens_exceeded"
-     " token_limit_exceeded string_too_long string_above_max_length too_many_tokens context_window_exceeded"
-     " model_context_window_exceeded context_too_long prompt_too_long"),
-    (ContentFilterError, "content_policy_violation content_filter moderation_blocked invalid_prompt cyber_policy cyber_policy_violation"
-     " ResponsibleAIPolicyViolation refusal content_filtered content_policy data_inspection_failed image_content_policy_violation"),
-    (AuthenticationError, "invalid_api_key wrong_api_key incorrect_api_key invalid_authentication authentication_error authentication"
-     " authentication_failed unauthenticated API_KEY_INVALID missing_api_key invalid_auth unauthorized no_api_key"
-     " UnrecognizedClientException ExpiredTokenException InvalidSignatureException token_expired base_resp_1004"),
-    (PermissionDeniedError, "permission_error permission_denied AccessDeniedException access_denied access_terminated forbidden"
-     " unsupported_country_region_territory region_restricted privacy_restricted insufficient_permissions missing_scope"
-     " model_terms_required organization_restricted account_deactivated"),
-    (NotFoundError, "model_not_found not_found_error not_found resource_not_found ResourceNotFoundException DeploymentNotFound"
-     " NotFoundError no_endpoints model_deprecated model_not_available unknown_model model_decommissioned model_not_exist"
-     " free_variant_ended wrong_endpoint unknown_url"),
-    (OverloadedError, "server_is_overloaded slow_down service_unavailable_error overloaded_error engine_overloaded_error overloaded"
-     " unavailable ServiceUnavailableException ModelNotReadyException capacity_exhausted temporarily_unavailable"
-     " provider_unavailable provider_overloaded no_capacity capacity_exceeded model_overloaded service_unavailable"
-     " resource_unavailable model_loading insufficient_system_resource"),
-    (RateLimitError, "rate_limit_exceeded rate_limit_error rate_limit_reached rate_limit_reached_error rate_limited rate_limit"
-     " requests tokens ThrottlingException throttling too_many_requests TooManyRequestsException limit_requests limit_burst_rate"
-     " resource_exhausted base_resp_1002 base_resp_1039"),
-)  # fmt: skip
-# Words that say no more than the status does: they decide where there is no status, and never hide what the text tells.
-_GENERIC = _table(
-    (InvalidRequestError, "invalid_request_error invalid_request invalid_argument bad_request BadRequestError ValidationException"
-     " validation_error failed_precondition unprocessable_entity invalid_request_body INVALID_REQUEST_BODY"),
-    (ServerError, "api_error server_error server internal_error internal_server_error internal InternalServerException"
-     " ModelErrorException timeout_error timeout deadline_exceeded ModelTimeoutException request_timeout unknown error"),
-)  # fmt: skip
-_STATUS: dict[int, Kind] = {
-    401: AuthenticationError, 402: QuotaError, 403: PermissionDeniedError, 404: NotFoundError, 408: ServerError, 409: ServerError,
-    410: NotFoundError, 424: ServerError, 425: OverloadedError, 429: RateLimitError, 451: PermissionDeniedError, 498: OverloadedError,
-    499: ServerError, 503: OverloadedError, 529: OverloadedError,
-}  # fmt: skip
-_CONTEXT = re.compile(
-    r"context (?:length|window|size|limit)|(?:prompt|input|messages) (?:is |are )?too (?:long|large)|too many tokens|input token count"
-    r"|input tokens exceed|tokens exceeds? (?:the )?(?:maximum|limit)|total length of all messages|too large for model with"
-    r"|maximum (?:prompt|input) length|prompt length|longer than the (?:model|maximum)"
-)
-_TEXTS: tuple[tuple[Kind, frozenset[int], re.Pattern[str]], ...] = (
-    (ContextLengthError, frozenset({400, 413, 422, 500}), _CONTEXT),
-    (QuotaError, frozenset({400, 403, 412, 429}), re.compile(
-        r"credit balance|insufficient (?:credits?|balance|quota|funds)|spend(?:ing)? limit|exceeded your current quota|tokens per day"
-        r"|payment required|account (?:is |has been )?suspended|limit: 0\b")),
-    (AuthenticationError, frozenset({400, 403, 498}), re.compile(
-        r"(?:incorrect|invalid|wrong|missing|expired) (?:x-)?api[- _](?:key|token)|api[- _]key (?:not valid|is invalid|expired)"
-        r"|security token included in the request is (?:invalid|expired)")),
-    (ContentFilterError, frozenset({400, 403}), re.compile(r"content (?:filtering|management|moderation) policy|usage policy|flagged")),
-    (PermissionDeniedError, frozenset({401}), re.compile(r"missing scopes?|insufficient permissions")),
-    (NotFoundError, frozenset({400}), re.compile(r"model identifier is invalid|model .{1,100} (?:does not exist|not found)")),
-)  # fmt: skip
+# --- errors of ours ---------------------------------------------------------------------------------------------------
 
 
 def error_class(body: ErrorBody, status: int | None = None, *, forbidden_is_context: bool = False) -> Kind:
-    """Which of our errors a body is. ``status`` None (or below 400): it came inside a reply that had begun well."""
+    """Which of our errors a body is. ``status`` None (or below 300): it came inside a reply that had begun well."""
     if status is None or status < 300:
         status = body.status
-    for word in body.words:
-        if word in _WORDS:
-            return _WORDS[word]
+    if (kind := kind_of_words(body.words)) is not None:
+        return kind
     if forbidden_is_context and status == 403:
         return ContextLengthError
-    if (kind := _by_text(body, status)) is not None:
+    if (
+        body.message
+        and (body.code is None or says_nothing(body.code))
+        and (kind := kind_of_text(body.message, status)) is not None
+    ):
         return kind
-    if status is not None:
-        return _by_status(status)
-    return next((_GENERIC[word] for word in body.words if word in _GENERIC), ServerError)
-
-
-def _by_text(body: ErrorBody, status: int | None) -> Kind | None:
-    """What only the text tells; where a code of some meaning stands, the text is not asked."""
-    if not body.message or (body.code is not None and not body.code.isdigit() and normal(body.code) not in _GENERIC):
-        return None
-    text = body.message[: 4 * WORDS_KEPT].lower()
-    for kind, statuses, pattern in _TEXTS:
-        if (status is None or status in statuses) and pattern.search(text):
-            return kind
-    return None
-
-
-def _by_status(status: int) -> Kind:
-    kind = _STATUS.get(status)
-    if kind is not None:
-        return kind
-    return ServerError if status >= 500 else InvalidRequestError
-
-
-_SAYS: dict[Kind, str] = {
-    AuthenticationError: "the key was refused",
-    PermissionDeniedError: "the key may not do this",
-    NotFoundError: "no such model or path",
-    InvalidRequestError: "the provider refused the request",
-    ContextLengthError: "the prompt does not fit the model",
-    ContentFilterError: "refused by the provider's content policy",
-    RateLimitError: "too many requests",
-    QuotaError: "money or quota is gone",
-    OverloadedError: "the provider has no capacity just now",
-    ServerError: "the provider failed",
-}
+    return kind_of_status(status) if status is not None else generic_kind(body.words)
 
 
 def request_id_of(headers: Headers) -> str | None:
     """The id under which the provider's support finds this exchange; None where no header has one."""
+    present = set(headers)
     for name in REQUEST_ID_HEADERS:
-        if value := headers.get(name):
-            return value
+        if name in present:
+            return headers[name]
     return None
 
 
@@ -386,7 +305,7 @@ def provider_error(
     quirks = target.quirks
     kind = kind or error_class(body, status, forbidden_is_context=quirks.forbidden_is_context is True)
     error = kind(
-        _SAYS.get(kind, "the provider failed"),
+        in_our_words(kind),
         provider=target.provider,
         model=target.model,
         status=status,

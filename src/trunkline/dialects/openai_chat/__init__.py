@@ -9,7 +9,7 @@ from ...values.response import Response
 from ...wire.http import HttpReply
 from ..dialect import Context, Encoded, EventDecoder, Framing, WireRequest
 from .errors import decode_error
-from .gathered import ID
+from .pieces import ID
 from .request import encode_request
 from .response import decode_models, decode_response
 from .stream import ChatEventDecoder

@@ -11,17 +11,36 @@ import msgspec
 from ...values.errors import UsageError
 from ...values.media import Data, FileId, LocalFile, Source, Url
 from ...values.message import (
-    Audio, CacheMark, File, Image, Message, Opaque, Part, ProviderState, Reasoning, Refusal, Text, ToolCall, ToolResult,
+    Audio,
+    CacheMark,
+    File,
+    Image,
+    Message,
+    Opaque,
+    Part,
+    ProviderState,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
 )
 from ...values.model import Target
-from .gathered import ID
 from .losses import Losses
 from .names import Names
+from .pieces import ID
 
 Wire = dict[str, Any]
 _TTLS = ("30m", "12h")
 _SOUNDS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
-_ENDINGS = {"application/pdf": "pdf", "text/plain": "txt", "text/markdown": "md", "text/csv": "csv", "text/html": "html", "application/json": "json"}
+_ENDINGS = {
+    "application/pdf": "pdf",
+    "text/plain": "txt",
+    "text/markdown": "md",
+    "text/csv": "csv",
+    "text/html": "html",
+    "application/json": "json",
+}
 _raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -47,7 +66,13 @@ class MessageWriter:
             if moved and not _is_results(message):
                 wire.append({"role": "user", "content": moved})
                 moved = []
-            if len(parts) == 1 and type(parts[0]) is Text and parts[0].cache is None and message.role != "tool" and message.name is None:
+            if (
+                len(parts) == 1
+                and type(parts[0]) is Text
+                and parts[0].cache is None
+                and message.role != "tool"
+                and message.name is None
+            ):
                 text = parts[0]
                 if text.state is None or message.role != "assistant":
                     wire.append({"role": self._role(message.role), "content": text.text})
@@ -72,7 +97,10 @@ class MessageWriter:
                 rest.append(part)
         if not rest and message.parts:
             return
-        said: Wire = {"role": "user" if message.role == "tool" else self._role(message.role), "content": self._content(rest, message.role)}
+        said: Wire = {
+            "role": "user" if message.role == "tool" else self._role(message.role),
+            "content": self._content(rest, message.role),
+        }
         if message.name is not None:
             said["name"] = message.name
         if moved:
@@ -86,11 +114,7 @@ class MessageWriter:
     def _content(self, parts: Sequence[Part], role: str) -> str | list[Wire]:
         if len(parts) == 1 and type(parts[0]) is Text and parts[0].cache is None:
             return parts[0].text
-        written: list[Wire] = []
-        for part in parts:
-            if (item := self._part(part, role)) is not None:
-                written.append(item)
-        return written or ""
+        return [item for part in parts if (item := self._part(part, role)) is not None] or ""
 
     def _part(self, part: Part, role: str) -> Wire | None:
         kind = type(part)
@@ -147,7 +171,9 @@ class MessageWriter:
                 return {"type": "text", "text": part.transcript}
             return self._lost(part, "sound goes as bytes only here, not by address or id")
         form = _SOUNDS.get(source.media_type) or source.media_type.rpartition("/")[2].removeprefix("x-")
-        return self._marked({"type": "input_audio", "input_audio": {"data": base64_text(source.data), "format": form}}, part.cache)
+        return self._marked(
+            {"type": "input_audio", "input_audio": {"data": base64_text(source.data), "format": form}}, part.cache
+        )
 
     def _file(self, part: File) -> Wire | None:
         source = _readable(part.source, "file")
@@ -260,7 +286,9 @@ class MessageWriter:
             elif (item := self._part(part, "tool")) is not None:
                 media.append(item)
         if media:
-            self._losses.approximated("messages.tool_result", "a tool's answer is text only here: the rest follows in a user message")
+            self._losses.approximated(
+                "messages.tool_result", "a tool's answer is text only here: the rest follows in a user message"
+            )
             moved.append({"type": "text", "text": f"From the tool call {self._names.call(result.tool_call_id)}:"})
             moved += media
             texts = texts or [{"type": "text", "text": "See the next user message."}]

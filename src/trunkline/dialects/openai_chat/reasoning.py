@@ -73,7 +73,7 @@ def _of_budget(budget: int) -> str:
 
 
 def nearest(effort: str, quirks: Quirks, losses: Losses) -> str:
-    """``effort``, or of those that the model accepts the nearest, the lower of two. Thinking is not switched off by that, unless nothing else is left."""
+    """``effort``, or of those that the model accepts the nearest, the lower of two. That never switches thinking off."""
     accepted = quirks.efforts
     if not accepted or effort in accepted:
         return effort

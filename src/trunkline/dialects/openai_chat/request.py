@@ -25,7 +25,7 @@ _PLACE = ("city", "country", "region", "timezone")
 
 
 def encode_request(request: Request, target: Target) -> Encoded:
-    """The call on the wire. Raises ``UsageError`` for what no wire can hold (a local file that was not read, an extra that is no JSON)."""
+    """The call on the wire. Raises ``UsageError`` for a local file that was not read and an extra that is no JSON."""
     quirks, losses = target.quirks, Losses()
     names = Names(losses, nine=quirks.tool_id_format is not None)
     body: Wire = {"model": target.model}
@@ -258,7 +258,10 @@ def _hosted(tool: HostedTool, losses: Losses, body: Wire) -> None:
         if name not in _SEARCH_OPTIONS:
             losses.dropped(f"tools.{tool.kind}.{name}", "web search has no such option here")
         elif name == "user_location" and isinstance(value, dict) and "approximate" not in value:
-            options[name] = {"type": "approximate", "approximate": {key: value[key] for key in _PLACE if value.get(key) is not None}}
+            options[name] = {
+                "type": "approximate",
+                "approximate": {key: value[key] for key in _PLACE if value.get(key) is not None},
+            }
         else:
             options[name] = value
     body["web_search_options"] = options
@@ -303,7 +306,7 @@ def _bytes(body: Wire, losses: Losses) -> bytes:
     except UnicodeEncodeError:
         losses.approximated("messages", "half surrogates are no text: each was replaced by U+FFFD")
         return _encode(_cleaned(body))
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UsageError(f"it cannot be said in JSON ({type(error).__name__})", field="request", allowed="JSON values") from None
 
 

@@ -13,10 +13,13 @@ from ...wire.loose_json import loads
 from ..dialect import Context
 from ..error_body import provider_error, read_error, request_id_of
 from .errors import error_within, malformed, says_error
-from .gathered import ID, Gathered
+from .gathered import Gathered
+from .pieces import ID
 from .usage import read_usage, reported_cost
 
-TOP_FIELDS = frozenset({"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "error", "obfuscation", "p"})
+TOP_FIELDS = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "error", "obfuscation", "p"}
+)
 CHOICE_FIELDS = frozenset({"index", "delta", "message", "finish_reason", "logprobs", "error", "usage", "text"})
 
 
@@ -36,10 +39,16 @@ def decode_response(reply: HttpReply, context: Context) -> Response:
     if not isinstance(choices, list):
         raise malformed("$.choices", context, status=reply.status, headers=reply.headers)
     try:
-        gathered = [_choice(n, choice, body, context) for n, choice in enumerate(choices)] or [Gathered(0, context)]
+        return _whole(body, choices, reply, context)
+    except RecursionError:
+        raise malformed("$", context, status=reply.status, headers=reply.headers) from None
     except ProviderError as error:
         error.status, error.request_id = reply.status, request_id_of(reply.headers) or error.request_id
         raise
+
+
+def _whole(body: dict[str, Any], choices: list[Any], reply: HttpReply, context: Context) -> Response:
+    gathered = [_choice(n, choice, body, context) for n, choice in enumerate(choices)] or [Gathered(0, context)]
     return _response(body, gathered, reply, context)
 
 
@@ -133,7 +142,7 @@ def extra_fields(body: dict[str, Any], choice: dict[str, Any], first: Gathered) 
 
 
 def decode_models(reply: HttpReply) -> tuple[tuple[str, ...], str | None]:
-    """The models' ids and, where there are more, what to ask them ``after``. An empty body is an empty list (``mlx_lm.server``)."""
+    """The models' ids and, where there are more, what to ask ``after``. An empty body is an empty list (``mlx_lm.server``)."""
     if not reply.body.strip():
         return (), None
     try:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ...values.errors import ProviderError, StreamInterruptedError
-from ...values.events import Event, OpaqueEvent, ReasoningDelta, Start, TextDelta, UsageUpdate
+from ...values.events import Event, OpaqueEvent, ReasoningDelta, Start, TextDelta, ToolCallDelta, UsageUpdate
 from ...wire.loose_json import loads
 from ...wire.sse import Frame
 from ..dialect import Context
@@ -25,13 +25,28 @@ _NoText = Annotated[str, msgspec.Meta(max_length=0)]
 _NoList = Annotated[list[Any], msgspec.Meta(max_length=0)]
 
 
+class _Function(msgspec.Struct, gc=False):
+    arguments: str
+    name: _NoText | None = None
+
+
+class _Piece(msgspec.Struct, gc=False):
+    """More of the arguments of a tool call that has begun."""
+
+    index: int
+    function: _Function
+    id: _NoText | None = None
+    custom: None = None
+    extra_content: None = None
+
+
 class _Delta(msgspec.Struct, gc=False):
-    """Text or reasoning and nothing else: a field typed None accepts null only."""
+    """Text, reasoning or more arguments, and nothing else: a field typed None accepts null only."""
 
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    tool_calls: _NoList | None = None
+    tool_calls: list[_Piece] | None = None
     refusal: None = None
     reasoning_details: None = None
     reasoning_encrypted: None = None
@@ -94,12 +109,17 @@ class ChatEventDecoder:
                     index = choice.index
                     if (gathered := choices.get(index)) is not None:
                         delta = choice.delta
-                        if delta.content and not delta.reasoning_content and not delta.reasoning:
-                            gathered.text.append(delta.content)
-                            events.append(TextDelta(delta.content, index, data))
-                        else:
-                            _both(gathered, delta, index, data, events)
-                        continue
+                        if (
+                            (text := delta.content)
+                            and not delta.reasoning_content
+                            and not delta.reasoning
+                            and not delta.tool_calls
+                        ):
+                            gathered.text.append(text)
+                            events.append(TextDelta(text, index, data))
+                            continue
+                        if _take(gathered, delta, data, events):
+                            continue
             self._frame(frame, events)
             if self.done:
                 break
@@ -110,7 +130,9 @@ class ChatEventDecoder:
         if self.done:
             return []
         if self._choices and all(choice.raw_reason for choice in self._choices.values()):
-            return self._close()
+            events: list[Event] = []
+            self._end(events)
+            return events
         self.done = True
         target = self._context.target
         self.error = StreamInterruptedError(
@@ -123,7 +145,7 @@ class ChatEventDecoder:
     def _frame(self, frame: Frame, events: list[Event]) -> None:
         data = frame.data
         if data.startswith(b"[DONE]"):
-            events += self._close()
+            self._end(events)
             return
         if not data.strip():
             return
@@ -132,6 +154,8 @@ class ChatEventDecoder:
             self._chunk(self._parse(frame), events, data)
         except ProviderError as error:
             self.error, self.done = error, True
+        except RecursionError:
+            self.error, self.done = malformed("$", self._context), True
         if len(events) > before:
             events[-1] = msgspec.structs.replace(events[-1], raw=data)
 
@@ -209,8 +233,14 @@ class ChatEventDecoder:
             if own:
                 self._extra.setdefault("choice", {}).update(own)
 
-    def _close(self) -> list[Event]:
+    def _end(self, events: list[Event]) -> None:
         self.done = True
+        try:
+            events += self._close()
+        except RecursionError:
+            self.error = malformed("$", self._context)
+
+    def _close(self) -> list[Event]:
         events: list[Event] = []
         if not self._plain:
             events.append(Start(**self._head))
@@ -224,11 +254,21 @@ class ChatEventDecoder:
         return events
 
 
-def _both(gathered: Gathered, delta: _Delta, index: int, data: bytes, events: list[Event]) -> None:
-    thought, content = delta.reasoning_content or delta.reasoning, delta.content
-    if thought:
+def _take(gathered: Gathered, delta: _Delta, data: bytes, events: list[Event]) -> bool:
+    """Take a plain delta; False, and nothing taken, where it needs the longer reading after all."""
+    number, content, pieces = gathered.number, delta.content, delta.tool_calls
+    if pieces:
+        call = gathered.call_at(pieces[0].index)
+        if call is None or len(pieces) > 1 or content or delta.reasoning_content or delta.reasoning:
+            return False
+        if arguments := pieces[0].function.arguments:
+            call.arguments.append(arguments)
+            events.append(ToolCallDelta(call.ordinal, None, None, arguments, number, data))
+        return True
+    if thought := delta.reasoning_content or delta.reasoning:
         gathered.reasoning.append(thought)
-        events.append(ReasoningDelta(thought, index, None if content else data))
+        events.append(ReasoningDelta(thought, number, None if content else data))
     if content:
         gathered.text.append(content)
-        events.append(TextDelta(content, index, data))
+        events.append(TextDelta(content, number, data))
+    return True
