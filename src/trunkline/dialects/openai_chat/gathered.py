@@ -290,7 +290,7 @@ class Gathered:
         return call
 
     def _which_call(self, item: dict[str, Any], call_id: str, name: str) -> _Call:
-        """The call that a piece belongs to: by index, else by id, else the last. Another id and name under its index: another call."""
+        """The call that a piece belongs to: by index, else by id, else the last. Another id and name: another call."""
         index = item.get("index")
         if index is not None:
             call = self.call_at(index)

@@ -117,10 +117,9 @@ class MessageWriter:
         return [item for part in parts if (item := self._part(part, role)) is not None] or ""
 
     def _part(self, part: Part, role: str) -> Wire | None:
-        kind = type(part)
-        if kind is Text:
-            return self._marked({"type": "text", "text": part.text}, part.cache) if part.text else None  # type: ignore[union-attr]
-        if role == "system" and kind in (Image, Audio, File):
+        if isinstance(part, Text):
+            return self._marked({"type": "text", "text": part.text}, part.cache) if part.text else None
+        if role == "system" and isinstance(part, (Image, Audio, File)):
             return self._lost(part, "a system message holds text only")
         if isinstance(part, Image):
             return self._image(part)

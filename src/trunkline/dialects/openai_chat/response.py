@@ -155,8 +155,9 @@ def decode_models(reply: HttpReply) -> tuple[tuple[str, ...], str | None]:
     if items is None:
         raise MalformedResponseError(path="$.data", status=reply.status)
     ids = tuple([name for item in items if (name := _model_id(item)) is not None])
-    more = isinstance(body, dict) and body.get("has_more") is True and bool(ids)
-    return ids, (text_or_none(body.get("last_id")) or ids[-1]) if more else None
+    if isinstance(body, dict) and body.get("has_more") is True and ids:
+        return ids, text_or_none(body.get("last_id")) or ids[-1]
+    return ids, None
 
 
 def _model_list(body: object) -> list[Any] | None:
