@@ -17,7 +17,7 @@ from ..values.check import check_request
 from ..values.errors import UsageError
 from ..values.expect import kind_of
 from ..values.inputs import to_messages, to_stop
-from ..values.message import CacheMark
+from ..values.message import CacheMark, Message
 from ..values.request import Request
 from ..values.schema import parse_output
 from ..values.input_tools import to_output, to_reasoning, to_tool_choice, to_tools
@@ -25,6 +25,7 @@ from .destinations import Destinations
 from .options import CALL_OPTIONS, CLIENT_OPTIONS, NEW_OPTIONS, ModelName, Prompt, Timeout, known, to_hooks, to_limits
 from .settings import Settings
 
+_ANY = (Message.user("?"),)
 _REQUEST_FIELDS = frozenset(Request.__struct_fields__) - {"model", "messages", "stream", "tool_choice"}
 
 
@@ -53,7 +54,7 @@ class Calls:
     ) -> Calls:
         """From a client's arguments; refuses what can be refused without reading anything."""
         known(options, CLIENT_OPTIONS)
-        destinations = Destinations(settings, options.get("api_key"), options.get("base_url"))
+        destinations = Destinations(settings, model, options.get("api_key"), options.get("base_url"))
         first = cls(model, destinations, {}, observers=(logs.LogObserver(),))
         return first.also(blocking, {n: v for n, v in options.items() if n not in ("api_key", "base_url")})
 
@@ -63,11 +64,12 @@ class Calls:
         hooks = to_hooks(options, self._hooks)
         if blocking:
             refuse_coroutines(hooks)
-        destinations = self.destinations
-        if options.get("api_key") is not None or options.get("base_url") is not None:
-            destinations = destinations.also(options.get("api_key"), options.get("base_url"))
         merged = {**self._options, **{name: value for name, value in options.items() if name in CALL_OPTIONS}}
         model = merged.pop("model", None) or self._model
+        destinations = self.destinations
+        api_key, base_url = options.get("api_key"), options.get("base_url")
+        if api_key is not None or base_url is not None:
+            destinations = destinations.also(model, api_key, base_url)
         limits = to_limits(merged, self._limits)
         for name in ("timeout", "retries"):
             merged.pop(name, None)
@@ -75,7 +77,7 @@ class Calls:
             model, destinations, merged, limits=limits, hooks=hooks,
             observers=self._observers + tuple(options.get("observers", ())),
         )  # fmt: skip
-        made._request((), merged, False)  # what is wrong with the options shows here, not at the first call
+        made._request(_ANY, merged, False)  # what is wrong with the options shows here, not at the first call
         return made
 
     @property

@@ -23,10 +23,17 @@ from .trust import checked_base_url, refuse_key
 
 
 class Destinations:
-    """Finds destinations, and remembers them by the model's name. Reads settings and files when first asked, never before."""
+    """Finds destinations, and remembers them by the model's name. Reads settings and files when first asked, never before.
 
-    def __init__(self, settings: Settings | None, api_key: object = None, base_url: object = None) -> None:
+    An ``api_key`` or ``base_url`` that was handed over belongs to the provider of ``owner``, the model it was handed over
+    with; every other provider has what the settings say.
+    """
+
+    def __init__(
+        self, settings: Settings | None, owner: ModelName | None = None, api_key: object = None, base_url: object = None
+    ) -> None:
         self._settings = settings
+        self._owner = owner
         self._api_key = None if api_key is None else _key(api_key)
         self._base_url = None if base_url is None else checked_base_url(base_url)
         self._known: dict[str | None, Wire] = {}
@@ -38,13 +45,11 @@ class Destinations:
             self._settings = Settings.load()
         return self._settings
 
-    def also(self, api_key: object = None, base_url: object = None) -> Destinations:
-        """The same with another key or address; a new address does not keep the old one's key."""
-        other = Destinations(self._settings, api_key, base_url)
+    def also(self, owner: ModelName | None, api_key: object, base_url: object) -> Destinations:
+        """The same with another key or address. A new key keeps the address; a new address does not keep the old one's key."""
+        other = Destinations(self._settings, owner, api_key, base_url)
         if base_url is None:
             other._base_url = self._base_url
-            if api_key is None:
-                other._api_key = self._api_key
         return other
 
     def plan(self, model: ModelName | None, fallbacks: Sequence[ModelName] = ()) -> tuple[Destination, ...]:
@@ -74,8 +79,11 @@ class Destinations:
         """The model when none is named, and why that one: the configured one, else that of the first provider with a key."""
         if (configured := self.settings.model) is not None:
             return configured, "it is configured as the model"
+        if self._api_key is not None or self._base_url is not None:
+            field = "api_key" if self._api_key is not None else "base_url"
+            raise UsageError(f"{field} does not say whose it is", field="model", got="None", allowed="provider/model beside it")
         for row in TABLE:
-            if row.default_model and row.key_variables and self.key(row) is not None:
+            if row.default_model and row.key_variables and self.settings.key(row) is not None:
                 return f"{row.name}/{row.default_model}", f"{row.name} has a key, and is first in the order that has one"
         names = ", ".join(variable for row in TABLE[:2] for variable in row.key_variables[:1])
         raise NoProviderError(
@@ -83,13 +91,16 @@ class Destinations:
             " base_url; `trunkline health` shows what was looked at"
         )
 
-    def key(self, row: Provider) -> Secret | None:
-        """The key for ``row``: the argument's, else the settings'."""
-        return self._key(row)[0]
+    def owns(self, row: Provider) -> bool:
+        """Whether what was handed over is for ``row``."""
+        if self._api_key is None and self._base_url is None:
+            return False
+        owner = self.default()[0] if self._owner is None else self._owner
+        return isinstance(owner, str) and self._split(owner)[0].name == row.name
 
     def _key(self, row: Provider) -> tuple[Secret | None, str | None]:
-        """The key and the variable it was found in."""
-        if self._api_key is not None:
+        """The key for ``row`` and the variable it was found in: the argument's, else the settings'."""
+        if self._api_key is not None and self.owns(row):
             return self._api_key, None
         found = self.settings.key_setting(row)
         return (found.value, found.name) if found is not None else (None, None)
@@ -111,8 +122,9 @@ class Destinations:
             return provider_row(prefix), rest
         if not slash and not name.strip():
             raise UsageError("no model's name", field="model", got="empty text", allowed="provider/model")
-        record = catalog.resolve(name)
-        return provider_row(record.provider), record.id
+        if slash:
+            return provider_row(prefix), rest  # it says what there is
+        return provider_row(catalog.resolve(name).provider), name
 
     def wire(self, row: Provider, model: str) -> Wire:
         """The endpoint of ``row`` that serves ``model``, with the key it takes."""
@@ -130,7 +142,7 @@ class Destinations:
 
     def address(self, row: Provider, endpoint: Endpoint) -> tuple[str, Origin]:
         """The base URL and where it came from. An address without a path takes the path of the row's own."""
-        if self._base_url is not None:
+        if self._base_url is not None and self.owns(row):
             return _with_path(self._base_url, endpoint), Origin.ARGUMENT
         configured = self.settings.base_url(row)
         if configured is not None:
