@@ -165,7 +165,7 @@ class AsyncExchange:
             response = await home.session.request(
                 request.method,
                 place.url,
-                headers=CIMultiDict(request.headers.pairs),
+                headers=place.headers(request),
                 data=None if not body else body if len(body) <= _COPIED_WHOLE else BytesIO(body),
                 allow_redirects=False,
                 ssl=tls_context(self._io.verify) if place.origin.scheme == "https" else True,
@@ -252,10 +252,20 @@ class _Place:
         host = f"[{proxy.host}]" if proxy is not None and ":" in proxy.host else proxy.host if proxy is not None else ""
         self.proxy_url = URL(f"http://{host}:{proxy.port}") if proxy is not None else None
 
+    def headers(self, request: HttpRequest) -> CIMultiDict[str]:
+        """The fields of the request; a proxy of plain HTTP finds its own among them."""
+        fields = CIMultiDict(request.headers.pairs)
+        if self._proxy is not None and self.origin.scheme == "http":
+            fields.extend(self._proof())
+        return fields
+
     def proxy_headers(self) -> dict[str, str] | None:
-        if self._proxy is None or self._proxy.authorization is None:
-            return None
-        return {"Proxy-Authorization": self._proxy.authorization}
+        """What only the proxy is told, when it is asked for a tunnel."""
+        return self._proof() if self._proxy is not None and self.origin.scheme == "https" else None
+
+    def _proof(self) -> dict[str, str]:
+        authorization = self._proxy.authorization if self._proxy is not None else None
+        return {"Proxy-Authorization": authorization} if authorization is not None else {}
 
 
 class AsyncIO:

@@ -9,10 +9,13 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
+from aiohttp.http_exceptions import HttpProcessingError
 
 from .head import MAX_FIELDS, MAX_HEAD
 from .request import DEFAULT_FIELDS
@@ -20,7 +23,6 @@ from .timer import DeadlineTimer
 
 if TYPE_CHECKING:
     from aiohttp.client import ClientTimeout
-    from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest, ConnectionKey
     from aiohttp.tracing import Trace
 
@@ -34,6 +36,30 @@ class Connecting(Protocol):
     def connected(self, connection: Connection) -> None: ...
 
 
+class Handler(ResponseHandler):
+    """aiohttp's, which also tells the reader of a body what broke it: without this a broken chunk leaves the reader waiting
+    for ever, and a reset looks like a body cut short."""
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        payload = self._payload
+        super().set_exception(exc, *cause)
+        if isinstance(exc, HttpProcessingError):
+            _tell(payload, exc)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        payload = self._payload
+        if isinstance(exc, OSError):
+            _tell(payload, exc)
+        super().connection_lost(exc)
+        if isinstance(exc, OSError):
+            _tell(payload, exc, again=True)
+
+
+def _tell(payload: aiohttp.StreamReader | None, error: BaseException, *, again: bool = False) -> None:
+    if payload is not None and (again or not payload.is_eof()) and (payload.exception() is None) is not again:
+        payload.set_exception(error)
+
+
 class Connector(aiohttp.TCPConnector):
     """aiohttp's, which tells the task's exchange that its connection stands (tracing would cost every call), and keeps no
     more idle connections than agreed."""
@@ -41,6 +67,7 @@ class Connector(aiohttp.TCPConnector):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(limit=0, keepalive_timeout=KEPT_SECONDS, loop=loop)
         self.connecting: dict[asyncio.Task[Any], Connecting] = {}
+        self._factory = partial(Handler, loop=loop)
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:
         connection = await super().connect(req, traces, timeout)

@@ -179,14 +179,15 @@ def _size(line: bytes) -> int:
 class Inflated:
     """A reader whose bytes are compressed with gzip or deflate (in either of the two ways that servers take that to mean)."""
 
-    __slots__ = ("_ended", "_inner", "_raw_tried", "_seen", "_zlib", "done", "surplus")
+    __slots__ = ("_inner", "_seen", "_start", "_zlib", "done", "surplus")
 
     def __init__(self, inner: BodyReader) -> None:
         import zlib
 
         self._inner = inner
         self._zlib = zlib.decompressobj(47)  # gzip or zlib, by its first bytes
-        self._seen = self._raw_tried = self._ended = False
+        self._seen = False
+        self._start = b""  # a first byte alone does not tell zlib from raw deflate
         self.done: bool = inner.done
         self.surplus: bool = False
 
@@ -209,18 +210,19 @@ class Inflated:
     def _settle(self) -> None:
         self.surplus = self._inner.surplus
         self.done = self._inner.done and not self.pending
-        if self.done and self._seen and not self._zlib.eof:
+        if self.done and (self._seen or self._start) and not self._zlib.eof:
             raise _cut_off("in the middle of its compression")
 
     def _inflate(self, data: bytes) -> bytes:
         import zlib
 
-        data = self._zlib.unconsumed_tail + data
+        data = self._zlib.unconsumed_tail + self._start + data
         if self._zlib.eof:  # another gzip member may follow; padding is ignored, as gzip does
             if data[:1] != b"\x1f":
                 return b""
             self._zlib = zlib.decompressobj(47)
-        if not data:
+        self._start = b"" if self._seen or len(data) > 1 else data
+        if not data or self._start:
             return b""
         first, self._seen = not self._seen, True
         try:

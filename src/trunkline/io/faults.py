@@ -32,6 +32,8 @@ _WHEN: dict[TransportPhase, str] = {
     "body": "in the middle of the reply",
 }
 
+_RESET = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
+
 
 def bare(error: E) -> E:
     """The same error without the frames, the context and the cause that it has gathered so far."""
@@ -65,11 +67,11 @@ def of_os(error: BaseException, where: str, phase: TransportPhase, sent: bool) -
         return of_tls(error, where, phase, sent)
     if isinstance(error, socket.gaierror):
         return NameResolutionError(f"the name of {where} could not be resolved ({error.strerror})", phase=phase, sent=sent)
-    if isinstance(error, ConnectionRefusedError):
-        return ConnectionRefusedByHostError(f"nothing listens at {where}", phase=phase, sent=sent)
-    if isinstance(error, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)):
-        return ConnectionResetByHostError(f"{where} reset the connection {_WHEN[phase]}", phase=phase, sent=sent)
     code = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, ConnectionRefusedError) or code == errno.ECONNREFUSED:
+        return ConnectionRefusedByHostError(f"nothing listens at {where}", phase=phase, sent=sent)
+    if isinstance(error, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)) or code in _RESET:
+        return ConnectionResetByHostError(f"{where} reset the connection {_WHEN[phase]}", phase=phase, sent=sent)
     why = errno.errorcode.get(code, str(code)) if code is not None else type(error).__name__
     return TransportError(f"the connection to {where} failed {_WHEN[phase]} ({why})", phase=phase, sent=sent)
 
