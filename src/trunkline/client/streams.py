@@ -32,8 +32,8 @@ class _Held:
     def __del__(self) -> None:
         live = getattr(self, "_live", None)
         if live is not None and live.started and not live.ended:
-            warnings.warn(f"{type(self).__name__} was not closed: use `with`", ResourceWarning, source=self, stacklevel=2)
             live.abort("collected")
+            warnings.warn(f"{type(self).__name__} was not closed: use `with`", ResourceWarning, source=self, stacklevel=2)
 
 
 class Stream(_Held):

@@ -8,11 +8,11 @@ from ..dialects.dialect import Context, Encoded, WireRequest
 from ..policy.retry import asked_wait, should_retry
 from ..ports import IO, Deadlines, Exchange
 from ..providers.catalog import retired_note
-from ..values.errors import NotFoundError, ProviderError
+from ..values.errors import DeadlineError, NotFoundError, ProviderError
 from ..values.response import Response
 from ..wire.http import Head, HttpReply
 from .call import Call, refuse_losses, seconds
-from .destination import Wire
+from .destination import Destination, Wire
 from .settlement import Settlement
 
 
@@ -35,14 +35,21 @@ def deadlines(call: Call, settlement: Settlement, another: bool) -> Deadlines:
     )
 
 
+def late(call: Call, destination: Destination) -> DeadlineError:
+    """The call's time is up before another try could begin."""
+    total = call.limits.total
+    return DeadlineError(phase="total", seconds=total, provider=destination.provider, model=destination.model or None)
+
+
 async def read_all(exchange: Exchange) -> bytes:
     """The whole body."""
-    first = await exchange.read()
-    if not first:
-        return first
-    pieces = [first]
-    while piece := await exchange.read():
-        pieces.append(piece)
+    pieces: list[bytes] = []
+    try:
+        while piece := await exchange.read():
+            pieces.append(piece)
+    except BaseException:
+        pieces.clear()  # a traceback that shows local variables shows nothing of what a provider quoted
+        raise
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
@@ -54,7 +61,8 @@ def failure(io: IO, wire: Wire, reply: HttpReply, context: Context) -> ProviderE
 
 
 def complete(io: IO, wire: Wire, error: ProviderError, reply: HttpReply | Head) -> ProviderError:
-    """``error`` with what the reply's headers and the catalog add."""
+    """``error`` with what the reply's headers and the catalog add, and without the decoder's frames: their variables hold the body."""
+    error = bare(error)
     error.should_retry = should_retry(reply.headers)
     error.retry_after = asked_wait(reply.headers, io.wall(), error.retry_after)
     if isinstance(error, NotFoundError) and wire.record is not None:
@@ -63,6 +71,12 @@ def complete(io: IO, wire: Wire, error: ProviderError, reply: HttpReply | Head) 
             error.retired, error.successor = wire.record.retires, wire.record.successor
             error.hint = note
     return error
+
+
+def bare(error: ProviderError) -> ProviderError:
+    """``error`` without the frames that it came through."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 async def fetch(io: IO, wire: Wire, request: WireRequest, limits: Deadlines) -> HttpReply:

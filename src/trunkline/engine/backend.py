@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from ..ports import IO
-from ..values.errors import MalformedResponseError, ProviderError, UsageError
+from ..ports import IO, Deadlines
+from ..values.errors import DeadlineError, MalformedResponseError, ProviderError, TransportError, UsageError
 from ..values.events import Event, Finish, TextDelta
 from ..values.fold import fold, unfold
 from ..values.message import Message
@@ -34,19 +34,25 @@ def _declared_async(method: Any) -> bool:
     return flags is not None and bool(flags.co_flags & (0x80 | 0x200))  # CO_COROUTINE | CO_ASYNC_GENERATOR
 
 
-async def answer(io: IO, own: Own, request: Request) -> Response:
+def raised(own: Own, error: Exception) -> ProviderError:
+    """What the object raised, for those who judge it; its words are the object's own."""
+    words, said = f"{own.provider} raised {type(error).__name__}", str(error) or None
+    made: ProviderError
+    if isinstance(error, TimeoutError):
+        made = DeadlineError(words, phase="first_byte", provider_message=said)
+    elif isinstance(error, ConnectionError):
+        made = TransportError(words, phase="head", sent=True, provider_message=said)
+    else:
+        made = ProviderError(words, provider_message=said)
+    made.__cause__ = error
+    return made
+
+
+async def answer(io: IO, own: Own, request: Request, limits: Deadlines) -> Response:
     """The whole answer."""
     generate = getattr(own.backend, "generate", None)
     if generate is None:
-        source = BackendSource(io, own, request)
-        events: list[Event] = []
-        try:
-            await source.open()
-            while batch := await source.batch():
-                events += batch
-        finally:
-            await source.close()
-        return fold(events)
+        return await _folded(BackendSource(io, own, request, limits))
     answered = await _run(io, generate, request)
     if isinstance(answered, str):
         return Response(message=Message.assistant(answered), finish_reason="stop", model=own.provider)
@@ -55,46 +61,78 @@ async def answer(io: IO, own: Own, request: Request) -> Response:
     raise MalformedResponseError(f"generate of {own.provider} gave a {type(answered).__name__}, not a Response or str")
 
 
+async def _folded(source: BackendSource) -> Response:
+    events: list[Event] = []
+    try:
+        await source.open()
+        while batch := await source.batch():
+            events += batch
+    finally:
+        await source.close()
+    if source.error is not None:
+        raise source.error.__cause__ if source.failed and source.error.__cause__ else source.error
+    return fold(events)
+
+
 async def _run(io: IO, function: Callable[[Request], Any], request: Request) -> Any:
     """What the method returns; a plain method runs beside the event loop, where there is one."""
     if io.blocking or _declared_async(function):
         answered = function(request)
     else:
-        answered = await io.offload(lambda: function(request))
+        answered = await io.offload(lambda: _called(function, request))
     if isinstance(answered, Awaitable):
         if io.blocking:
+            if isinstance(answered, Coroutine):
+                answered.close()
             raise UsageError("its method returned an awaitable", field="model", allowed="plain methods here; AsyncClient takes both")
         answered = await answered
     return answered
 
 
+def _called(function: Callable[[Request], Any], request: Request) -> Any:
+    try:
+        return function(request)
+    except StopIteration as error:  # asyncio cannot carry one from a thread, and would wait forever
+        raise RuntimeError("raised StopIteration") from error
+
+
 class BackendSource:
-    """The events that an object of the user's own streams, one a batch."""
+    """The events that an object of the user's own streams, one a batch. Its time is looked at before each."""
 
-    __slots__ = ("_finished", "_io", "_items", "_own", "_ready", "_request", "error", "head")
+    __slots__ = ("_finished", "_io", "_items", "_limits", "_own", "_ready", "_request", "error", "failed", "head")
 
-    def __init__(self, io: IO, own: Own, request: Request) -> None:
-        self._io, self._own, self._request = io, own, request
-        self._items: Iterator[Any] | AsyncIterator[Any] | None = None
+    def __init__(self, io: IO, own: Own, request: Request, limits: Deadlines) -> None:
+        self._io, self._own, self._request, self._limits = io, own, request, limits
+        self._items: Any = None
         self._ready: list[Event] = []
         self._finished = False
         self.error: ProviderError | None = None
+        self.failed: bool = False
+        """Whether ``error`` stands for an exception of the object's own, its ``__cause__``."""
         self.head: Head | None = None
 
     async def open(self) -> None:
         stream = getattr(self._own.backend, "stream", None)
         if stream is None:
-            self._ready = unfold(await answer(self._io, self._own, self._request))
-            self._finished = True
+            self._take(await answer(self._io, self._own, self._request, self._limits))
             return
         items = await _run(self._io, stream, self._request)
-        if isinstance(items, AsyncIterator) or hasattr(items, "__aiter__"):
+        if isinstance(items, str | Response):
+            self._take(items)
+            return
+        if hasattr(items, "__aiter__"):
             if self._io.blocking:
                 raise UsageError("its stream is asynchronous", field="model", allowed="a plain iterator here; AsyncClient takes both")
             self._items = items.__aiter__()
-        else:
+        elif hasattr(items, "__iter__"):
             self._items = iter(items)
+        else:
+            raise MalformedResponseError(f"stream of {self._own.provider} gave a {type(items).__name__}, not an iterator")
         self._ready = await self._next()
+
+    def _take(self, whole: Response | str) -> None:
+        self._finished = True
+        self._ready = [TextDelta(whole), Finish("stop")] if isinstance(whole, str) else unfold(whole)
 
     async def batch(self) -> list[Event]:
         if self._ready:
@@ -104,22 +142,17 @@ class BackendSource:
             return await self._next()
         except ProviderError as error:
             self.error = error
-            return []
+        except Exception as error:  # noqa: BLE001 - told as the error that ends the stream
+            self.error, self.failed = raised(self._own, error), True
+        return []
 
     async def _next(self) -> list[Event]:
         items = self._items
         if items is None:
             return []
-        item: Any
-        if isinstance(items, AsyncIterator):
-            try:
-                item = await items.__anext__()
-            except StopAsyncIteration:
-                item = _END
-        elif self._io.blocking:
-            item = next(items, _END)
-        else:
-            item = await self._io.offload(lambda: next(items, _END))
+        if self._io.now() >= self._limits.until:
+            raise DeadlineError(phase="total", seconds=self._limits.total)
+        item = await self._item(items)
         if item is _END:
             self._items = None
             finished, self._finished = self._finished, True
@@ -131,16 +164,31 @@ class BackendSource:
             return [item]
         raise MalformedResponseError(f"stream of {self._own.provider} gave a {type(item).__name__}, not an event or str")
 
+    async def _item(self, items: Any) -> Any:
+        if hasattr(items, "__anext__"):
+            try:
+                return await items.__anext__()
+            except StopAsyncIteration:
+                return _END
+        if self._io.blocking:
+            return next(items, _END)
+        return await self._io.offload(lambda: next(items, _END))
+
     async def close(self) -> None:
         items, self._items = self._items, None
-        if items is None:
-            return
         if (aclose := getattr(items, "aclose", None)) is not None:
-            await aclose()
-        elif (close := getattr(items, "close", None)) is not None:
-            close()
+            if not getattr(items, "ag_running", False):
+                await aclose()
+        else:
+            _close(items)
 
     def abort(self) -> None:
         items, self._items = self._items, None
-        if items is not None and (close := getattr(items, "close", None)) is not None:
-            close()
+        _close(items)
+
+
+def _close(items: Any) -> None:
+    """Ends a plain iterator that can be ended; not a generator that another thread is in, which ends with that."""
+    close = getattr(items, "close", None)
+    if close is not None and not getattr(items, "gi_running", False):
+        close()

@@ -11,8 +11,11 @@ from ..policy.retry import RetryPolicy
 from ..ports import INFINITY, Observer
 from ..values.errors import ProviderError, UsageError
 from ..values.events import Event
+from ..values.headers import Headers
+from ..values.message import Part
 from ..values.request import Request
 from ..values.response import Response
+from ..values.secret import Secret
 from .destination import Destination
 
 
@@ -76,6 +79,22 @@ def refuse_losses(call: Call, warnings: tuple[Any, ...]) -> None:
     """Raises when ``strict`` forbids what ``warnings`` tell."""
     if call.strict and warnings:
         raise UsageError("; ".join(str(w) for w in warnings) + " (strict=True)", field=warnings[0].field)
+
+
+def without_key(response: Response, destination: Destination) -> Response:
+    """``response`` without our key, should the provider have quoted it in a head or in the text."""
+    secret = destination.secret
+    if secret is None:
+        return response
+    pairs = tuple((name, secret.mask(value)) for name, value in response.headers.pairs)
+    parts = tuple(_masked(part, secret) for part in response.message.parts)
+    message = msgspec.structs.replace(response.message, parts=parts)
+    return msgspec.structs.replace(response, headers=Headers(pairs), message=message)
+
+
+def _masked(part: Part, secret: Secret) -> Part:
+    texts = {name: secret.mask(value) for name in part.__struct_fields__ if isinstance(value := getattr(part, name), str)}
+    return msgspec.structs.replace(part, **texts)
 
 
 def dress(error: ProviderError, destination: Destination, call: Call) -> None:

@@ -8,15 +8,19 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..dialects.dialect import Context, WireRequest
+from ..dialects.error_body import request_id_of
 from ..policy.price import cost
 from ..policy.retry import Fallback, Raise, judge
 from ..ports import IO, Deadlines
-from ..values.errors import AllTargetsFailedError, DeadlineError, ProviderError
+from ..values.check import check_request
+from ..values.errors import AllTargetsFailedError, ProviderError, TrunklineError, UsageError
+from ..values.expect import kind_of
 from ..values.message import HostedToolCall
+from ..values.request import Request
 from ..values.response import Response, Timings, Warning
 from ..wire.http import HttpReply
 from . import backend
-from .attempt import deadlines, failure, fetch, unary
+from .attempt import deadlines, encode, failure, fetch, late, unary
 from .call import Call, dress
 from .destination import Destination, Own, Wire
 from .media import with_media
@@ -45,9 +49,11 @@ async def raw(io: IO, call: Call, request: WireRequest) -> HttpReply:
 
     async def attempt(io: IO, call: Call, settlement: Settlement, to: Destination, limits: Deadlines) -> HttpReply:
         assert isinstance(to, Wire)
+        began = io.now()
         reply = await fetch(io, to, request, limits)
         if not 200 <= reply.status < 300:
             raise failure(io, to, reply, Context(target=to.target, model=to.model))
+        settlement.attempted(to, io.now() - began, reply.status, request_id_of(reply.headers))
         return reply
 
     try:
@@ -60,22 +66,50 @@ async def raw(io: IO, call: Call, request: WireRequest) -> HttpReply:
 
 
 async def prepare(io: IO, call: Call) -> Call:
-    """``call`` with local media read and the ``before`` hook heard."""
-    request = await with_media(io, call.request)
+    """``call`` with the ``before`` hook heard and local media read; a strict one encoded for every target, to see that it can be."""
+    request = call.request
     if call.hooks.before is not None:
         replaced = await called(call.hooks.before(request))
-        request = request if replaced is None else replaced
-    return call if request is call.request else msgspec.structs.replace(call, request=request)
+        if replaced is not None:
+            request = _replacement(replaced, request)
+    request = await with_media(io, request)
+    if request is not call.request:
+        call = msgspec.structs.replace(call, request=request)
+    if call.strict and len(call.plan) > 1:
+        for destination in call.plan:
+            if isinstance(destination, Wire):
+                encode(call, destination)
+    return call
+
+
+def _replacement(replaced: object, request: Request) -> Request:
+    """What ``before`` gave instead, checked as the caller's own words are; whether it streams is the call's own business."""
+    if not isinstance(replaced, Request):
+        raise UsageError("gave no request", field="before", got=kind_of(replaced), allowed="a Request or None")
+    check_request(replaced)
+    return replaced if replaced.stream == request.stream else msgspec.structs.replace(replaced, stream=request.stream)
 
 
 async def conclude(call: Call, response: Response) -> Response:
     """``response`` with the structured output parsed and the ``after`` hook heard."""
     if call.parse is not None and not response.tool_calls and response.finish_reason == "stop":
-        response = msgspec.structs.replace(response, output=call.parse(response.text))
+        response = msgspec.structs.replace(response, output=_parsed(call.parse, response))
     if call.hooks.after is not None:
-        replaced = await called(call.hooks.after(response))
-        response = response if replaced is None else replaced
+        replaced: object = await called(call.hooks.after(response))
+        if replaced is not None:
+            if not isinstance(replaced, Response):
+                raise UsageError("gave no response", field="after", got=kind_of(replaced), allowed="a Response or None")
+            response = replaced
     return response
+
+
+def _parsed(parse: Callable[[str], Any], response: Response) -> Any:
+    try:
+        return parse(response.text)
+    except ProviderError as error:
+        error.provider, error.model, error.request_id = response.provider, response.model, response.request_id
+        error.attempts = response.attempts
+        raise
 
 
 async def fail(io: IO, call: Call, settlement: Settlement, error: BaseException) -> None:
@@ -98,20 +132,24 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
         settlement.destination = destination
         tried = 0
         while True:
+            own: Exception | None = None
             began = io.now()
+            if began >= settlement.until:
+                raise _final(errors, late(call, destination), settlement)
             try:
-                if began >= settlement.until:
-                    raise DeadlineError(phase="total", seconds=call.limits.total)
                 return await attempt(io, call, settlement, destination, deadlines(call, settlement, another))
             except ProviderError as error:
                 failed = error
+            except Exception as error:
+                own, failed = error, _as_provider_error(error, destination, bool(errors))
             dress(failed, destination, call)
             now = io.now()
-            settlement.attempted(destination, now - began, error=failed)
+            if not settlement.settled:  # else the caller has ended it meanwhile, from another thread
+                settlement.attempted(destination, now - began, error=failed)
             remaining = settlement.until - now
             verdict = judge(failed, tried=tried, another=another, remaining=remaining, policy=call.limits.retry, uniform=io.uniform)
-            if isinstance(verdict, Raise):
-                raise _final(errors, failed, settlement)
+            if isinstance(verdict, Raise) or settlement.settled:
+                raise own if own is not None and not errors else _final(errors, failed, settlement)
             if isinstance(verdict, Fallback):
                 errors.append(failed)
                 break
@@ -122,9 +160,20 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
     raise AssertionError("a plan's last target is never a fallback")
 
 
+def _as_provider_error(error: Exception, destination: Destination, later: bool) -> ProviderError:
+    """What an object of the user's own raised; or, on ``later`` targets, that this one cannot be asked. Anything else is raised."""
+    if isinstance(destination, Own) and not isinstance(error, TrunklineError):
+        return backend.raised(destination, error)
+    if later and isinstance(error, UsageError):
+        refused = ProviderError(f"not asked: {error.message}")
+        refused.__cause__ = error
+        return refused
+    raise error
+
+
 def _final(earlier: list[ProviderError], error: ProviderError, settlement: Settlement) -> ProviderError:
     if earlier:
-        error = AllTargetsFailedError(f"all {len(earlier) + 1} targets failed", errors=(*earlier, error))
+        error = AllTargetsFailedError(f"{len(earlier) + 1} targets failed", errors=(*earlier, error))
     error.attempts = tuple(settlement.attempts)
     return error
 
@@ -133,10 +182,10 @@ async def _answer(io: IO, call: Call, settlement: Settlement, to: Destination, l
     began = io.now()
     if isinstance(to, Own):
         backend.check(to, io.blocking)
-        response = await backend.answer(io, to, call.request)
-        return finished(io, settlement, to, response, began, (), None)
+        response = await backend.answer(io, to, call.request, limits)
+        return finished(io, settlement, to, response, began, (), None, None)
     encoded, reply, response = await unary(io, call, to, limits)
-    response = finished(io, settlement, to, response, began, encoded.warnings, None)
+    response = finished(io, settlement, to, response, began, encoded.warnings, None, reply.status)
     return msgspec.structs.replace(response, headers=reply.headers, raw=reply.body)
 
 
@@ -148,7 +197,7 @@ def finished(
     began: float,
     warnings: tuple[Warning, ...],
     timings: Timings | None,
-    status: int | None = 200,
+    status: int | None,
 ) -> Response:
     """``response`` with what only the engine knows: who answered, how long it took, what it cost, what was tried."""
     now = io.now()

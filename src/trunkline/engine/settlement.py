@@ -35,15 +35,21 @@ class Settlement:
     def __init__(self, io: IO, call: Call) -> None:
         self.call: Call = call
         self.call_id: str = io.new_id()
-        self.began: float = io.now()
-        total = call.limits.total
-        self.until: float = float("inf") if total is None else self.began + total
+        self.began: float = 0.0
+        self.until: float = 0.0
+        self.begin(io.now())
         self.attempts: list[Attempt] = []
         self.destination: Destination | None = None
         self.correlation: str | None = correlation_id.get()
         self.settled: bool = False
         self.waited: float = 0.0
         self._lock = Lock()
+
+    def begin(self, now: float) -> None:
+        """Starts the clock."""
+        total = self.call.limits.total
+        self.began = now
+        self.until = float("inf") if total is None else now + total
 
     def attempted(
         self,

@@ -7,16 +7,24 @@ from typing import Protocol
 
 from ..dialects.dialect import Framing
 from ..ports import IO, Deadlines, Exchange
-from ..values.errors import ProviderError, StreamInterruptedError, TransportError
-from ..values.events import Event, Warned
+from ..values.errors import DeadlineError, ProviderError, StreamInterruptedError, TransportError
+from ..values.events import Event, Start, UsageUpdate, Warned
 from ..values.fold import unfold
 from ..wire.http import Head, HttpReply
 from ..wire.sse import Frame, SseDecoder
-from .attempt import complete, encode, failure, read_all
+from .attempt import bare, complete, encode, failure, read_all
 from .call import Call
 from .destination import Wire
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"
+
+
+# What comes before the reply has said anything.
+_PRELUDE = frozenset({Start, UsageUpdate, Warned})
+
+
+def _tell(events: list[Event]) -> bool:
+    return any(type(event) not in _PRELUDE for event in events)
 
 
 class FrameDecoder(Protocol):
@@ -59,23 +67,37 @@ class WireSource:
         self.head: Head | None = None
 
     async def open(self) -> None:
-        self.head = head = await self._exchange.head()
-        if not 200 <= head.status < 300:
-            body = await read_all(self._exchange)
-            raise failure(self._io, self._wire, HttpReply(head.status, head.headers, body), self._encoded.context)
-        chunk = await self._exchange.read()
-        while chunk and not chunk.strip(_BLANK) and (more := await self._exchange.read()):
-            chunk += more
-        if chunk.lstrip(_BLANK)[:1] in (b"{", b"["):
-            events = await self._whole(chunk, head)
-        else:
-            events = self._decode(chunk)
-            while not events and not self._done:
-                events = self._decode(await self._exchange.read())
-        if not events and self.error is not None:
-            raise self.error
+        """Waits for the first event that says more than that there is a reply: until then a failure costs nobody anything, and is raised."""
+        self.head = await self._exchange.head()
+        if not 200 <= self.head.status < 300:
+            raise await self._refusal(self.head)
         self._ready = [Warned(warning) for warning in self._encoded.warnings]
+        told = await self._begin(self.head)
+        if self.error is not None and not told:
+            self._ready = []
+            raise self.error
+
+    async def _refusal(self, head: Head) -> ProviderError:
+        reply = HttpReply(head.status, head.headers, await read_all(self._exchange))
+        return failure(self._io, self._wire, reply, self._encoded.context)
+
+    async def _begin(self, head: Head) -> bool:
+        """Reads the first events into ``_ready``; whether they tell anything. No error is raised here, where variables hold bytes."""
+        try:
+            chunk = await self._exchange.read()
+            while chunk and not chunk.strip(_BLANK) and (more := await self._exchange.read()):
+                chunk += more
+            if chunk.lstrip(_BLANK)[:1] in (b"{", b"["):
+                self._ready += await self._whole(chunk, head)
+                return self.error is None
+            events = self._decode(chunk)
+            while not self._done and not _tell(events):
+                events += self._decode(await self._exchange.read())
+        except ProviderError as error:
+            self._end(error)
+            return False
         self._ready += events
+        return _tell(events)
 
     async def batch(self) -> list[Event]:
         if self._ready:
@@ -112,15 +134,12 @@ class WireSource:
         """The events of a provider that answers with one JSON body although it was asked for a stream."""
         self._done = True
         reply = HttpReply(head.status, head.headers, chunk + await read_all(self._exchange))
-        try:
-            return unfold(self._wire.dialect.decode_response(reply, self._encoded.context))
-        except ProviderError as error:
-            raise complete(self._io, self._wire, error, reply) from None
+        return unfold(self._wire.dialect.decode_response(reply, self._encoded.context))
 
     def _end(self, error: ProviderError) -> None:
         self._done = True
-        self.error = error
-        if self.head is not None and not isinstance(error, StreamInterruptedError | TransportError):
+        self.error = bare(error)
+        if self.head is not None and not isinstance(error, StreamInterruptedError | TransportError | DeadlineError):
             complete(self._io, self._wire, error, self.head)
 
     async def close(self) -> None:

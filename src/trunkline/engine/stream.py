@@ -11,11 +11,14 @@ from ..values.events import Event
 from ..values.fold import Fold
 from ..values.response import Response, Timings
 from . import backend
-from .call import Call, dress
+from .call import Call, dress, without_key
 from .destination import Destination, Own
 from .engine import conclude, fail, finished, prepare, pursue
 from .settlement import Settlement, called
 from .source import Source, WireSource
+
+
+CLOSED = "the stream was closed while it was being read"
 
 
 class LiveStream:
@@ -54,10 +57,11 @@ class LiveStream:
         return self._response or self._folded()
 
     async def open(self) -> None:
-        """Waits for the first events."""
-        if self._opened:
+        """Waits for the first events. Nothing happens where it has been closed already."""
+        if self._opened or self._closed:
             return
         self._opened = True
+        self._settlement.begin(self._io.now())
         try:
             self._call = await prepare(self._io, self._call)
             await pursue(self._io, self._call, self._settlement, self._attempt)
@@ -66,18 +70,18 @@ class LiveStream:
             raise
 
     async def _attempt(self, io: IO, call: Call, settlement: Settlement, to: Destination, limits: Deadlines) -> None:
-        if self._closed:
-            raise StreamInterruptedError("the stream was closed")
         self._began = io.now()
         self._destination = to
         source: Source
         if isinstance(to, Own):
             backend.check(to, io.blocking)
-            source = backend.BackendSource(io, to, call.request)
+            source = backend.BackendSource(io, to, call.request, limits)
         else:
             source = WireSource(io, call, to, limits)
         self._source = source
         try:
+            if self._closed:  # from another thread, which has not seen this source
+                raise StreamInterruptedError(CLOSED)
             await source.open()
         except BaseException:
             await source.close()
@@ -95,13 +99,14 @@ class LiveStream:
             events = await source.batch()
             if not events:
                 await self._end(source)
-            elif self._call.hooks.on_event is not None:
+                return events
+            self._fold.add(events)
+            if self._call.hooks.on_event is not None:
                 for event in events:
                     await called(self._call.hooks.on_event(event))
         except BaseException as error:
             await self._failed(error)
             raise
-        self._fold.add(events)
         return events
 
     async def _end(self, source: Source) -> None:
@@ -113,7 +118,8 @@ class LiveStream:
         assert destination is not None  # there is a source
         took = self._io.now() - self._settlement.began
         timings = Timings(first_event=self._first_at, end=took)
-        response = finished(self._io, self._settlement, destination, self._folded(), self._began, (), timings)
+        status = source.head.status if source.head is not None else None
+        response = finished(self._io, self._settlement, destination, self._folded(), self._began, (), timings, status)
         self._response = await conclude(self._call, response)
         self._settlement.settle("end", self._io.now(), self._response)
 
@@ -126,14 +132,18 @@ class LiveStream:
 
     def _interrupted(self, error: ProviderError) -> StreamInterruptedError:
         """``error`` came after events had gone out: it says so, keeps the facts, and holds what came."""
+        partial = self._folded()
+        if self._closed:
+            return StreamInterruptedError(CLOSED, partial=partial)
         destination = self._destination
         if destination is not None:
             dress(error, destination, self._call)
             self._settlement.attempted(destination, self._io.now() - self._began, error=error)
+            partial = without_key(partial, destination)
         message = f"the stream was interrupted after its first events: {error.message or type(error).__name__}"
         return StreamInterruptedError(
             message,
-            partial=self._folded(),
+            partial=partial,
             provider=error.provider,
             model=error.model,
             status=error.status,
@@ -146,9 +156,11 @@ class LiveStream:
         )
 
     async def _failed(self, error: BaseException) -> None:
-        if self._source is not None:
-            await self._source.close()
-        await fail(self._io, self._call, self._settlement, error)
+        try:
+            if self._source is not None:
+                await self._source.close()
+        finally:
+            await fail(self._io, self._call, self._settlement, error)
 
     async def close(self) -> None:
         """Ends the stream; what has been read stays in ``response``. Idempotent."""

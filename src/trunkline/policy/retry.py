@@ -125,11 +125,26 @@ def _number(text: str) -> float | None:
     return number if 0.0 <= number < 1e9 else None
 
 
+# RFC 9110, 5.6.7: the form that is sent, and the two old ones that must be understood. Months by name in every locale.
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DATE = re.compile(r"[a-z]+,? +(\d{1,2})[ -]([a-z]{3})[ -](\d{4}|\d{2}) +(\d\d):(\d\d):(\d\d)(?: +(?:gmt|utc|[+-]0000))?", re.IGNORECASE)
+_ASCTIME = re.compile(r"[a-z]{3} +([a-z]{3}) +(\d{1,2}) +(\d\d):(\d\d):(\d\d) +(\d{4})", re.IGNORECASE)
+
+
 def _http_date(text: str) -> float | None:
+    text = text.strip()
+    if found := _DATE.fullmatch(text):
+        day, month, year, *clock = found.groups()
+    elif found := _ASCTIME.fullmatch(text):
+        month, day, *clock, year = found.groups()
+    else:
+        return None
+    years = int(year) + (0 if len(year) == 4 else 2000 if int(year) < 70 else 1900)
     try:
-        return datetime.strptime(text.strip(), "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC).timestamp()
+        moment = datetime(years, _MONTHS.index(month.lower()) + 1, int(day), *map(int, clock), tzinfo=UTC)
     except ValueError:
         return None
+    return moment.timestamp()
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
