@@ -18,7 +18,7 @@ help:
 	@echo "make check      format, lint, types, layers, architecture"
 	@echo "make test-real  tests against programs that others wrote"
 	@echo "make bench      speed and size beside the raw transport and other libraries"
-	@echo "make format     put the code into the form that make check wants"
+	@echo "make format     put code and tables into the form that make check and make test want"
 	@echo "make clean      remove what these have made"
 
 demo: $(VENV)/.stamp-runtime
@@ -49,6 +49,7 @@ bench: $(VENV)/.stamp-tools
 format: $(VENV)/.stamp-tools
 	$(PY) -m ruff check --fix-only .
 	$(PY) -m ruff format .
+	$(PY) -m tests.test_docs
 
 clean:
 	rm -rf $(VENV) .venv-real .cache build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

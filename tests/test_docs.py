@@ -1,0 +1,116 @@
+"""The documents say what the code does: links lead somewhere, tables are the code's own, examples can be read.
+
+``make format`` writes the tables anew.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+import trunkline
+from trunkline.dialects.anthropic_messages import thinking
+from trunkline.engine.call import Limits
+from trunkline.io import aio_sessions, pool
+from trunkline.policy.retry import RetryPolicy
+from trunkline.values import json_form
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+SOURCES = [*ROOT.glob("src/**/*.py"), *DOCUMENTS]
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+MENTION = re.compile(r"\b(docs/[\w/-]+\.(?:md|toml))")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(document: Path) -> None:
+    lost = [link for link in LINK.findall(document.read_text(encoding="utf-8")) if not (document.parent / link).exists()]
+    assert not lost
+
+
+def test_what_is_mentioned_exists() -> None:
+    mentioned = {(name, file.name) for file in SOURCES for name in MENTION.findall(file.read_text(encoding="utf-8"))}
+    assert mentioned
+    assert not [(name, file) for name, file in mentioned if not (ROOT / name).exists()]
+
+
+def default_rows() -> str:
+    limits, retry = Limits(), RetryPolicy()
+    assert (pool.KEPT_PER_ROUTE, pool.KEPT_SECONDS) == (aio_sessions.KEPT_PER_HOST, aio_sessions.KEPT_SECONDS)
+    rows = [
+        ("connect", "timeout=Timeout(connect=…)", _seconds(limits.connect), "until the connection, and TLS, stands"),
+        ("connect while a fallback remains", "the same", _seconds(limits.connect_with_fallback), ""),
+        ("first byte", "timeout=Timeout(first_byte=…)", _seconds(limits.first_byte), "until the reply begins"),
+        ("idle", "timeout=Timeout(idle=…)", _seconds(limits.idle), "between two reads; keep-alive comments count as life"),
+        ("total", "timeout=…", _seconds(limits.total), "the whole call, retries and waits included"),
+        ("retries", "retries=…", str(retry.retries), "further tries of one target"),
+        ("wait before a retry", "", f"{retry.first:g} s, doubling to {retry.cap:g} s", "full jitter: anything from 0 to that"),
+        (
+            "Retry-After obeyed",
+            "",
+            f"up to {retry.longest:g} s",
+            "and within the deadline; if longer, the error is raised at once",
+        ),
+        ("connections kept", "", f"{pool.KEPT_PER_ROUTE} a host, for {pool.KEPT_SECONDS:g} s", "idle ones"),
+        ("longest line of a stream", "max_line in the settings", f"{limits.max_line // 2**20} MiB", ""),
+        (
+            "output limit where a protocol demands one",
+            "max_tokens=…",
+            f"the model's own, at most {thinking.PLAIN_LIMIT:,}; {thinking.STREAM_LIMIT:,} for a stream",
+            "tokens",
+        ),
+    ]
+    return _table(("", "said by", "default", ""), rows)
+
+
+def _seconds(value: float | None) -> str:
+    return "off" if value is None else f"{value:g} s"
+
+
+def field_rows() -> str:
+    tagged = {kind.__struct_config__.tag: kind for kind in _flat(json_form._TAGGED)}
+    kinds = {str(tag): kind for tag, kind in tagged.items()} | json_form._UNTAGGED
+    rows = []
+    for tag, kind in sorted(kinds.items()):
+        fields = [f"`{field.encode_name}`" + ("*" if field.required else "") for field in msgspec.structs.fields(kind)]
+        rows.append((f"`{tag}`", f"`{kind.__name__}`", ", ".join(fields)))
+    return _table(("`type`", "value", "fields"), rows)
+
+
+def _flat(union: Any) -> list[type[msgspec.Struct]]:
+    return [kind for part in get_args(union) for kind in (_flat(part) if isinstance(part, types.UnionType) else [part])]
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, tuple("---" for _ in head), *rows))
+
+
+TABLES = {"docs/defaults.md": default_rows, "docs/json-form.md": field_rows}
+TABLE = re.compile(r"(?<=<!-- table -->\n\n).*?(?=\n\n<!-- end -->)", re.DOTALL)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_the_codes_own(name: str) -> None:
+    found = TABLE.search((ROOT / name).read_text(encoding="utf-8"))
+    assert found
+    assert found.group() == TABLES[name](), "make format writes it anew"
+
+
+def test_the_examples_of_the_json_form_can_be_read() -> None:
+    text = (ROOT / "docs" / "json-form.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```json\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert examples
+    for example in examples:
+        value = trunkline.from_json(example)
+        assert trunkline.from_json(trunkline.to_json(value)) == value or isinstance(value, trunkline.TrunklineError)
+
+
+if __name__ == "__main__":
+    for name, rows in TABLES.items():
+        file = ROOT / name
+        file.write_text(TABLE.sub(lambda _: rows(), file.read_text(encoding="utf-8")), encoding="utf-8")  # noqa: B023
