@@ -159,8 +159,10 @@ class LiveStream:
         try:
             if self._source is not None:
                 await self._source.close()
-        finally:
-            await fail(self._io, self._call, self._settlement, error)
+        except BaseException:  # cancelled once more: it is settled, but no hook is awaited now
+            self._settlement.settle("error" if isinstance(error, Exception) else "cancel", self._io.now(), error=error)
+            raise
+        await fail(self._io, self._call, self._settlement, error)
 
     async def close(self) -> None:
         """Ends the stream; what has been read stays in ``response``. Idempotent."""
