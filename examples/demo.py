@@ -182,7 +182,7 @@ class HandWrittenModels:
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                 self.wfile.write(b"0\r\n\r\n")
 
-            do_GET = do_POST
+            do_GET = do_POST  # noqa: N815 - the library's name
 
             def log_message(self, format: str, *args: Any) -> None:
                 """A demo does not want an access log."""
