@@ -54,9 +54,8 @@ class Calls:
     ) -> Calls:
         """From a client's arguments; refuses what can be refused without reading anything."""
         known(options, CLIENT_OPTIONS)
-        destinations = Destinations(settings, model, options.get("api_key"), options.get("base_url"))
-        first = cls(model, destinations, {}, observers=(logs.LogObserver(),))
-        return first.also(blocking, {n: v for n, v in options.items() if n not in ("api_key", "base_url")})
+        first = cls(model, Destinations(settings), {}, observers=(logs.LogObserver(),))
+        return first.also(blocking, options)
 
     def also(self, blocking: bool, options: Mapping[str, Any]) -> Calls:
         """The same with further options."""
@@ -67,10 +66,10 @@ class Calls:
         merged = {**self._options, **{name: value for name, value in options.items() if name in CALL_OPTIONS}}
         model = merged.pop("model", None) or self._model
         destinations = self.destinations
-        api_key, base_url = options.get("api_key"), options.get("base_url")
-        if api_key is not None or base_url is not None:
-            destinations = destinations.also(model, api_key, base_url)
-        limits = to_limits(merged, self._limits)
+        api_key, base_url, version = options.get("api_key"), options.get("base_url"), options.get("version")
+        if api_key is not None or base_url is not None or version is not None:
+            destinations = destinations.also(model, api_key, base_url, version)
+        limits = to_limits({**merged, "max_line": options.get("max_line")}, self._limits)
         for name in ("timeout", "retries"):
             merged.pop(name, None)
         made = Calls(
@@ -171,7 +170,7 @@ def _settings_limits(settings: Settings, limits: Limits) -> dict[str, Any]:
         said["timeout"] = settings.timeout
     if settings.retries is not None and limits.retry == Limits().retry:
         said["retries"] = settings.retries
-    if settings.max_line is not None:
+    if settings.max_line is not None and limits.max_line == Limits().max_line:
         said["max_line"] = settings.max_line
     return said
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from threading import Lock
 from urllib.parse import urlsplit
 
+import msgspec
+
 from ..engine.destination import Destination, Own, Wire
 from ..providers import catalog
 from ..providers.provider import Endpoint, Provider
@@ -30,9 +32,17 @@ class Destinations:
     """
 
     def __init__(
-        self, settings: Settings | None, owner: ModelName | None = None, api_key: object = None, base_url: object = None
+        self,
+        settings: Settings | None,
+        owner: ModelName | None = None,
+        api_key: object = None,
+        base_url: object = None,
+        version: object = None,
     ) -> None:
         self._settings = settings
+        if version is not None and not isinstance(version, str):
+            raise UsageError("a version is text", field="version", got=kind_of(version), allowed="as in '2023-06-01'")
+        self._version = version
         self._owner = owner
         self._api_key = None if api_key is None else _key(api_key)
         self._base_url = None if base_url is None else checked_base_url(base_url)
@@ -45,11 +55,14 @@ class Destinations:
             self._settings = Settings.load()
         return self._settings
 
-    def also(self, owner: ModelName | None, api_key: object, base_url: object) -> Destinations:
-        """The same with another key or address. A new key keeps the address; a new address does not keep the old one's key."""
-        other = Destinations(self._settings, owner, api_key, base_url)
+    def also(self, owner: ModelName | None, api_key: object, base_url: object, version: object) -> Destinations:
+        """The same with another key, address or version. A new key keeps the address; a new address does not keep the old
+        one's key."""
+        other = Destinations(self._settings, owner, api_key, base_url, version or self._version)
         if base_url is None:
             other._base_url = self._base_url
+            if api_key is None:
+                other._api_key, other._owner = self._api_key, self._owner
         return other
 
     def plan(self, model: ModelName | None, fallbacks: Sequence[ModelName] = ()) -> tuple[Destination, ...]:
@@ -123,7 +136,7 @@ class Destinations:
         if not slash and not name.strip():
             raise UsageError("no model's name", field="model", got="empty text", allowed="provider/model")
         if slash:
-            return provider_row(prefix), rest  # it says what there is
+            return provider_row(prefix, "model"), rest  # it says what there is
         return provider_row(catalog.resolve(name).provider), name
 
     def wire(self, row: Provider, model: str) -> Wire:
@@ -136,7 +149,7 @@ class Destinations:
             raise UsageError(f"{row.name} needs a key", field="api_key", got="None", allowed=f"api_key=…, or {variables} set")
         refuse_key(key, base_url, origin, row.name, row.hosts)
         record = catalog.find(row.name, model)
-        target = _target(row, endpoint, model, record, key)
+        target = _target(row, endpoint, model, record, key, self._version)
         auth = row.auth_for(endpoint, variable)
         return Wire(client_half(endpoint.dialect), target, base_url, auth, key, record=record)
 
@@ -159,8 +172,12 @@ def _with_path(base_url: str, endpoint: Endpoint) -> str:
     return base_url if urlsplit(base_url).path else base_url + default_path(endpoint)
 
 
-def _target(row: Provider, endpoint: Endpoint, model: str, record: Model | None, key: Secret | None) -> Target:
+def _target(
+    row: Provider, endpoint: Endpoint, model: str, record: Model | None, key: Secret | None, version: str | None
+) -> Target:
     quirks = record.quirks.over(endpoint.quirks) if record is not None else endpoint.quirks
+    if version is not None:
+        quirks = msgspec.structs.replace(quirks, version=version)
     return Target(
         dialect=endpoint.dialect,
         provider=row.name,

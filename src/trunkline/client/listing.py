@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from ..engine.attempt import failure, fetch
-from ..engine.destination import Own, Wire
+import msgspec
+
 from ..dialects.dialect import Context
+from ..engine.attempt import failure, fetch
+from ..engine.destination import Destination, Own, Wire
 from ..ports import IO, Deadlines
 from ..providers import catalog
 from ..providers.provider import Provider
 from ..providers.table import TABLE
 from ..providers.table import provider as provider_row
-from ..values.errors import NoProviderError, ProviderError, TrunklineError, UsageError
+from ..values.errors import NoProviderError, TrunklineError, UsageError
 from ..values.model import Model
 from .destinations import Destinations
 from .health import Health, ProviderHealth
@@ -50,51 +52,42 @@ async def listed(io: IO, wire: Wire) -> tuple[str, ...]:
 
 async def health(io: IO, destinations: Destinations, model: ModelName | None, ask: bool) -> Health:
     """What is configured, what a call would use and why; ``ask`` also asks every configured provider for its models."""
+    chosen: Destination | None = None
     try:
-        chosen, why = _chosen(destinations, model)
+        why = "it was named" if model is not None else destinations.default()[1]
+        chosen = destinations.find(model)
     except (NoProviderError, UsageError) as error:
-        chosen, why = None, str(error)
-    rows = [_row(destinations, row) for row in TABLE]
-    if ask:
-        rows = [await _asked(io, destinations, row) if row.configured else row for row in rows]
-    return Health(model=chosen, why=why, providers=tuple(rows))
+        why = str(error)
+    wires = {row.name: _wire(destinations, row) for row in TABLE}
+    if isinstance(chosen, Wire):
+        wires = {chosen.provider: chosen} | wires | {chosen.provider: chosen}
+    rows = [await _looked_at(io, name, wire, ask) for name, wire in wires.items()]
+    if isinstance(chosen, Own):
+        rows.insert(0, ProviderHealth(provider=chosen.provider, configured=True))
+    name = None if chosen is None else "/".join(part for part in (chosen.provider, chosen.model) if part)
+    return Health(model=name, why=why, providers=tuple(rows))
 
 
-def _chosen(destinations: Destinations, model: ModelName | None) -> tuple[str, str]:
-    if model is None:
-        name, why = destinations.default()
-        destinations.find(None)
-        return name, why
-    found = destinations.find(model)
-    return "/".join(part for part in (found.provider, found.model) if part), "it was named"
-
-
-def _row(destinations: Destinations, row: Provider) -> ProviderHealth:
+def _wire(destinations: Destinations, row: Provider) -> Wire | str:
+    """Its endpoint, or what is missing."""
     try:
-        wire = destinations.wire(row, "")
+        return destinations.wire(row, "")
     except UsageError as error:
-        return ProviderHealth(provider=row.name, configured=False, problem=str(error))
+        return str(error)
+
+
+async def _looked_at(io: IO, name: str, wire: Wire | str, ask: bool) -> ProviderHealth:
+    if isinstance(wire, str):
+        return ProviderHealth(provider=name, configured=False, problem=wire)
     key_from = wire.secret.origin.name.lower() if wire.secret is not None else None
-    return ProviderHealth(provider=row.name, configured=True, key_from=key_from, base_url=wire.base_url)
-
-
-async def _asked(io: IO, destinations: Destinations, row: ProviderHealth) -> ProviderHealth:
+    known = ProviderHealth(provider=name, configured=True, key_from=key_from, base_url=wire.base_url)
+    if not ask:
+        return known
     began = io.now()
     count: int | None = None
     problem: str | None = None
     try:
-        count = len(await listed(io, destinations.wire(provider_row(row.provider), "")))
-    except ProviderError as error:
-        problem = str(error)
+        count = len(await listed(io, wire))
     except TrunklineError as error:
-        problem = error.message
-    return ProviderHealth(
-        provider=row.provider,
-        configured=True,
-        key_from=row.key_from,
-        base_url=row.base_url,
-        reachable=problem is None,
-        seconds=io.now() - began,
-        models=count,
-        problem=problem,
-    )
+        problem = wire.secret.mask(str(error)) if wire.secret is not None else str(error)
+    return msgspec.structs.replace(known, reachable=problem is None, seconds=io.now() - began, models=count, problem=problem)

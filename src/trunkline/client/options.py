@@ -16,6 +16,7 @@ from ..values.inputs import Prompt as Prompt
 from ..values.message import CacheMark, Part
 from ..values.request import AudioOutput, Effort, ReasoningOptions, Request, ToolChoice
 from ..values.response import Response
+from ..values.secret import Secret
 
 ModelName = str | Backend
 
@@ -89,8 +90,13 @@ class CallOptions(CarryOptions, total=False):
 class ClientOptions(CarryOptions, total=False):
     """What can be said to a client, for all its calls."""
 
-    api_key: str | None
+    api_key: str | Secret | None
+    """For the provider of ``model`` alone; other providers have their own from the settings."""
     base_url: str | None
+    version: str | None
+    """The protocol's version, where it has one (``anthropic-version``: 2023-06-01 unless said)."""
+    max_line: int | None
+    """Bytes of the longest line of a stream that is read (64 MiB)."""
     before: Callable[[Request], Request | None | Awaitable[Request | None]] | None
     after: Callable[[Response], Response | None | Awaitable[Response | None]] | None
     on_error: Callable[[BaseException], None | Awaitable[None]] | None
@@ -124,6 +130,8 @@ def to_limits(options: Mapping[str, Any], base: Limits) -> Limits:
     if "retries" in options:
         changes["retry"] = msgspec.structs.replace(base.retry, retries=_retries(options["retries"]))
     if (line := options.get("max_line")) is not None:
+        if isinstance(line, bool) or not isinstance(line, int) or line < 1_024:
+            raise UsageError("not a length", field="max_line", got=_shown(line), allowed="bytes, 1024 or more")
         changes["max_line"] = line
     return msgspec.structs.replace(base, **changes) if changes else base
 

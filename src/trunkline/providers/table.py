@@ -106,8 +106,8 @@ _PATHS = {CHAT: "/v1"}
 _HOSTS = frozenset(host for row in TABLE for host in row.hosts)
 
 
-def provider(name: str) -> Provider:
-    """The row of that name. ``UsageError`` names what there is."""
+def provider(name: str, field: str = "provider") -> Provider:
+    """The row of that name. ``UsageError`` names ``field`` and what there is."""
     row = _BY_NAME.get(name)
     if row is None:
         import difflib  # only for this message
@@ -115,7 +115,7 @@ def provider(name: str) -> Provider:
         near = difflib.get_close_matches(name, [*_BY_NAME, *_OWN], 1)
         raise UsageError(
             "no such provider" + (f" (did you mean {near[0]}?)" if near else ""),
-            field="provider",
+            field=field,
             allowed=", ".join(_BY_NAME) + f"; with a base_url of your own: {', '.join(_OWN)}",
         )
     return row
