@@ -140,8 +140,9 @@ def _http_date(text: str) -> float | None:
     else:
         return None
     years = int(year) + (0 if len(year) == 4 else 2000 if int(year) < 70 else 1900)
+    hour, minute, second = map(int, clock)
     try:
-        moment = datetime(years, _MONTHS.index(month.lower()) + 1, int(day), *map(int, clock), tzinfo=UTC)
+        moment = datetime(years, _MONTHS.index(month.lower()) + 1, int(day), hour, minute, min(second, 59), tzinfo=UTC)
     except ValueError:
         return None
     return moment.timestamp()
