@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from ..dialects.dialect import Context, Encoded, WireRequest
+from ..dialects.error_body import request_id_of
 from ..policy.retry import asked_wait, should_retry
 from ..ports import IO, Deadlines, Exchange
 from ..providers.catalog import retired_note
@@ -63,6 +64,7 @@ def failure(io: IO, wire: Wire, reply: HttpReply, context: Context) -> ProviderE
 def complete(io: IO, wire: Wire, error: ProviderError, reply: HttpReply | Head) -> ProviderError:
     """``error`` with what the reply's headers and the catalog add, and without the decoder's frames: their variables hold the body."""
     error = bare(error)
+    error.request_id = error.request_id or request_id_of(reply.headers)
     error.should_retry = should_retry(reply.headers)
     error.retry_after = asked_wait(reply.headers, io.wall(), error.retry_after)
     if isinstance(error, NotFoundError) and wire.record is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..dialects.dialect import Framing
+from ..dialects.error_body import request_id_of
 from ..ports import IO, Deadlines, Exchange
 from ..values.errors import DeadlineError, ProviderError, StreamInterruptedError, TransportError
 from ..values.events import Event, Start, UsageUpdate, Warned
@@ -139,7 +140,11 @@ class WireSource:
     def _end(self, error: ProviderError) -> None:
         self._done = True
         self.error = bare(error)
-        if self.head is not None and not isinstance(error, StreamInterruptedError | TransportError | DeadlineError):
+        if self.head is None:
+            return
+        if isinstance(error, StreamInterruptedError | TransportError | DeadlineError):
+            error.request_id = error.request_id or request_id_of(self.head.headers)
+        else:
             complete(self._io, self._wire, error, self.head)
 
     async def close(self) -> None:
