@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from decimal import Decimal
+
 import msgspec
 
 from .message import Citation, Part
@@ -119,11 +121,12 @@ class OpaqueEvent(Event, frozen=True, gc=False, tag="opaque_event"):
 
 
 class UsageUpdate(Event, frozen=True, gc=False, tag="usage_update"):
-    """Tokens so far: replaces what was said before."""
+    """Tokens so far: replaces what was said before. ``reported_cost``: the provider's own figure, in USD."""
 
     usage: Usage
     choice: int = 0
     raw: bytes | None = None
+    reported_cost: Decimal | None = None
 
 
 class Warned(Event, frozen=True, gc=False, tag="warned"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -90,12 +91,13 @@ class Fold:
     ``finished`` is True once every choice that began has finished.
     """
 
-    __slots__ = ("_choices", "_extra", "_start", "_usage", "_warnings")
+    __slots__ = ("_choices", "_extra", "_reported_cost", "_start", "_usage", "_warnings")
 
     def __init__(self) -> None:
         self._choices: dict[int, _Choice] = {0: _Choice()}
         self._start: dict[str, Any] = {}
         self._usage = Usage()
+        self._reported_cost: Decimal | None = None
         self._warnings: list[Warning] = []
         self._extra: dict[str, Any] = {}
 
@@ -165,7 +167,7 @@ class Fold:
             choice.calls.pop(event.index, None)
 
     def _take_usage(self, event: UsageUpdate) -> None:
-        self._usage = event.usage
+        self._usage, self._reported_cost = event.usage, event.reported_cost
 
     def _take_warning(self, event: Warned) -> None:
         self._warnings.append(event.warning)
@@ -188,6 +190,7 @@ class Fold:
             raw_finish_reason=first.raw_reason,
             stop_sequence=first.stop_sequence,
             usage=self._usage,
+            reported_cost=self._reported_cost,
             warnings=tuple(self._warnings),
             logprobs=tuple(first.logprobs),
             alternatives=tuple(_alternative(n, self._choices[n]) for n in numbers[1:]),
@@ -265,5 +268,5 @@ def unfold(response: Response) -> list[Event]:
             events.append(PartDone(part, number, index))
         extra, stop = (response.extra, response.stop_sequence) if index == 0 else ({}, None)
         events.append(Finish(choice.finish_reason, choice.raw_finish_reason, index, stop, extra))
-    events.append(UsageUpdate(response.usage))
+    events.append(UsageUpdate(response.usage, reported_cost=response.reported_cost))
     return events

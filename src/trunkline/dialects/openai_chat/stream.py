@@ -19,7 +19,7 @@ from ..dialect import Context
 from .errors import error_within, malformed, says_error
 from .gathered import Gathered
 from .response import CHOICE_FIELDS, TOP_FIELDS, choice_number, find_usage, text_or_none
-from .usage import read_usage
+from .usage import read_usage, reported_cost
 
 _NoText = Annotated[str, msgspec.Meta(max_length=0)]
 _NoList = Annotated[list[Any], msgspec.Meta(max_length=0)]
@@ -185,7 +185,8 @@ class ChatEventDecoder:
         usage = find_usage(chunk)
         if usage is not None and usage != self._usage:
             self._usage = usage
-            events.append(UsageUpdate(read_usage(usage, self._context.target.quirks)))
+            quirks = self._context.target.quirks
+            events.append(UsageUpdate(read_usage(usage, quirks), reported_cost=reported_cost(usage, quirks)))
         own = {name: value for name, value in chunk.items() if name not in TOP_FIELDS and value is not None}
         if own:
             if len(events) == before:
