@@ -28,7 +28,9 @@ def context(aim: Target | None = None, **facts: Any) -> Context:
     return Context(target=aim, model=aim.model, **facts)
 
 
-def encode(*messages: Message | str, aim: Target | None = None, judged: bool = True, **fields: Any) -> tuple[dict[str, Any], Encoded]:
+def encode(
+    *messages: Message | str, aim: Target | None = None, judged: bool = True, **fields: Any
+) -> tuple[dict[str, Any], Encoded]:
     """The body that goes out, parsed (and found good by the vendor's types), and all the rest."""
     said = tuple(Message.user(message) if isinstance(message, str) else message for message in messages) or (Message.user("hi"),)
     encoded = DIALECT.encode_request(Request(model=MODEL, messages=said, **fields), aim or target())

@@ -190,7 +190,14 @@ def test_what_has_no_words_here_is_told(field, value):
 
 
 def test_asking_for_the_default_is_no_loss():
-    asked = {"n": 1, "logprobs": False, "frequency_penalty": 0, "presence_penalty": 0.0, "logit_bias": {}, "modalities": ("text",)}
+    asked = {
+        "n": 1,
+        "logprobs": False,
+        "frequency_penalty": 0,
+        "presence_penalty": 0.0,
+        "logit_bias": {},
+        "modalities": ("text",),
+    }
     body, encoded = encode(store=False, **asked)
     assert body == encode()[0]
     assert encoded.warnings == ()
@@ -212,7 +219,9 @@ def test_extra_body_is_merged_deep_and_wins():
 def test_extra_body_leaves_the_request_as_it_is():
     schema = {"type": "object", "additionalProperties": False}
     tool = Tool("t", parameters=schema, extra={"defer_loading": True})
-    encode(tools=(tool,), extra_body={"output_config": {"format": {"schema": {"new": 1}}}}, output=OutputFormat(schema), judged=False)
+    encode(
+        tools=(tool,), extra_body={"output_config": {"format": {"schema": {"new": 1}}}}, output=OutputFormat(schema), judged=False
+    )
     assert schema == {"type": "object", "additionalProperties": False}
 
 

@@ -14,7 +14,9 @@ F, G = Tool("f"), Tool("g")
 
 
 def test_function():
-    tool = Tool("f", "does", SCHEMA, strict=True, cache=CacheMark(), extra={"eager_input_streaming": True, "input_examples": [{"a": "b"}]})
+    tool = Tool(
+        "f", "does", SCHEMA, strict=True, cache=CacheMark(), extra={"eager_input_streaming": True, "input_examples": [{"a": "b"}]}
+    )
     body, encoded = encode(tools=(tool,))
     assert body["tools"] == [
         {
@@ -68,7 +70,9 @@ def test_hosted_tool_with_options_and_without_a_name():
     ]
     tool = HostedTool("mcp_toolset", options={"mcp_server_name": "s"})
     assert encode(tools=(tool,), judged=False)[0]["tools"] == [{"type": "mcp_toolset", "mcp_server_name": "s"}]
-    assert encode(tools=(HostedTool("browser_toolset_20260801"),), judged=False)[0]["tools"] == [{"type": "browser_toolset_20260801"}]
+    assert encode(tools=(HostedTool("browser_toolset_20260801"),), judged=False)[0]["tools"] == [
+        {"type": "browser_toolset_20260801"}
+    ]
 
 
 def test_tool_with_plain_input_becomes_a_function():

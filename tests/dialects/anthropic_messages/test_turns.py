@@ -37,7 +37,9 @@ def text(words: str, **more: object) -> dict[str, object]:
     return {"type": "text", "text": words} | more
 
 
-def state(data: bytes, *, provider: str = "anthropic", model: str | None = None, dialect: str = "anthropic-messages") -> ProviderState:
+def state(
+    data: bytes, *, provider: str = "anthropic", model: str | None = None, dialect: str = "anthropic-messages"
+) -> ProviderState:
     return ProviderState(dialect, data, Scope(provider=provider, model=model))
 
 
@@ -188,7 +190,9 @@ def test_ids_that_the_protocol_refuses_are_renamed_in_call_and_result():
     body, encoded = encode(
         "hi",
         Message.assistant(ToolCall("functions.f:0", "f"), ToolCall("functions_f:0", "f"), ToolCall("", "f")),
-        Message.tool(ToolResult("functions.f:0", (Text("x"),)), ToolResult("functions_f:0", (Text("y"),)), ToolResult("", (Text("z"),))),
+        Message.tool(
+            ToolResult("functions.f:0", (Text("x"),)), ToolResult("functions_f:0", (Text("y"),)), ToolResult("", (Text("z"),))
+        ),
     )
     calls = [block["id"] for block in body["messages"][1]["content"]]
     assert calls == [block["tool_use_id"] for block in body["messages"][2]["content"]]
@@ -282,7 +286,11 @@ def test_what_cannot_be_shown_is_told():
 def test_an_assistants_turn_holds_no_media():
     body, encoded = encode("hi", Message.assistant("x", Image(Url("https://x/y")), Refusal("no"), Audio(transcript="said")), "ok")
     assert body["messages"][1]["content"] == [text("x"), text("no"), text("said")]
-    assert losses(encoded) == [("dropped", "messages.image"), ("approximated", "messages.refusal"), ("approximated", "messages.audio")]
+    assert losses(encoded) == [
+        ("dropped", "messages.image"),
+        ("approximated", "messages.refusal"),
+        ("approximated", "messages.audio"),
+    ]
 
 
 @pytest.mark.parametrize("part", [Image(LocalFile("a.png")), File(LocalFile("a.pdf"))])
@@ -297,7 +305,9 @@ THINKING = b'{"type":"thinking",  "thinking":"hm","signature":"c2ln"}'
 SEARCH = b'{"type":"server_tool_use","caller":{"type":"direct"}}'
 FOUND = b'{"type":"web_search_tool_result"}'
 OPAQUE = b'{"type":"compaction","content":null}'
-PLACE = b'{"type":"char_location","cited_text":"c","document_index":0,"document_title":null,"start_char_index":0,"end_char_index":1}'
+PLACE = (
+    b'{"type":"char_location","cited_text":"c","document_index":0,"document_title":null,"start_char_index":0,"end_char_index":1}'
+)
 
 
 def spoken(provider: str = "anthropic", model: str | None = MODEL, dialect: str = "anthropic-messages") -> Message:
@@ -319,7 +329,13 @@ def test_state_goes_back_byte_for_byte():
     assert PLACE in encoded.wire.body
     blocks = body["messages"][1]["content"]
     assert blocks[1:3] == [
-        {"type": "server_tool_use", "caller": {"type": "direct"}, "id": "srvtoolu_1", "name": "web_search", "input": {"query": "q"}},
+        {
+            "type": "server_tool_use",
+            "caller": {"type": "direct"},
+            "id": "srvtoolu_1",
+            "name": "web_search",
+            "input": {"query": "q"},
+        },
         {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []},
     ]
     assert blocks[5] == {"type": "tool_use", "caller": {"type": "direct"}, "id": "t1", "name": "f", "input": {}}
