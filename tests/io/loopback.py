@@ -8,7 +8,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from statistics import median
 from typing import Any
@@ -52,6 +52,7 @@ def read_request(conn: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
+PATIENT = Deadlines(connect=5, first_byte=5, idle=5)
 Handler = Callable[[socket.socket, "Server"], None]
 
 
@@ -92,7 +93,7 @@ class Server:
             self._handler(conn, self)
         except (OSError, ssl.SSLError):
             pass
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised when the server is left
             self.errors.append(error)
         finally:
             conn.close()
@@ -148,7 +149,7 @@ def post(url: str, body: bytes = b"{}", **headers: str) -> HttpRequest:
     return HttpRequest("POST", url, Headers(pairs), body)
 
 
-async def whole(io: IO, request: HttpRequest, deadlines: Deadlines = Deadlines(connect=5, first_byte=5, idle=5)) -> tuple[Head, bytes]:
+async def whole(io: IO, request: HttpRequest, deadlines: Deadlines = PATIENT) -> tuple[Head, bytes]:
     """One exchange from beginning to end."""
     exchange = io.send(request, deadlines)
     try:
@@ -165,7 +166,7 @@ async def rest(exchange: Exchange) -> bytes:
     return b"".join(parts)
 
 
-async def failing(io: IO, request: HttpRequest, deadlines: Deadlines = Deadlines(connect=5, first_byte=5, idle=5)) -> tuple[BaseException, bytes]:
+async def failing(io: IO, request: HttpRequest, deadlines: Deadlines = PATIENT) -> tuple[BaseException, bytes]:
     """The error of an exchange that must fail, and what of the body came before it."""
     exchange = io.send(request, deadlines)
     got = b""
@@ -173,7 +174,7 @@ async def failing(io: IO, request: HttpRequest, deadlines: Deadlines = Deadlines
         await exchange.head()
         while data := await exchange.read():
             got += data
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it is what is asked for
         return error, got
     finally:
         await exchange.close()
@@ -202,10 +203,6 @@ class Port:
                     await used.close()
 
         return run_blocking(main()) if self.kind == "blocking" else asyncio.run(main())
-
-
-async def maybe(value: Any) -> Any:
-    return await value if isinstance(value, Awaitable) else value
 
 
 def median_of(repetitions: int, measure: Callable[[], float]) -> float:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ def fed(reader: BodyReader, data: bytes, cuts: list[int]) -> bytes:
     """``data`` through the reader, cut at these places."""
     places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
     out = b""
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         if start < end:
             out += reader.feed(data[start:end])
             while isinstance(reader, Inflated) and reader.pending:

@@ -43,21 +43,21 @@ class Handler(ResponseHandler):
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
         payload = self._payload
         super().set_exception(exc, *cause)
-        if isinstance(exc, HttpProcessingError):
-            _tell(payload, exc)
+        if payload is not None and isinstance(exc, HttpProcessingError) and _unfinished(payload):
+            payload.set_exception(exc)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        payload = self._payload
-        if isinstance(exc, OSError):
-            _tell(payload, exc)
+        payload = self._payload if isinstance(exc, OSError) else None
+        if payload is None or exc is None or not _unfinished(payload):
+            super().connection_lost(exc)
+            return
+        payload.set_exception(exc)  # for who waits now
         super().connection_lost(exc)
-        if isinstance(exc, OSError):
-            _tell(payload, exc, again=True)
+        payload.set_exception(exc)  # for who reads next: aiohttp has put an error of its own in its place
 
 
-def _tell(payload: aiohttp.StreamReader | None, error: BaseException, *, again: bool = False) -> None:
-    if payload is not None and (again or not payload.is_eof()) and (payload.exception() is None) is not again:
-        payload.set_exception(error)
+def _unfinished(payload: aiohttp.StreamReader) -> bool:
+    return not payload.is_eof() and payload.exception() is None
 
 
 class Connector(aiohttp.TCPConnector):
@@ -67,7 +67,7 @@ class Connector(aiohttp.TCPConnector):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(limit=0, keepalive_timeout=KEPT_SECONDS, loop=loop)
         self.connecting: dict[asyncio.Task[Any], Connecting] = {}
-        self._factory = partial(Handler, loop=loop)
+        self._factory = partial(Handler, loop=loop)  # type: ignore[assignment]  # partial is invariant
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:
         connection = await super().connect(req, traces, timeout)
@@ -144,6 +144,7 @@ class Homes:
         self._all: list[Home] = []
         self._last: Home | None = None
         _known.add(self)
+        weakref.finalize(self, _abandon, self._all)  # a client need not be closed
 
     def here(self) -> Home:
         """The home of the running loop."""
@@ -171,21 +172,18 @@ class Homes:
         for home in self._all:
             if home.loop.is_closed() and not home.session.closed:
                 home.bury()
-        self._all = [home for home in self._all if not home.session.closed]
+        self._all[:] = [home for home in self._all if not home.session.closed]
 
     async def close(self) -> None:
         """End the running loop's home and wait for it; end those of other loops as soon as they come round to it."""
         here = asyncio.get_running_loop()
         with self._lock:
-            homes, self._all, self._last = self._all, [], None
+            homes, self._last = self._all[:], None
+            self._all.clear()
+        _abandon([home for home in homes if home.loop is not here])
         for home in homes:
-            if home.loop is here:
-                if home.keeper is not None:
-                    await home.keeper.aclose()
-            elif home.loop.is_running():
-                asyncio.run_coroutine_threadsafe(home.end(), home.loop)
-            else:
-                home.bury()
+            if home.loop is here and home.keeper is not None:
+                await home.keeper.aclose()
 
     def forget(self) -> None:
         """After a fork, in the child."""
@@ -194,11 +192,30 @@ class Homes:
         for home in self._all:
             home.bury()
         _inherited.extend(self._all)
-        self._all = []
+        self._all.clear()
 
 
 _known: weakref.WeakSet[Homes] = weakref.WeakSet()
 _inherited: list[Home] = []  # a parent's homes are never collected: their finalizers would speak to the parent's loop
+
+
+def _abandon(homes: list[Home]) -> None:
+    """End homes from outside their loops: each as soon as its loop comes round to it, at once where the loop does not run."""
+    for home in homes:
+        if home.loop.is_running():
+            with suppress(RuntimeError):  # it has been closed meanwhile, and has closed its connections
+                home.loop.call_soon_threadsafe(_end_soon, home)
+        elif not home.session.closed:
+            home.bury()
+
+
+def _end_soon(home: Home) -> None:
+    task = home.loop.create_task(home.end())
+    _ending.add(task)
+    task.add_done_callback(_ending.discard)
+
+
+_ending: set[asyncio.Task[None]] = set()
 
 
 def _after_fork() -> None:

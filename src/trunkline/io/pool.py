@@ -140,7 +140,8 @@ class Pool:
     def __init__(self, proxies: Mapping[str, str] | None, verify: SSLContext | str | None) -> None:
         self.proxies: Proxies = Proxies(proxies)
         self.verify = verify
-        self.lock: threading.RLock = threading.RLock()  # re-entrant: a finalizer may run, and abort an exchange, while its own thread holds it
+        # Re-entrant: a finalizer may abort an exchange while its own thread holds the lock.
+        self.lock: threading.RLock = threading.RLock()
         self.generation: int = 0  # goes up when everything under way is to end
         self.busy: set[Connection] = set()
         self._routes: dict[str, Route] = {}
@@ -156,7 +157,8 @@ class Pool:
             proxy = self.proxies.choose(parsed.scheme, parsed.host, parsed.port)
             with self.lock:
                 if len(self._routes) > 1000:  # a program that calls ever new hosts
-                    for key in [key for key, known in self._routes.items() if not known.idle]:
+                    used = {connection.route for connection in self.busy}
+                    for key in [key for key, known in self._routes.items() if not known.idle and known not in used]:
                         del self._routes[key]
                 route = self._routes.setdefault(origin, Route(parsed, proxy))
         return route
