@@ -136,6 +136,7 @@ if TYPE_CHECKING:
     from .values.response import (
         Alternative as Alternative,
         Attempt as Attempt,
+        FinishReason as FinishReason,
         Response as Response,
         Timings as Timings,
         TokenLogprob as TokenLogprob,
@@ -179,7 +180,7 @@ _WHERE = {
     "values.request": (
         "AudioOutput", "CustomTool", "HostedTool", "OutputFormat", "ReasoningOptions", "Request", "Tool", "ToolChoice",
     ),
-    "values.response": ("Alternative", "Attempt", "Response", "Timings", "TokenLogprob", "Usage", "Warning"),
+    "values.response": ("Alternative", "Attempt", "FinishReason", "Response", "Timings", "TokenLogprob", "Usage", "Warning"),
     "values.secret": ("Origin", "Secret"),
     "wire.http": ("HttpReply",),
 }  # fmt: skip
@@ -189,10 +190,10 @@ __all__ = [
     "__version__", "AllTargetsFailedError", "Alternative", "AsyncClient", "AsyncStream", "Attempt", "Audio", "AudioDelta",
     "AudioOutput", "AuthenticationError", "Backend", "BudgetExceededError", "CacheMark", "CallOptions", "CircuitOpenError",
     "Citation", "CitationDelta", "Client", "ClientOptions", "ConcurrencyLimitError", "ContentFilterError",
-    "ContextLengthError", "CustomTool", "Data", "DeadlineError", "Event", "File", "FileId", "Finish", "Fold", "Headers",
-    "Health", "Hooks", "HostedTool", "HostedToolCall", "HostedToolResult", "HttpReply", "Image", "InvalidRequestError",
-    "Limits", "LocalFile", "MalformedResponseError", "Message", "Model", "Moved", "NoProviderError", "NotFoundError",
-    "Observer", "Opaque", "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError", "Part", "PartDone",
+    "ContextLengthError", "CustomTool", "Data", "DeadlineError", "Event", "File", "FileId", "Finish", "FinishReason", "Fold",
+    "Headers", "Health", "Hooks", "HostedTool", "HostedToolCall", "HostedToolResult", "HttpReply", "Image",
+    "InvalidRequestError", "Limits", "LocalFile", "MalformedResponseError", "Message", "Model", "Moved", "NoProviderError",
+    "NotFoundError", "Observer", "Opaque", "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError", "Part", "PartDone",
     "PermissionDeniedError", "Price", "PriceTier", "ProviderError", "ProviderHealth", "ProviderState", "Quirks",
     "QuotaError", "RateLimitError", "Reasoning", "ReasoningDelta", "ReasoningOptions", "Refusal", "RefusalDelta", "Request",
     "Response", "Role", "Scope", "Secret", "ServerError", "Settings", "Settled", "Start", "Stream", "StreamInterruptedError",

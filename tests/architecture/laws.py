@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.architecture.source import PACKAGE, Module, own
 
@@ -145,9 +146,32 @@ def mode_is_never_guessed(module: Module) -> Iterator[str]:
 
 
 def names_come_from_the_domain(module: Module) -> Iterator[str]:
-    """No module is called utils, helpers, common, base, manager or handler."""
+    """No module is called utils, helpers, common, base, manager or handler; the facades' modules are called what they stand for."""
+    if module.layer == "compat":
+        return
     if CATCH_ALL_NAMES & {part.strip("_").removesuffix(".py") for part in module.path.split("/")}:
         yield f"1: {module.path}"
+
+
+def facades_use_public_names(module: Module) -> Iterator[str]:
+    """A facade imports what ``trunkline`` offers to everybody, and itself; never another facade."""
+    if module.layer != "compat":
+        return
+    mine = ("compat", Path(module.path).with_suffix("").parts[1])
+    public = set(ast.literal_eval(_assigned("__all__")))
+    for node, name in module.imports():
+        first, *rest = name.split(".")
+        if first != "trunkline" or tuple(rest[:2]) in {mine, ("compat", "backends")}:
+            continue
+        if len(rest) != 1 or rest[0] not in public:
+            yield f"{node.lineno}: imports {name}"
+
+
+def _assigned(name: str) -> str:
+    """What the package's ``__init__`` assigns to ``name``, as text."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    found = [node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name]
+    return ast.unparse(found[0])
 
 
 def files_and_functions_are_short(module: Module) -> Iterator[str]:
