@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from ..ports import IO, Deadlines
@@ -124,7 +124,7 @@ class BackendSource:
             if self._io.blocking:
                 raise UsageError("its stream is asynchronous", field="model", allowed="a plain iterator here; AsyncClient takes both")
             self._items = items.__aiter__()
-        elif hasattr(items, "__iter__"):
+        elif hasattr(items, "__iter__") and not isinstance(items, Mapping):
             self._items = iter(items)
         else:
             raise MalformedResponseError(f"stream of {self._own.provider} gave a {type(items).__name__}, not an iterator")

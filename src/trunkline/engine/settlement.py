@@ -66,7 +66,7 @@ class Settlement:
             seconds=seconds,
             waited=self.waited,
             status=error.status if error is not None else status,
-            error=type(error).__name__ if error is not None else None,
+            error=_name(error) if error is not None else None,
             request_id=error.request_id if error is not None else request_id,
             retry_after=error.retry_after if error is not None else None,
         )
@@ -104,6 +104,12 @@ class Settlement:
             except Exception as broken:  # noqa: BLE001 - an observer's fault must not fail the call; Python's own hook shows it
                 _show(broken, observer)
         return True
+
+
+def _name(error: ProviderError) -> str:
+    """Its class; where it only stands for an exception of the user's own, that one's."""
+    stands_for = error.__cause__ if type(error) is ProviderError else None
+    return type(stands_for or error).__name__
 
 
 def _show(broken: Exception, observer: object) -> None:
