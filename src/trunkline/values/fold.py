@@ -69,10 +69,10 @@ class _Choice:
         parts = list(self.parts)
         if self.reasoning:
             parts.append(Reasoning("".join(self.reasoning)))
-        if self.text or self.citations:
-            parts.append(Text("".join(self.text), tuple(self.citations)))
-        if self.refusal:
-            parts.append(Refusal("".join(self.refusal)))
+        if (text := "".join(self.text)) or self.citations:  # a piece may be empty and carry log probabilities only
+            parts.append(Text(text, tuple(self.citations)))
+        if refusal := "".join(self.refusal):
+            parts.append(Refusal(refusal))
         if self.audio or self.transcript:
             sound = b"".join(self.audio)
             source = Data(sound, "application/octet-stream") if sound else None
