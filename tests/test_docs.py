@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 import types
 from pathlib import Path
 from typing import Any, get_args
@@ -72,25 +75,11 @@ def _seconds(value: float | None) -> str:
     return "off" if value is None else f"{value:g} s"
 
 
-def field_rows() -> str:
-    tagged = {kind.__struct_config__.tag: kind for kind in _flat(json_form._TAGGED)}
-    kinds = {str(tag): kind for tag, kind in tagged.items()} | json_form._UNTAGGED
-    rows = []
-    for tag, kind in sorted(kinds.items()):
-        fields = [f"`{field.encode_name}`" + ("*" if field.required else "") for field in msgspec.structs.fields(kind)]
-        rows.append((f"`{tag}`", f"`{kind.__name__}`", ", ".join(fields)))
-    return _table(("`type`", "value", "fields"), rows)
-
-
-def _flat(union: Any) -> list[type[msgspec.Struct]]:
-    return [kind for part in get_args(union) for kind in (_flat(part) if isinstance(part, types.UnionType) else [part])]
-
-
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, tuple("---" for _ in head), *rows))
 
 
-TABLES = {"docs/defaults.md": default_rows, "docs/json-form.md": field_rows}
+TABLES = {"docs/defaults.md": default_rows}
 TABLE = re.compile(r"(?<=<!-- table -->\n\n).*?(?=\n\n<!-- end -->)", re.DOTALL)
 
 
@@ -101,13 +90,40 @@ def test_a_table_is_the_codes_own(name: str) -> None:
     assert found.group() == TABLES[name](), "make format writes it anew"
 
 
+def test_the_json_form_names_every_type() -> None:
+    text = (ROOT / "docs" / "json-form.md").read_text(encoding="utf-8")
+    named = {word for words in re.findall(r"`([^`]*)`", text) for word in re.split(r"[,\s]+", words)}
+    tagged = {str(kind.__struct_config__.tag) for kind in _flat(json_form._TAGGED)}
+    assert tagged | set(json_form._UNTAGGED) | {"headers"} <= named
+
+
+def _flat(union: Any) -> list[type[msgspec.Struct]]:
+    return [kind for part in get_args(union) for kind in (_flat(part) if isinstance(part, types.UnionType) else [part])]
+
+
 def test_the_examples_of_the_json_form_can_be_read() -> None:
     text = (ROOT / "docs" / "json-form.md").read_text(encoding="utf-8")
-    examples = re.findall(r"^```json\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    examples = [json.loads(example) for example in re.findall(r"^```json\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
     assert examples
     for example in examples:
-        value = trunkline.from_json(example)
-        assert trunkline.from_json(trunkline.to_json(value)) == value or isinstance(value, trunkline.TrunklineError)
+        document = example if "trunkline" in example else {"trunkline": 1, "value": example}
+        assert json.loads(trunkline.to_json(trunkline.from_json(json.dumps(document)))) == document
+
+
+BLOCKS = [
+    pytest.param(block, id=f"{document.relative_to(ROOT).as_posix()}-{number}")
+    for document in sorted(ROOT.glob("docs/*.md"))
+    for number, block in enumerate(
+        re.findall(r"^```python\n(.*?)^```", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    )
+]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_of_python_runs(block: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", block]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 
 if __name__ == "__main__":
