@@ -15,7 +15,7 @@ from tests.dialects.anthropic_messages.reading import folded, pieces, read, sse
 from trunkline.dialects.anthropic_messages import DIALECT
 from trunkline.values.errors import MalformedResponseError, ProviderError
 from trunkline.values.fold import fold, unfold
-from trunkline.values.message import Message
+from trunkline.values.message import Message, Text
 from trunkline.values.request import Request
 from trunkline.values.response import Response
 from trunkline.wire.http import HttpReply
@@ -154,11 +154,10 @@ def test_a_reply_survives_the_way_back(reply):
     content = turns[0]["content"] if len(turns) == 2 else []
     content = [{"type": "text", "text": content}] if isinstance(content, str) else content
     again = DIALECT.decode_response(HttpReply(200, body=compact(reply | {"content": content})), context()).message
-    kept = tuple(
-        part for part in whole.message.parts if getattr(part, "text", None) is None or part.text.strip() or part.state is not None
-    )
-    kept = tuple(part for part in kept if type(part).__name__ != "Text" or part.text.strip())
-    assert states(again) == states(Message("assistant", kept))
+    kept = [part for part in whole.message.parts if not (isinstance(part, Text) and not part.text)]
+    full = [n for n, part in enumerate(kept) if not (isinstance(part, Text) and part.text.isspace())]
+    kept = kept[full[0] : full[-1] + 1] if full else []
+    assert states(again) == states(Message("assistant", tuple(kept)))
 
 
 def states(message: Message) -> list[tuple[Any, Any]]:
@@ -237,9 +236,9 @@ def test_no_empty_text_is_ever_sent(turns):
     body = msgspec.json.decode(DIALECT.encode_request(Request(model="m", messages=messages), target()).wire.body)
     judge(body)
     texts = [body.get("system", "x"), *(turn["content"] for turn in body["messages"])]
-    flat = [
-        item["text"] if isinstance(item, dict) else item
-        for text in texts
-        for item in (text if isinstance(text, list) else [text])
-    ]
-    assert all(text.strip() for text in flat)
+    flat = [[item["text"] for item in text] if isinstance(text, list) else [text] for text in texts]
+    assert all(found for text in flat for found in text)
+    assert all(text[0].strip() and text[-1].strip() for text in flat)
+    assert all(
+        found.strip() for turn, text in zip(body["messages"], flat[1:], strict=True) if turn["role"] == "user" for found in text
+    )

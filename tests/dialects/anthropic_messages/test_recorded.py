@@ -233,12 +233,17 @@ def blocks_of(record: Record) -> list[dict[str, Any]]:
     return content
 
 
+def without_blank_ends(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    full = [n for n, block in enumerate(blocks) if block.get("text", "x").strip()]
+    return blocks[full[0] : full[-1] + 1] if full else []
+
+
 def test_turns_go_back_as_they_came():
     """Thinking, tools of either side, citations: each block of every recorded reply, to the target that said it."""
     kinds: set[str] = set()
     for record in [*unary(), *streams()]:
         came = [bare(block) for block in blocks_of(record)]
-        came = [block for block in came if block["type"] != "text" or block["text"].strip()]
+        came = without_blank_ends([block for block in came if block.get("text", "x")])
         reply = folded(record["bytes"]) if record["stream"] else decode(record["bytes"])
         content, told = sent_back(reply.message)
         went = [{"type": "text", "text": content}] if isinstance(content, str) else [bare(block) for block in content]

@@ -87,6 +87,12 @@ def test_empty_texts_are_never_encoded():
     assert losses(encoded) == [("dropped", "messages"), ("dropped", "messages.text")]
 
 
+def test_white_space_between_others_of_an_assistants_turn_goes_back():
+    body, encoded = encode("hi", Message.assistant(" ", "a", "\n", "b", " "), "ok")
+    assert body["messages"][1]["content"] == [text("a"), text("\n"), text("b")]
+    assert losses(encoded) == [("dropped", "messages.text")]
+
+
 def test_trailing_space_of_the_assistants_last_words():
     body, encoded = encode("hi", Message.assistant("I say: \n"))
     assert body["messages"][-1] == {"role": "assistant", "content": "I say:"}

@@ -41,6 +41,7 @@ Block = dict[str, Any] | msgspec.Raw
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _CALL_ID = re.compile(r"[a-zA-Z0-9_-]+").fullmatch
 _NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
+_BLANK = "a text that is only white space is refused"
 _FOREIGN = "bound to another provider or model, and not sent to this one"
 
 
@@ -85,7 +86,8 @@ class Turns:
         if message.role == "system":
             self._system(message)
         elif message.role == "assistant":
-            self._turn("assistant", [block for part in message.parts if (block := self._said(part)) is not None], 0)
+            said = [block for part in message.parts if (block := self._said(part)) is not None]
+            self._turn("assistant", self._without_blank_ends(said), 0)
         else:
             results: list[Block] = [self._result(part) for part in message.parts if type(part) is ToolResult]
             others = [self._shown(part) for part in message.parts if type(part) is not ToolResult]
@@ -162,11 +164,12 @@ class Turns:
             allowed=allowed,
         )  # fmt: skip
 
-    def _text(self, part: Text) -> dict[str, Any] | None:
+    def _text(self, part: Text, *, blank: bool = False) -> dict[str, Any] | None:
+        """``blank``: a text of nothing but white space may stand here."""
         text = part.text
-        if not text or text.isspace():
+        if not text or (not blank and text.isspace()):
             if text:
-                self._losses.dropped("messages.text", "a text that is only white space is refused")
+                self._losses.dropped("messages.text", _BLANK)
             elif part.cache is not None:
                 self._losses.dropped("messages.cache", "an empty text cannot be marked")
             return None
@@ -273,9 +276,19 @@ class Turns:
 
     # --- what the model said --------------------------------------------------------------------------------------------
 
+    def _without_blank_ends(self, blocks: list[Block]) -> list[Block]:
+        """White space is taken back between other blocks of an assistant's turn (RULES), where it parts what was cited."""
+        kept = [n for n, block in enumerate(blocks) if not (isinstance(block, dict) and str(block.get("text", "x")).isspace())]
+        if len(kept) == len(blocks):
+            return blocks
+        inner = blocks[kept[0] : kept[-1] + 1] if kept else []
+        if len(inner) < len(blocks):
+            self._losses.dropped("messages.text", _BLANK)
+        return inner
+
     def _said(self, part: Part) -> Block | None:
         if type(part) is Text:
-            return self._text(part)
+            return self._text(part, blank=True)
         if type(part) is Reasoning:
             return self._verbatim(part.state, "reasoning")
         if type(part) is ToolCall:
