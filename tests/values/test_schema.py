@@ -94,7 +94,7 @@ def test_a_pydantic_model_says_its_own() -> None:
     assert json_schema(Point)["properties"]["x"]["type"] == "integer"
 
 
-@pytest.mark.parametrize("kind", [object, json.JSONDecoder, lambda: 1, 5], ids=repr)
+@pytest.mark.parametrize("kind", [object, json.JSONDecoder, lambda: 1, 5], ids=["object", "a class", "a function", "a number"])
 def test_a_type_without_a_schema_is_refused(kind: Any) -> None:
     with pytest.raises(UsageError, match="a type without a JSON Schema"):
         json_schema(kind)
