@@ -6,7 +6,7 @@ Nothing that the caller owns is changed. Strings are text, ``https:`` and ``data
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from . import expect
 from .errors import UsageError
@@ -37,7 +37,7 @@ System = str | Part | Sequence[Part | Mapping[str, Any]]
 """What they take as ``system``."""
 
 _ALLOWED = "text, a Message, parts (Text, Image, ...), or a list of messages (Message or dict)"
-_PLAIN_ROLES = frozenset({"system", "developer", "user", "assistant"})
+_PLAIN_ROLES: dict[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 _DICT_ROLES = (*ROLES, "developer", "function")
 _UNBOUND = Scope()
 _ONLY_MESSAGES = {Message}
@@ -53,7 +53,7 @@ def to_messages(prompt: Prompt, system: System | None = None, *, scope: Scope = 
     if type(prompt) is str and prompt:
         messages: tuple[Message, ...] = (Message("user", (Text(prompt),)),)
     elif isinstance(prompt, (list, tuple)) and prompt and set(map(type, prompt)) == _ONLY_MESSAGES:
-        messages = tuple(prompt)
+        messages = cast("tuple[Message, ...]", tuple(prompt))
     else:
         messages = _other_prompt(prompt, scope)
     return messages if system is None or system == "" else (_system(system, scope), *messages)
@@ -93,8 +93,14 @@ def _with_parts(message: Message, at: str) -> Message:
 def _plain(fields: dict[str, Any]) -> Message | None:
     """The message of a dict with nothing but a usual role and text; None for any other."""
     role, content = fields.get("role"), fields.get("content")
-    if len(fields) == 2 and type(content) is str and content and type(role) is str and role in _PLAIN_ROLES:
-        return Message("system" if role == "developer" else role, (Text(content),))  # type: ignore[arg-type]
+    if (
+        len(fields) == 2
+        and type(content) is str
+        and content
+        and type(role) is str
+        and (ours := _PLAIN_ROLES.get(role)) is not None
+    ):
+        return Message(ours, (Text(content),))
     return None
 
 

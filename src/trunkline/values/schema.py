@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -159,9 +159,9 @@ def _path_of(error: Exception) -> str:
     """Where a decoding error points, as a JSON path; of pydantic's errors the first."""
     if (found := _PATH.search(str(error))) is not None:
         return found[1]
-    details = getattr(error, "errors", None)
+    details: Any = getattr(error, "errors", None)
     if callable(details):
-        for fault in details():
+        for fault in cast("list[dict[str, Any]]", details()):
             return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault.get("loc", ()))
     return "$"
 
