@@ -45,11 +45,12 @@ def late(call: Call, destination: Destination) -> DeadlineError:
 async def read_all(exchange: Exchange) -> bytes:
     """The whole body."""
     pieces: list[bytes] = []
+    piece = b""
     try:
         while piece := await exchange.read():
             pieces.append(piece)
     except BaseException:
-        pieces.clear()  # a traceback that shows local variables shows nothing of what a provider quoted
+        del piece, pieces  # a traceback that shows local variables shows nothing of what a provider quoted
         raise
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

@@ -89,7 +89,8 @@ def without_key(response: Response, destination: Destination) -> Response:
     pairs = tuple((name, secret.mask(value)) for name, value in response.headers.pairs)
     parts = tuple(_masked(part, secret) for part in response.message.parts)
     message = msgspec.structs.replace(response.message, parts=parts)
-    return msgspec.structs.replace(response, headers=Headers(pairs), message=message)
+    facts = {name: secret.mask(value) for name in ("id", "model", "request_id") if (value := getattr(response, name)) is not None}
+    return msgspec.structs.replace(response, headers=Headers(pairs), message=message, **facts)
 
 
 def _masked(part: Part, secret: Secret) -> Part:

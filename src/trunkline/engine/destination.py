@@ -111,7 +111,7 @@ def join_url(base_url: str, path: str) -> str:
     """``base_url`` and ``path``; a version that both name (``/v1`` and ``/v1/messages``) stands once."""
     if not path.startswith("/"):
         path = "/" + path
-    last = base_url.rpartition("/")[2]
+    last = base_url.partition("://")[2].partition("/")[2].rpartition("/")[2]
     first = path.split("/", 2)[1]
     if first == last and len(first) > 1 and first[0] == "v" and first[1].isdigit():
         path = path[len(first) + 1 :]
