@@ -121,19 +121,16 @@ class Gathered:
         text = "".join(self.text[before:])
         if text or tokens:
             events.append(TextDelta(text, self.number, None, tokens))
-        refusal = said.get("refusal")
-        if isinstance(refusal, str) and (refusal or refused):
-            self.refusal.append(refusal)
-            events.append(RefusalDelta(refusal, self.number, None, refused))
-        if (
-            len(said) > 2
-            or "tool_calls" in said
-            or "function_call" in said
-            or "audio" in said
-            or "images" in said
-            or "annotations" in said
-        ):
+        refusal = text_of(said.get("refusal"))
+        if refusal or refused:
+            self._refuse(refusal, events, refused)
+        if not _PLAIN_FIELDS.issuperset(said):
             self._uncommon(said, events, whole=whole)
+
+    def _refuse(self, words: str, events: list[Event], tokens: tuple[TokenLogprob, ...] = ()) -> None:
+        if words:
+            self.refusal.append(words)
+        events.append(RefusalDelta(words, self.number, None, tokens))
 
     def _uncommon(self, said: dict[str, Any], events: list[Event], *, whole: bool) -> None:
         if notes := said.get("annotations"):
@@ -178,8 +175,7 @@ class Gathered:
         elif kind == "reference":
             self._cite(reference(part, self.context), events)
         elif kind == "refusal" and isinstance(part.get("refusal"), str):
-            self.refusal.append(part["refusal"])
-            events.append(RefusalDelta(part["refusal"], self.number))
+            self._refuse(part["refusal"], events)
         elif kind == "image_url" and (image := image_of(part)) is not None:
             self.images.append(image)
         else:

@@ -210,6 +210,8 @@ class MessageWriter:
         content: list[Any] = []
         calls: list[Wire] = []
         for part in message.parts:
+            if type(part) in (Text, Refusal, Audio) and part.state is not None:
+                self._losses.dropped(f"messages.{_tag(part)}.state", "this protocol keeps no state there")
             if type(part) is Text:
                 if part.text:
                     content.append(self._marked({"type": "text", "text": part.text}, part.cache))
