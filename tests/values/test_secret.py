@@ -92,17 +92,16 @@ def test_masked_in_every_spelling(spelling: str) -> None:
 
 
 @given(
-    st.text(st.characters(min_codepoint=0x21, max_codepoint=0xFF), min_size=8, max_size=40),
+    st.text(st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters="*"), min_size=8, max_size=40),
     st.text(max_size=20),
     st.text(max_size=20),
 )
 def test_any_key_is_masked_as_it_is_and_as_json_writes_it(key: str, before: str, after: str) -> None:
     secret = Secret(key)
     for written in (key, json.dumps(key)[1:-1], json.dumps(key, ensure_ascii=False)[1:-1]):
-        assert key not in secret.mask(before + written + after).replace("***", "")
-        assert written.encode() not in secret.mask_bytes((before + written + after).encode("utf-8", "replace")).replace(
-            b"***", b""
-        )
+        text = before + written + after
+        assert key not in secret.mask(text)
+        assert written.encode() not in secret.mask_bytes(text.encode())
 
 
 def test_bytes_that_are_no_text_stay_as_they_are() -> None:
