@@ -163,7 +163,7 @@ def facades_use_public_names(module: Module) -> Iterator[str]:
         first, *rest = name.split(".")
         if first != "trunkline" or tuple(rest[:2]) in {mine, ("compat", "backends")}:
             continue
-        if len(rest) != 1 or rest[0] not in public:
+        if rest and (len(rest) != 1 or rest[0] not in public):
             yield f"{node.lineno}: imports {name}"
 
 

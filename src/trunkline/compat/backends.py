@@ -1,0 +1,69 @@
+"""What the classes of a host's own have in common when they answer our requests: options, words, and streams in other shapes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Any, Generic, TypeVar, cast, get_args
+
+from trunkline import FinishReason, Request, UnsupportedOperationError
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+_PLAIN = ("max_tokens", "temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "stop", "seed")
+_CARRIED = frozenset({"model", "messages", "stream", "tools", *_PLAIN})
+
+
+def options(request: Request) -> dict[str, Any]:
+    """What was said of the request beside its messages and tools, as keyword arguments under our names.
+
+    Raises ``UnsupportedOperationError`` for what a class of the host's own has no words for: nothing is left out silently.
+    """
+    for name in request.__struct_fields__:
+        if name not in _CARRIED and getattr(request, name) not in (None, (), {}):
+            raise UnsupportedOperationError(f"a class of your own is not told of {name}", hint="leave it out for this target")
+    said = {name: getattr(request, name) for name in _PLAIN}
+    return {name: value for name, value in said.items() if value not in (None, ())}
+
+
+def finish_reason(word: str | None, *, calls: bool) -> FinishReason:
+    """Our word for a finish reason; ``other`` for one that we do not have."""
+    if calls:
+        return "tool_calls"
+    return cast(FinishReason, word) if word in get_args(FinishReason) else "other"
+
+
+async def begun(items: AsyncIterator[T] | Awaitable[AsyncIterator[T]]) -> AsyncIterator[T]:
+    """The iterator: a method may return it, or be a coroutine that does."""
+    return (await items) if isinstance(items, Awaitable) else items
+
+
+class Translated(Generic[T, U]):
+    """An asynchronous iterator in other words: each item becomes several (or none), and errors become others.
+
+    ``aclose`` ends it; so does its end.
+    """
+
+    def __init__(
+        self, items: AsyncIterator[T], words: Callable[[T], Iterable[U]], errors: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._items = items
+        self._words, self._errors = words, errors
+        self._ready: list[U] = []
+
+    def __aiter__(self) -> Translated[T, U]:
+        return self
+
+    async def __anext__(self) -> U:
+        while not self._ready:
+            with self._errors():
+                item = await self._items.__anext__()
+            self._ready = list(self._words(item))
+        return self._ready.pop(0)
+
+    async def aclose(self) -> None:
+        """End it, whatever is left."""
+        close = getattr(self._items, "aclose", None) or getattr(self._items, "close", None)
+        if close is not None and isinstance(closing := close(), Awaitable):
+            await closing

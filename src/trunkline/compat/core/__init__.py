@@ -1,0 +1,1 @@
+"""The LLM subsystem of an asyncio application core."""

@@ -1,0 +1,1 @@
+"""What the application core expects of a model."""

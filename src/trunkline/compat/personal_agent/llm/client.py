@@ -1,0 +1,49 @@
+"""What the agent asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from ..config.settings import Config
+from .providers.anthropic import AnthropicProvider
+from .providers.base import LLMProvider
+from .providers.openai import OpenAIProvider
+from .values import LLMResponse, Message
+
+__all__ = ["LLMClient", "LLMResponse", "Message"]
+
+_HELPFUL = "You are a helpful assistant."
+
+
+class LLMClient:
+    """The agent's line to the provider that ``config.llm`` names. Raises ``ValueError`` for one that there is not."""
+
+    _providers: ClassVar[dict[str, type[LLMProvider]]] = {"openai": OpenAIProvider, "anthropic": AnthropicProvider}
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.provider = self._initialize_provider()
+
+    def _initialize_provider(self) -> LLMProvider:
+        name = self.config.llm.provider
+        if name not in self._providers:
+            raise ValueError(f"Unsupported provider: {name}")
+        return self._providers[name](self.config.llm)
+
+    def generate_response(self, messages: list[Message], **kwargs: Any) -> LLMResponse:
+        """The whole answer; the configured system prompt goes first where ``messages``, which stay as they are, have none."""
+        return self.provider.generate_response(self._with_system(messages), **kwargs)
+
+    def stream_response(self, messages: list[Message], **kwargs: Any) -> Iterator[str]:
+        """The answer's text as it is written; with the system prompt likewise."""
+        return self.provider.stream_response(self._with_system(messages), **kwargs)
+
+    def get_available_models(self) -> list[str]:
+        """The ids of the models that the provider names."""
+        return self.provider.get_available_models()
+
+    def _with_system(self, messages: list[Message]) -> list[Message]:
+        if any(message.role == "system" for message in messages):
+            return messages
+        return [Message("system", self.config.llm.system_prompt or _HELPFUL), *messages]

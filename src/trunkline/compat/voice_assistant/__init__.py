@@ -1,0 +1,1 @@
+"""The language-model part of a voice assistant: an asyncio host, a local model first, the cloud as fallback."""

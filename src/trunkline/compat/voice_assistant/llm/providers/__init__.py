@@ -1,0 +1,1 @@
+"""The four providers that the assistant knows by name."""

@@ -1,0 +1,99 @@
+"""What the four providers are but for their names and defaults: an ``AsyncClient``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from trunkline import AsyncClient, Event, Secret, Settings, TextDelta, Timeout
+
+from ....backends import Translated
+from ..base import CompletionResult, LLMProvider, Message, ToolDefinition
+from ..errors import in_their_words
+from ..translation import from_response, to_messages, to_tools
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class _KeyPlace:
+    """Where ``Settings.key`` shall look."""
+
+    name: str
+    key_variables: tuple[str, ...]
+
+
+class TrunkProvider(LLMProvider):
+    """A provider of the library's. ``config`` as the documents show it; a key that is absent or None has its default."""
+
+    provider: ClassVar[str]
+    defaults: ClassVar[dict[str, Any]]
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        said = {**self.defaults, **{name: value for name, value in config.items() if value is not None}}
+        self.model: str = said["model"]
+        with in_their_words():
+            self._llm = AsyncClient(
+                f"{self.provider}/{self.model}",
+                api_key=self._key(said),
+                base_url=said.get("base_url"),
+                timeout=Timeout(first_byte=said["timeout"], idle=said["timeout"]),
+                retries=ATTEMPTS - 1,
+                max_tokens=said.get("max_tokens", 1024),
+                temperature=said.get("temperature", 0.7),
+            )
+
+    @classmethod
+    def _key(cls, said: Mapping[str, Any]) -> str | Secret | None:
+        """The key itself, or what the variable that is named holds; None leaves it to the library."""
+        if said.get("api_key") or not said.get("api_key_env"):
+            return said.get("api_key")
+        return Settings.load().key(_KeyPlace(cls.provider, (said["api_key_env"],)))
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolDefinition] | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        **kwargs: Any,
+    ) -> CompletionResult:
+        """The whole answer. Raises ``LLMError`` and its subclasses."""
+        with in_their_words():
+            reply = await self._llm.generate(to_messages(messages), **self._said(tools, temperature, max_tokens, kwargs))
+        return from_response(reply, self.model)
+
+    def stream_complete(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolDefinition] | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        **kwargs: Any,
+    ) -> Translated[Event, str]:
+        """The answer's text as it is written: an asynchronous iterator, to be read to its end or ended with ``aclose``."""
+        with in_their_words():
+            stream = self._llm.stream(to_messages(messages), **self._said(tools, temperature, max_tokens, kwargs))
+        return Translated(stream, _text, in_their_words)
+
+    def _said(
+        self,
+        tools: Sequence[ToolDefinition] | None,
+        temperature: float | None,
+        max_tokens: int | None,
+        more: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        said = {"tools": to_tools(tools), "temperature": temperature, "max_tokens": max_tokens, **more}
+        if more.get("model") is not None:
+            said["model"] = f"{self.provider}/{more['model']}"
+        return {name: value for name, value in said.items() if value is not None}
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._llm.close()
+
+
+def _text(event: Event) -> tuple[str, ...]:
+    return (event.text,) if isinstance(event, TextDelta) and event.choice == 0 else ()
