@@ -41,7 +41,7 @@ def test_nan():
 
 @pytest.mark.parametrize("data", [b"", b" ", b"<html>", b"{", b"[1,]", b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe{\0}\0"])
 def test_what_is_none(data):
-    with pytest.raises(ValueError, match="not JSON|nested too deeply"):
+    with pytest.raises(ValueError, match=r"not JSON|nested too deeply"):
         loads(data)
 
 

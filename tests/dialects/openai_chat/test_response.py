@@ -247,6 +247,9 @@ def test_output_that_leaves_reasoning_out():
     aim = context(target(Quirks(output_excludes_reasoning=True)))
     assert decode(body({"content": "a"}, usage=usage), aim).usage.output_tokens == 14
     assert decode(body({"content": "a"}, usage=usage)).usage.output_tokens == 4
+    assert decode(body({"content": "a"}, usage=usage | {"total_tokens": 23})).usage.output_tokens == 14
+    assert decode(body({"content": "a"}, usage=usage | {"total_tokens": 13}), aim).usage.output_tokens == 4
+    assert decode(body({"content": "a"}, usage=usage | {"total_tokens": 99}), aim).usage.output_tokens == 14
 
 
 @pytest.mark.parametrize(

@@ -361,8 +361,8 @@ def test_a_mere_end_of_bytes_is_none(chunks):
         (b"event: error\ndata: overloaded, no JSON", ServerError),
         (b'data: {"object":"error","message":"m","code":503}', OverloadedError),
         (b'data: {"error":"text"}', ServerError),
-        (b'data: {"id":"g","error":{"code":502,"message":"m","metadata":{"error_type":"provider_unavailable"}},'
-         b'"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}', OverloadedError),
+        (b'data: {"error":{"code":502,"message":"m","metadata":{"error_type":"provider_unavailable"}},"choices":[]}', OverloadedError),
+        (b'data: {"error":{"code":429,"message":"m"},"choices":[{"delta":{},"finish_reason":"error"}]}', RateLimitError),
         (b'data: {"choices":[{"index":0,"delta":{},"error":{"code":429,"message":"m"}}]}', RateLimitError),
     ],
 )  # fmt: skip

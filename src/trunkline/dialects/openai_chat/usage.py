@@ -30,12 +30,13 @@ def read_usage(raw: dict[str, Any], quirks: Quirks) -> Usage:
     prompt, completion = get("prompt_tokens_details"), get("completion_tokens_details")
     prompt = prompt if type(prompt) is dict else {}
     completion = completion if type(completion) is dict else {}
+    prompted = _first(get("prompt_tokens"), get("input_tokens"))
     output = _first(get("completion_tokens"), get("output_tokens"))
     reasoning = _first(completion.get("reasoning_tokens"), get("reasoning_tokens"))
-    if quirks.output_excludes_reasoning and output is not None and reasoning:
+    if reasoning and output is not None and _leaves_out(reasoning, (prompted or 0) + output, _count(get("total_tokens")), quirks):
         output += reasoning
     return Usage(
-        _first(get("prompt_tokens"), get("input_tokens")),
+        prompted,
         output,
         _first(prompt.get("cached_tokens"), get("prompt_cache_hit_tokens"), get("cached_tokens"), get("cache_read_input_tokens")),
         _first(prompt.get("cache_write_tokens"), prompt.get("cache_creation_input_tokens"), get("cache_creation_input_tokens")),
@@ -46,6 +47,13 @@ def read_usage(raw: dict[str, Any], quirks: Quirks) -> Usage:
         _count(completion.get("image_tokens")),
         raw=raw,
     )
+
+
+def _leaves_out(reasoning: int, sum_: int, total: int | None, quirks: Quirks) -> bool:
+    """Whether the output count leaves reasoning out: the total tells, where it fits either way; else the endpoint's habit."""
+    if total == sum_:
+        return False
+    return total == sum_ + reasoning or quirks.output_excludes_reasoning is True
 
 
 def reported_cost(usage: dict[str, Any], quirks: Quirks) -> Decimal | None:
