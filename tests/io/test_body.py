@@ -66,7 +66,10 @@ def test_bytes_after_the_end_are_noticed() -> None:
         assert reader.surplus
 
 
-@pytest.mark.parametrize("data", [b"zz\r\n", b"-5\r\n", b"0x5\r\nhello\r\n", b"1_0\r\n", b"\r\n", b"5\r\nhelloX\r\n", b"f" * 17 + b"\r\n", b"f" * 70_000])
+@pytest.mark.parametrize(
+    "data",
+    [b"zz\r\n", b"-5\r\n", b"0x5\r\nhello\r\n", b"1_0\r\n", b"\r\n", b"5\r\nhelloX\r\n", b"f" * 17 + b"\r\n", b"f" * 70_000],
+)
 def test_broken_chunks_are_refused(data: bytes) -> None:
     with pytest.raises(GarbledReplyError) as caught:
         Chunked().feed(data)
@@ -110,7 +113,9 @@ def raw_deflate(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate, lambda data: gzip.compress(data[:3]) + gzip.compress(data[3:])])
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, zlib.compress, raw_deflate, lambda data: gzip.compress(data[:3]) + gzip.compress(data[3:])]
+)
 def test_every_kind_of_compression_in_any_cuts(pack: object) -> None:
     text = b"data: {} and so on\n\n" * 20
     packed = pack(text)  # type: ignore[operator]

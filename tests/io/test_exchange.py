@@ -52,7 +52,13 @@ def test_a_request_arrives_as_it_was_made(port: Port) -> None:
     assert request.startswith(b"POST /v1/x?y=%20z HTTP/1.1\r\n")
     assert request.endswith(b'\r\n\r\n{"a":1}')
     low = request.lower()
-    for field in (b"host: 127.0.0.1:%d" % server.port, b"content-length: 7", b"x-one: 1", b"accept-encoding: gzip, deflate", b"user-agent: trunkline"):
+    for field in (
+        b"host: 127.0.0.1:%d" % server.port,
+        b"content-length: 7",
+        b"x-one: 1",
+        b"accept-encoding: gzip, deflate",
+        b"user-agent: trunkline",
+    ):
         assert low.count(b"\r\n" + field) == 1
     assert f"Bearer {KEY}".encode() in request
     assert b"cookie" not in low
@@ -91,7 +97,10 @@ def test_connections_are_kept(port: Port) -> None:
         assert server.connections == 1
 
 
-@pytest.mark.parametrize("reply", [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok", b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok"])
+@pytest.mark.parametrize(
+    "reply",
+    [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok", b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok"],
+)
 def test_connections_that_the_server_closes_are_not_kept(port: Port, reply: bytes) -> None:
     async def calls(io: IO) -> None:
         for _ in range(2):
@@ -193,7 +202,9 @@ def test_a_post_is_never_sent_twice(port: Port, end: Any) -> None:
     assert isinstance(error, ConnectionResetByHostError) is (end is not None)
 
 
-@pytest.mark.parametrize("between", [b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" * 2])
+@pytest.mark.parametrize(
+    "between", [b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" * 2]
+)
 def test_interim_replies_are_passed_over(port: Port, between: bytes) -> None:
     with Server(answering(between + OK)) as server:
         head, body = port.run(lambda io: whole(io, post(server.url)))
@@ -367,7 +378,9 @@ BODY_ENDS = [
 
 
 @pytest.mark.parametrize(("head", "piece", "got", "end", "kind"), BODY_ENDS)
-def test_bodies_that_end_badly(port: Port, head: bytes, piece: bytes, got: bytes | None, end: Any, kind: type[TransportError]) -> None:
+def test_bodies_that_end_badly(
+    port: Port, head: bytes, piece: bytes, got: bytes | None, end: Any, kind: type[TransportError]
+) -> None:
     with Server(closing(head, piece, end=end)) as server:
         error, before = port.run(lambda io: failing(io, post(server.url)))
     assert type(error) is kind

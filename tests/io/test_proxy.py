@@ -120,7 +120,9 @@ def test_https_goes_through_a_tunnel_whose_proxy_sees_no_key(port: Port, certifi
         assert b"Basic" not in target.requests[0]
 
 
-@pytest.mark.parametrize("answer", [b"HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n", b"HTTP/1.1 502 Bad\r\ncontent-length: 0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n", b"HTTP/1.1 502 Bad\r\ncontent-length: 0\r\n\r\n"]
+)
 def test_a_proxy_that_refuses(port: Port, certificates: Certificates, answer: bytes) -> None:
     with Server(answering(answer)) as proxy:
         error, _ = through(port, proxy).run(lambda io: failing(io, post("https://localhost:1/v1")))

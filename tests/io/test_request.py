@@ -29,7 +29,9 @@ def test_origins() -> None:
     assert parse_origin("http://h:80").authority == "h"
 
 
-@pytest.mark.parametrize("text", ["ftp://h", "h", "http://", "http://u:secret@h", "http://h:99999", "http://h:x", "http://" + "a" * 64, "http://a..b"])
+@pytest.mark.parametrize(
+    "text", ["ftp://h", "h", "http://", "http://u:secret@h", "http://h:99999", "http://h:x", "http://" + "a" * 64, "http://a..b"]
+)
 def test_what_cannot_be_called_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_origin(text)

@@ -44,15 +44,14 @@ class Child:
         self._room = threading.Semaphore(_AHEAD)
         self._complaints: deque[bytes] = deque(maxlen=8)
         self._over = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # re-entrant: a finalizer may kill the program in any thread
         self.exit_code: int | None = None
         self._process = _start(request)
-        self._threads = [threading.Thread(target=self._read_output, daemon=True, name="trunkline-child")]
+        self._listener = threading.Thread(target=self._read_complaints, daemon=True, name="trunkline-child")
+        self._listener.start()
         if request.stdin:
-            self._threads.append(threading.Thread(target=self._write_input, args=(request.stdin,), daemon=True))
-        self._listener = threading.Thread(target=self._read_complaints, daemon=True)
-        for thread in (*self._threads, self._listener):
-            thread.start()
+            _serve(self._write_input, request.stdin)
+        _serve(self._read_output)  # last: at its end it waits for the listener
         if not request.stdin:
             _close(self._process.stdin)
 
@@ -88,7 +87,8 @@ class Child:
             data = b"" if self._over else os.read(source.fileno(), _READ)
             if not data:
                 break
-            self._deliver(data)
+            if not self._hand_over(data):
+                break
         self._listener.join(1)  # something that it started may hold the pipe open
         self.exit_code = self._process.wait()
         with self._lock:
@@ -96,7 +96,15 @@ class Child:
                 self._over = True
                 _kill_tree(self._process)  # what it left running behind it
         _close(source)
-        self._deliver(b"")
+        self._hand_over(b"")
+
+    def _hand_over(self, data: bytes) -> bool:
+        try:
+            self._deliver(data)
+        except RuntimeError:  # the loop that it goes to is closed: nobody will read on
+            self.kill()
+            return False
+        return True
 
     def _read_complaints(self) -> None:
         source = self._process.stderr
@@ -114,6 +122,10 @@ class Child:
         except OSError:  # it does not read: what it says or how it ends tells why
             pass
         _close(self._process.stdin)
+
+
+def _serve(work: Callable[..., None], *words: bytes) -> None:
+    threading.Thread(target=work, args=words, daemon=True, name="trunkline-child").start()
 
 
 def _close(pipe: IO[bytes] | None) -> None:

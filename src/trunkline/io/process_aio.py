@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 
 from ..ports import INFINITY, Deadlines, ProcessRequest
 from ..wire.http import Head
@@ -21,7 +23,7 @@ class AsyncProcess(ProcessExchange):
     async def head(self) -> Head:
         self._loop = asyncio.get_running_loop()
         try:
-            return self._begin(self._deliver)
+            return self._begin(_into(self._loop, self._pieces))
         except BaseException as error:  # noqa: BLE001 - raised below, without its frames
             fault = faults.bare(error)
         self._kill()
@@ -51,18 +53,20 @@ class AsyncProcess(ProcessExchange):
             pass
         raise self._late()
 
-    def _deliver(self, piece: bytes | None) -> None:
-        """Called in the child's threads."""
-        try:
-            assert self._loop is not None
-            self._loop.call_soon_threadsafe(self._pieces.put_nowait, piece)
-        except RuntimeError:  # the loop is closed: nobody will read on
-            self._kill()
-
     async def close(self) -> None:
         self._kill()
 
     def abort(self) -> None:
         self._kill()
         if self._loop is not None:
-            self._deliver(None)
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                self._loop.call_soon_threadsafe(self._pieces.put_nowait, None)
+
+
+def _into(loop: asyncio.AbstractEventLoop, pieces: asyncio.Queue[bytes | None]) -> Callable[[bytes], None]:
+    """How the child's threads hand a piece over. It does not know the exchange, so that one that is forgotten is collected."""
+
+    def deliver(piece: bytes) -> None:
+        loop.call_soon_threadsafe(pieces.put_nowait, piece)
+
+    return deliver
