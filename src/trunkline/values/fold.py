@@ -267,6 +267,7 @@ def unfold(response: Response) -> list[Event]:
                 events.append(ToolCallDelta(number, part.id, part.name, part.raw_arguments, index))
             events.append(PartDone(part, number, index))
         extra, stop = (response.extra, response.stop_sequence) if index == 0 else ({}, None)
-        events.append(Finish(choice.finish_reason, choice.raw_finish_reason, index, stop, extra))
+        if not response.partial:
+            events.append(Finish(choice.finish_reason, choice.raw_finish_reason, index, stop, extra))
     events.append(UsageUpdate(response.usage, reported_cost=response.reported_cost))
     return events
