@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from ..dialects.dialect import WireRequest
+from ..engine import backend
+from ..engine.backend import declared_async
 from ..engine.call import NO_HOOKS, Call, Hooks, Limits
-from ..engine.destination import Wire
+from ..engine.destination import Destination, Own, Wire
 from ..ports import Observer
 from ..telemetry import logs
-from ..values.check import check_request
+from ..values import expect
+from ..values.check import check_headers, check_request
 from ..values.errors import UsageError
 from ..values.expect import kind_of
 from ..values.inputs import to_messages, to_stop
-from ..values.message import CacheMark, Message
+from ..values.message import CacheMark
 from ..values.request import Request
 from ..values.schema import parse_output
 from ..values.input_tools import to_output, to_reasoning, to_tool_choice, to_tools
 from .destinations import Destinations
-from .options import CALL_OPTIONS, CLIENT_OPTIONS, NEW_OPTIONS, ModelName, Prompt, Timeout, known, to_hooks, to_limits
+from .options import CALL_OPTIONS, CLIENT_OPTIONS, NEW_OPTIONS, ModelName, Prompt, Timeout, check_carrying, known, seal, to_hooks, to_limits
 from .settings import Settings
 
-_ANY = (Message.user("?"),)
+_PATH = re.compile(r"/(?!/)[!-~]*")
 _REQUEST_FIELDS = frozenset(Request.__struct_fields__) - {"model", "messages", "stream", "tool_choice"}
 
 
@@ -38,14 +42,19 @@ class Calls:
         destinations: Destinations,
         options: Mapping[str, Any],
         *,
+        blocking: bool,
         limits: Limits = Limits(),
         hooks: Hooks = NO_HOOKS,
         observers: tuple[Observer, ...] = (),
+        said: frozenset[str] = frozenset(),
     ) -> None:
         self.destinations = destinations
         self._model = model
         self._options = dict(options)
+        self._blocking = blocking
         self._limits, self._hooks, self._observers = limits, hooks, observers
+        self._said = said
+        """Which of the limits were said by the caller, so that no setting takes their place."""
         self._ready: Call | None = None
 
     @classmethod
@@ -53,13 +62,16 @@ class Calls:
         cls, model: ModelName | None, settings: Settings | None, blocking: bool, options: Mapping[str, Any]
     ) -> Calls:
         """From a client's arguments; refuses what can be refused without reading anything."""
+        seal(options)
         known(options, CLIENT_OPTIONS)
-        first = cls(model, Destinations(settings), {}, observers=(logs.LogObserver(),))
+        first = cls(model, Destinations(settings), {}, blocking=blocking, observers=(logs.LogObserver(),))
         return first.also(blocking, options)
 
     def also(self, blocking: bool, options: Mapping[str, Any]) -> Calls:
         """The same with further options."""
+        seal(options)
         known(options, NEW_OPTIONS)
+        check_carrying(options)
         hooks = to_hooks(options, self._hooks)
         if blocking:
             refuse_coroutines(hooks)
@@ -73,11 +85,19 @@ class Calls:
         for name in ("timeout", "retries"):
             merged.pop(name, None)
         made = Calls(
-            model, destinations, merged, limits=limits, hooks=hooks,
-            observers=self._observers + tuple(options.get("observers", ())),
+            model, destinations, merged, blocking=blocking, limits=limits, hooks=hooks,
+            observers=self._observers + tuple(options.get("observers") or ()),
+            said=self._said | {name for name in ("timeout", "retries", "max_line") if name in options},
         )  # fmt: skip
-        made._request(_ANY, merged, False)  # what is wrong with the options shows here, not at the first call
+        made._look_over()
         return made
+
+    def _look_over(self) -> None:
+        """What is wrong with the options shows here, not at the first call; nothing is read for it."""
+        self._request(to_messages("?", self._options.get("system")), self._options, False)
+        for model in (self._model, *(self._options.get("fallbacks") or ())):
+            if model is not None and not isinstance(model, str):
+                self._plan(model, ())
 
     @property
     def model(self) -> ModelName | None:
@@ -94,6 +114,7 @@ class Calls:
         ready = self._ready or self._prepare()
         if options:
             known(options, CALL_OPTIONS)
+            check_carrying(options)
             options = {**self._options, **options} if self._options else options
         else:
             options = self._options
@@ -103,13 +124,13 @@ class Calls:
         output = options.get("output")
         return Call(
             request=request,
-            plan=self.destinations.plan(options.get("model") or self._model, options.get("fallbacks") or ()),
+            plan=self._plan(options.get("model") or self._model, options.get("fallbacks") or ()),
             limits=to_limits(options, ready.limits),
             hooks=ready.hooks,
             observers=ready.observers,
             parse=None if output is None else _parser(output),
-            strict=options.get("strict", ready.strict),
-            errors=_errors(options.get("errors", ready.errors)),
+            strict=options.get("strict") or False,
+            errors=options.get("errors") or ready.errors,
         )
 
     def raw(self, method: str, path: str, options: Mapping[str, Any]) -> tuple[Call, WireRequest]:
@@ -128,19 +149,25 @@ class Calls:
         settings = self.destinations.settings
         if settings.log is not None:
             logs.show(settings.log)
-        limits = to_limits(_settings_limits(settings, self._limits), self._limits)
-        self._limits = limits
-        plan = self.destinations.plan(self._model, self._options.get("fallbacks") or ())
+        limits = to_limits(_settings_limits(settings, self._said), self._limits)
+        plan = self._plan(self._model, self._options.get("fallbacks") or ())
         self._ready = Call(
             request=Request(model=self.name, messages=()),
             plan=plan,
             limits=limits,
             hooks=self._hooks,
             observers=self._observers,
-            strict=bool(self._options.get("strict", False)),
-            errors=_errors(self._options.get("errors") or settings.errors or "full"),
+            strict=self._options.get("strict") or False,
+            errors=self._options.get("errors") or settings.errors or "full",
         )
         return self._ready
+
+    def _plan(self, model: ModelName | None, fallbacks: Sequence[ModelName]) -> tuple[Destination, ...]:
+        plan = self.destinations.plan(model, fallbacks)
+        for destination in plan:
+            if isinstance(destination, Own):
+                backend.check(destination, self._blocking)
+        return plan
 
     def _request(self, messages: tuple[Any, ...], options: Mapping[str, Any], stream: bool) -> Request:
         fields: dict[str, Any] = {"model": self.name, "messages": messages, "stream": stream}
@@ -163,27 +190,15 @@ def _with(ready: Call, request: Request) -> Call:
     )  # fmt: skip
 
 
-def _settings_limits(settings: Settings, limits: Limits) -> dict[str, Any]:
-    """What the settings say where the client's arguments leave the default."""
-    said: dict[str, Any] = {}
-    if settings.timeout is not None and limits.total == Limits().total:
-        said["timeout"] = settings.timeout
-    if settings.retries is not None and limits.retry == Limits().retry:
-        said["retries"] = settings.retries
-    if settings.max_line is not None and limits.max_line == Limits().max_line:
-        said["max_line"] = settings.max_line
-    return said
+def _settings_limits(settings: Settings, said: frozenset[str]) -> dict[str, Any]:
+    """What the settings say where the client's arguments say nothing."""
+    found = {"timeout": settings.timeout, "retries": settings.retries, "max_line": settings.max_line}
+    return {name: value for name, value in found.items() if value is not None and name not in said}
 
 
 def _parser(output: Any) -> Any:
     wanted = to_output(output)[1]
     return None if wanted is None else partial(parse_output, wanted)
-
-
-def _errors(value: Any) -> Literal["full", "quiet"]:
-    if value not in ("full", "quiet"):
-        raise UsageError("unknown word", field="errors", got=kind_of(value), allowed="'full' or 'quiet'")
-    return "quiet" if value == "quiet" else "full"
 
 
 def _cache(value: Any) -> CacheMark | None:
@@ -195,7 +210,7 @@ _CONVERTED: dict[str, Any] = {
     "output": lambda value: to_output(value)[0],
     "stop": to_stop,
     "reasoning": to_reasoning,
-    "modalities": tuple,
+    "modalities": lambda value: tuple(expect.items(value, "modalities", "a list of words")),
     "cache": _cache,
 }
 
@@ -203,32 +218,31 @@ _CONVERTED: dict[str, Any] = {
 def refuse_coroutines(hooks: Hooks) -> None:
     """The blocking client takes no coroutine functions as hooks."""
     for name in Hooks.__struct_fields__:
-        hook = getattr(hooks, name)
-        code = getattr(getattr(hook, "__func__", hook), "__code__", None)
-        if code is not None and code.co_flags & 0x80:  # CO_COROUTINE
+        if declared_async(getattr(hooks, name)):
             raise UsageError("a coroutine function", field=name, allowed="a plain function here; AsyncClient takes both")
 
 
 def wire_request(method: object, path: object, options: Mapping[str, Any]) -> WireRequest:
     """The raw request that the user wrote, checked."""
-    if not isinstance(method, str) or not method.isalpha():
+    if not isinstance(method, str) or not (method.isalpha() and method.isascii()):
         raise UsageError("no HTTP method", field="method", got=kind_of(method), allowed="'GET', 'POST', …")
-    if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
-        raise UsageError("no path", field="path", got=kind_of(path), allowed="'/…', below the provider's base URL")
+    if not isinstance(path, str) or not _PATH.fullmatch(path):
+        raise UsageError("no path", field="path", got=kind_of(path), allowed="'/…' in visible ASCII, below the provider's base URL")
     body, json = options.get("body"), options.get("json")
-    headers = dict(options.get("headers") or {})
+    headers = dict(expect.mapping(options.get("headers", {}), "headers"))
+    check_headers(headers, "headers")
     if json is not None:
         if body is not None:
             raise UsageError("both given", field="json", allowed="json or body")
-        try:
-            body = msgspec.json.encode(json)
-        except (TypeError, ValueError, RecursionError):
-            raise UsageError("cannot be written as JSON", field="json", got=kind_of(json), allowed="dicts, lists, text, numbers") from None
+        expect.json_value(json, "json")
+        body = msgspec.json.encode(json)
         headers.setdefault("content-type", "application/json")
     if body is not None and not isinstance(body, bytes):
         raise UsageError("not bytes", field="body", got=kind_of(body), allowed="bytes")
-    query = tuple((options.get("query") or {}).items())
-    return WireRequest(method=method.upper(), path=path, query=query, headers=tuple(headers.items()), body=body or b"")
+    query = expect.mapping(options.get("query", {}), "query")
+    pairs = tuple((expect.text(name, "query"), expect.text(value, f"query.{name}")) for name, value in query.items())
+    return WireRequest(method=method.upper(), path=path, query=pairs, headers=tuple(headers.items()), body=body or b"")
+
 
 def raw_options(
     json: Any,

@@ -189,11 +189,12 @@ def _target(
 
 
 def _key(value: object) -> Secret:
-    if isinstance(value, Secret):
-        return value
-    if not isinstance(value, str):
+    if not isinstance(value, Secret):
         raise UsageError("a key is text", field="api_key", got=kind_of(value), allowed="str")
-    key = checked_key(value, "api_key", Origin.ARGUMENT)
+    try:
+        key = checked_key(value.reveal(), "api_key", value.origin)
+    except UsageError as error:
+        raise error.with_traceback(None) from None  # the frames below hold the text
     if key is None:
         raise UsageError("that is no key but a placeholder", field="api_key", got="text", allowed="the provider's key")
     return key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 import msgspec
 
@@ -11,12 +11,13 @@ from ..engine.call import Hooks, Limits
 from ..ports import Backend, Observer
 from ..values.errors import UsageError
 from ..values.events import Event
+from ..values import expect
 from ..values.expect import kind_of, only
 from ..values.inputs import Prompt as Prompt
 from ..values.message import CacheMark, Part
 from ..values.request import AudioOutput, Effort, ReasoningOptions, Request, ToolChoice
 from ..values.response import Response
-from ..values.secret import Secret
+from ..values.secret import Origin, Secret
 
 ModelName = str | Backend
 
@@ -120,6 +121,27 @@ def known(options: Mapping[str, Any], allowed: frozenset[str]) -> None:
     """Raises ``UsageError`` for an option that there is not."""
     if not allowed.issuperset(options):
         only(options, "", sorted(allowed), "option")
+
+
+def seal(options: Mapping[str, Any]) -> None:
+    """Makes a key that was handed over a ``Secret``, where it stands: a traceback that shows local variables shows no key."""
+    if isinstance(key := options.get("api_key"), str):
+        cast(dict[str, Any], options)["api_key"] = Secret(key, Origin.ARGUMENT)
+        del key
+
+
+def check_carrying(options: Mapping[str, Any]) -> None:
+    """Refuses what is wrong with how the call is to be carried out."""
+    if (strict := options.get("strict")) is not None:
+        expect.flag(strict, "strict")
+    if (errors := options.get("errors")) is not None:
+        expect.one_of(errors, "errors", ("full", "quiet"), "word")
+    for n, model in enumerate(expect.items(options.get("fallbacks") or (), "fallbacks", "a list of model names")):
+        if not isinstance(model, str) and not callable(getattr(model, "generate", None)) and not callable(getattr(model, "stream", None)):
+            expect.wrong(f"fallbacks[{n}]", model, "'provider/model', or an object with generate or stream", "no model")
+    for n, observer in enumerate(expect.items(options.get("observers") or (), "observers", "a list of observers")):
+        if not callable(getattr(observer, "attempted", None)) or not callable(getattr(observer, "settled", None)):
+            expect.wrong(f"observers[{n}]", observer, "an object with attempted and settled", "no observer")
 
 
 def to_limits(options: Mapping[str, Any], base: Limits) -> Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
@@ -23,15 +24,20 @@ def check(own: Own, blocking: bool) -> None:
     methods = [getattr(own.backend, name, None) for name in ("generate", "stream")]
     if not any(callable(method) for method in methods):
         raise UsageError("a target of your own has generate(request) or stream(request)", field="model", got=own.provider)
-    if blocking and any(_declared_async(method) for method in methods if method is not None):
+    if blocking and any(map(declared_async, methods)):
         raise UsageError(
             "its methods are asynchronous", field="model", got=own.provider, allowed="plain methods here; AsyncClient takes both"
         )
 
 
-def _declared_async(method: Any) -> bool:
-    flags = getattr(getattr(method, "__func__", method), "__code__", None)
-    return flags is not None and bool(flags.co_flags & (0x80 | 0x200))  # CO_COROUTINE | CO_ASYNC_GENERATOR
+def declared_async(function: Any) -> bool:
+    """Whether calling it gives something to await or to iterate asynchronously: a function, a method, a partial, a callable object."""
+    while isinstance(function, partial):
+        function = function.func
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None and not isinstance(function, type):
+        code = getattr(getattr(type(function), "__call__", None), "__code__", None)
+    return code is not None and bool(code.co_flags & (0x80 | 0x200))  # CO_COROUTINE | CO_ASYNC_GENERATOR
 
 
 def raised(own: Own, error: Exception) -> ProviderError:
@@ -76,7 +82,7 @@ async def _folded(source: BackendSource) -> Response:
 
 async def _run(io: IO, function: Callable[[Request], Any], request: Request) -> Any:
     """What the method returns; a plain method runs beside the event loop, where there is one."""
-    if io.blocking or _declared_async(function):
+    if io.blocking or declared_async(function):
         answered = function(request)
     else:
         answered = await io.offload(lambda: _called(function, request))
