@@ -23,6 +23,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """Temperature, top_p, top_k and penalties are refused or ignored: left out, with a warning."""
     sampling_needs_effort_none: bool | None = None
     """Sampling parameters are accepted only with reasoning effort ``none``."""
+    default_effort: Literal["none"] | None = None
+    """The effort of a request that names none, where that is ``none``."""
     tools_need_effort_none: bool | None = None
     """Function tools are refused while reasoning effort is other than ``none``."""
     no_stop: bool | None = None

@@ -77,7 +77,7 @@ def _put(body: Wire, losses: Losses, name: str, value: Any, refused: bool | None
 
 def _sampling(request: Request, quirks: Quirks, losses: Losses, body: Wire) -> None:
     reason, refused = _REFUSED, quirks.no_sampling
-    if quirks.sampling_needs_effort_none and effort_of(body) != "none":
+    if quirks.sampling_needs_effort_none and (effort_of(body) or quirks.default_effort) != "none":
         reason, refused = "this model takes sampling parameters only with reasoning effort none", True
     if request.temperature is not None:
         _put(body, losses, "temperature", request.temperature, refused, reason)
