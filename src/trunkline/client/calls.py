@@ -21,7 +21,7 @@ from ..values.check import check_headers, check_request
 from ..values.errors import UsageError
 from ..values.expect import kind_of
 from ..values.inputs import to_messages, to_stop
-from ..values.message import CacheMark
+from ..values.message import CacheMark, Scope
 from ..values.request import Request
 from ..values.schema import parse_output
 from ..values.input_tools import to_output, to_reasoning, to_tool_choice, to_tools
@@ -118,13 +118,18 @@ class Calls:
             options = {**self._options, **options} if self._options else options
         else:
             options = self._options
-        request = self._request(to_messages(prompt, options.get("system")), options, stream)
+        plan = ready.plan
+        if "model" in options or "fallbacks" in options:
+            plan = self._plan(options.get("model") or self._model, options.get("fallbacks") or ())
+        first = plan[0].target  # what a provider sealed in a dict is for it alone
+        messages = to_messages(prompt, options.get("system"), scope=Scope(first.provider, first.model))
+        request = self._request(messages, options, stream)
         if not options:
             return _with(ready, request)
         output = options.get("output")
         return Call(
             request=request,
-            plan=self._plan(options.get("model") or self._model, options.get("fallbacks") or ()),
+            plan=plan,
             limits=to_limits(options, ready.limits),
             hooks=ready.hooks,
             observers=ready.observers,
