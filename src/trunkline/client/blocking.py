@@ -89,4 +89,5 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._calls.name})"
+        calls = getattr(self, "_calls", None)  # a traceback may show a client whose arguments were refused
+        return f"{type(self).__name__}({calls.name if calls is not None else 'not made'})"
