@@ -1,0 +1,68 @@
+"""The documents, the recorded replies, and an environment in which the providers' addresses are a loopback server's."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.loopback import Loopback
+from tests.seeds.documents import Documents
+from tests.seeds.recordings import Recordings, serve
+
+KEY = "sk-of-nobody-0123456789"
+
+
+@pytest.fixture(scope="session")
+def documents(shared: Path) -> Documents:
+    return Documents(shared / "seeds")
+
+
+@pytest.fixture(scope="session")
+def recordings(corpus: Path) -> Recordings:
+    return Recordings(corpus)
+
+
+@pytest.fixture
+def server(recordings: Recordings) -> Iterator[Loopback]:
+    """Answers with recorded replies; ``server.answer`` may be replaced."""
+    yield from serve(recordings.answer)
+
+
+@pytest.fixture(autouse=True)
+def nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No keys, no files, no proxies of whoever runs the tests."""
+    for name in os.environ:
+        if name.startswith(("TRUNKLINE_", "LLM_", "OPENAI_", "ANTHROPIC_")) or name.upper().endswith(("_API_KEY", "_PROXY")):
+            monkeypatch.delenv(name)
+    for name in ("HOME", "USERPROFILE", "APPDATA", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+
+@pytest.fixture
+def openai(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> Loopback:
+    """The server, in OpenAI's place."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+    return server
+
+
+@pytest.fixture
+def anthropic(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> Loopback:
+    """The server, in Anthropic's place."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+    return server
+
+
+@pytest.fixture
+def refused() -> Iterator[str]:
+    """An address on which nothing listens, and nothing can as long as the test runs."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
