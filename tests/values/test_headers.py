@@ -59,3 +59,11 @@ def test_from_text_and_from_the_wire_are_the_same(pairs: list[tuple[str, str]]) 
     raw = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)
     assert Headers(raw=raw) == Headers(pairs)
     assert dict(Headers(raw=raw)) == dict(Headers(pairs))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["A", "a", "b", "B", "c"]), strategies.field_text)), st.permutations(["a", "b", "c"]))
+def test_first_is_the_first_that_there_is(pairs: list[tuple[str, str]], names: list[str]) -> None:
+    raw = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)
+    whole = Headers(pairs)
+    expected = next((whole[name] for name in names if name in whole), None)
+    assert Headers(raw=raw).first(names) == whole.first(names) == expected

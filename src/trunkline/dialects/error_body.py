@@ -291,11 +291,7 @@ def error_class(body: ErrorBody, status: int | None = None, *, forbidden_is_cont
 
 def request_id_of(headers: Headers) -> str | None:
     """The id under which the provider's support finds this exchange; None where no header has one."""
-    present = set(headers)
-    for name in REQUEST_ID_HEADERS:
-        if name in present:
-            return headers[name]
-    return None
+    return headers.first(REQUEST_ID_HEADERS)
 
 
 def provider_error(

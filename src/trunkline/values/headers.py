@@ -36,6 +36,19 @@ class Headers(Mapping[str, str]):
             self._index = index
         return self._index
 
+    def first(self, names: Iterable[str]) -> str | None:
+        """The field of the first of ``names`` (lower case) that there is; decodes no other."""
+        raw = self._raw
+        if self._index is None and raw is not None:
+            present = [name.lower() for name, _ in raw]
+            for name in names:
+                wanted = name.encode("latin-1")
+                if wanted in present:
+                    return self[name] if present.count(wanted) > 1 else raw[present.index(wanted)][1].decode("latin-1")
+            return None
+        index = self._fields()
+        return next((index[name] for name in names if name in index), None)
+
     def __getitem__(self, name: str) -> str:
         return self._fields()[name.lower()]
 

@@ -64,6 +64,11 @@ _REASONS: dict[str, FinishReason] = {
 }  # fmt: skip
 
 
+def finish_reason(raw: str | None) -> FinishReason:
+    """Our word for the provider's."""
+    return _REASONS.get((raw or "").lower(), "other")
+
+
 class _Call:
     __slots__ = ("arguments", "id", "kind", "name", "ordinal", "state", "wire_index")
 
@@ -363,7 +368,7 @@ class Gathered:
         """Why it ended: ``tool_calls`` whenever there are calls."""
         if self.calls:
             return "tool_calls"
-        return _REASONS.get((self.raw_reason or "").lower(), "other")
+        return finish_reason(self.raw_reason)
 
     def done(self, extra: dict[str, Any]) -> list[Event]:
         """The events that close it."""

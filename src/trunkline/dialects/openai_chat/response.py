@@ -15,6 +15,7 @@ from ..error_body import provider_error, read_error, request_id_of
 from .errors import error_within, malformed, says_error
 from .gathered import Gathered
 from .pieces import ID
+from .plain import plain_reply
 from .usage import read_usage, reported_cost
 
 TOP_FIELDS = frozenset(
@@ -25,6 +26,11 @@ CHOICE_FIELDS = frozenset({"index", "delta", "message", "finish_reason", "logpro
 
 def decode_response(reply: HttpReply, context: Context) -> Response:
     """The reply as our value. Raises the provider's error that stands in it, or ``MalformedResponseError``."""
+    return plain_reply(reply, context) or full_reply(reply, context)
+
+
+def full_reply(reply: HttpReply, context: Context) -> Response:
+    """The reply, whatever its shape."""
     try:
         body = loads(reply.body)
     except ValueError as reason:

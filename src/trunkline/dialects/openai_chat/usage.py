@@ -30,18 +30,33 @@ def read_usage(raw: dict[str, Any], quirks: Quirks) -> Usage:
     prompt, completion = get("prompt_tokens_details"), get("completion_tokens_details")
     prompt = prompt if type(prompt) is dict else {}
     completion = completion if type(completion) is dict else {}
-    prompted = _first(get("prompt_tokens"), get("input_tokens"))
-    output = _first(get("completion_tokens"), get("output_tokens"))
-    reasoning = _first(completion.get("reasoning_tokens"), get("reasoning_tokens"))
+    # Counts under their usual names are taken as they are; to ask _first for each would cost ten times as much.
+    prompted, output = get("prompt_tokens"), get("completion_tokens")
+    if type(prompted) is not int or prompted < 0:
+        prompted = _first(prompted, get("input_tokens"))
+    if type(output) is not int or output < 0:
+        output = _first(output, get("output_tokens"))
+    reasoning = completion.get("reasoning_tokens")
+    if type(reasoning) is not int or reasoning < 0:
+        reasoning = _first(reasoning, get("reasoning_tokens"))
+    cached = prompt.get("cached_tokens")
+    if type(cached) is not int or cached < 0:
+        cached = _first(cached, get("prompt_cache_hit_tokens"), get("cached_tokens"), get("cache_read_input_tokens"))
+    written = prompt.get("cache_write_tokens")
+    if type(written) is not int or written < 0:
+        written = _first(written, prompt.get("cache_creation_input_tokens"), get("cache_creation_input_tokens"))
+    heard = prompt.get("audio_tokens")
+    if type(heard) is not int or heard < 0:
+        heard = _first(heard, get("audio_prompt_tokens"))
     if reasoning and output is not None and _leaves_out(reasoning, (prompted or 0) + output, _count(get("total_tokens")), quirks):
         output += reasoning
     return Usage(
         prompted,
         output,
-        _first(prompt.get("cached_tokens"), get("prompt_cache_hit_tokens"), get("cached_tokens"), get("cache_read_input_tokens")),
-        _first(prompt.get("cache_write_tokens"), prompt.get("cache_creation_input_tokens"), get("cache_creation_input_tokens")),
+        cached,
+        written,
         reasoning,
-        _first(prompt.get("audio_tokens"), get("audio_prompt_tokens")),
+        heard,
         _count(completion.get("audio_tokens")),
         _count(prompt.get("image_tokens")),
         _count(completion.get("image_tokens")),
@@ -58,6 +73,8 @@ def _leaves_out(reasoning: int, sum_: int, total: int | None, quirks: Quirks) ->
 
 def reported_cost(usage: dict[str, Any], quirks: Quirks) -> Decimal | None:
     """The provider's own figure in USD, from its ``usage`` object (``Usage.raw``); None where it gives none."""
+    if quirks.cost_field is None and "cost" not in usage:
+        return None
     figure: object = usage
     for step in (quirks.cost_field or "cost").split("."):
         figure = figure.get(step) if isinstance(figure, dict) else None
