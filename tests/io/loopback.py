@@ -85,15 +85,15 @@ class Server:
             threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
 
     def _serve(self, conn: socket.socket) -> None:
-        conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls:
                 conn = self._tls.wrap_socket(conn, server_side=True)
                 self._open.append(conn)
             self._handler(conn, self)
         except (OSError, ssl.SSLError):
             pass
-        except BaseException as error:  # noqa: BLE001 - raised when the server is left
+        except BaseException as error:
             self.errors.append(error)
         finally:
             conn.close()
@@ -174,7 +174,7 @@ async def failing(io: IO, request: HttpRequest, deadlines: Deadlines = PATIENT) 
         await exchange.head()
         while data := await exchange.read():
             got += data
-    except Exception as error:  # noqa: BLE001 - it is what is asked for
+    except Exception as error:
         return error, got
     finally:
         await exchange.close()

@@ -5,8 +5,7 @@ import zlib
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from trunkline.io.body import INFLATE_AT_ONCE, BodyReader, Chunked, Counted, Inflated, UntilClose, body_reader
 from trunkline.io.head import CHUNKED, UNTIL_CLOSE

@@ -534,5 +534,25 @@ def test_the_blocking_port_loads_neither_asyncio_nor_an_http_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_sockets_send_at_once_and_notice_a_dead_peer(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[socket.socket] = []
+
+    class Noted(socket.socket):
+        def connect(self, address: Any) -> None:
+            made.append(self)
+            super().connect(address)
+
+    monkeypatch.setattr(socket, "socket", Noted)
+
+    async def call(io: IO) -> None:
+        await whole(io, post(server.url))
+        (sock,) = [sock for sock in made if sock.fileno() >= 0]
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+    with Server(answering(OK)) as server:
+        port.run(call)
+
+
 def test_a_port_that_was_never_used_closes_without_a_trace(port: Port) -> None:
     port.run(lambda io: io.sleep(0))

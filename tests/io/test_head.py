@@ -5,8 +5,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from trunkline.io.head import CHUNKED, MAX_HEAD, UNTIL_CLOSE, end_of_head, parse_head
 from trunkline.values.errors import GarbledReplyError

@@ -24,7 +24,7 @@ def python(
     return ProcessRequest((sys.executable, "-c", program, *words), stdin, env, cwd)
 
 
-async def output(io: IO, request: ProcessRequest, deadlines: Deadlines = Deadlines()) -> bytes:  # noqa: B008 - frozen
+async def output(io: IO, request: ProcessRequest, deadlines: Deadlines = Deadlines()) -> bytes:
     exchange = io.spawn(request, deadlines)
     try:
         assert (await exchange.head()).status == 200

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from trunkline.io.request import compose, parse_origin, split_url, target_of, wrong_field
 from trunkline.values.errors import UsageError
@@ -27,10 +26,25 @@ def test_origins() -> None:
     assert parse_origin("http://[::1]:8080") == ("http", "::1", 8080, "[::1]:8080")
     assert parse_origin("https://bücher.example").host == "xn--bcher-kva.example"
     assert parse_origin("http://h:80").authority == "h"
+    assert [parse_origin("http://" + host).host for host in ("127.0.0.1", "2api", "h.")] == ["127.0.0.1", "2api", "h."]
 
 
 @pytest.mark.parametrize(
-    "text", ["ftp://h", "h", "http://", "http://u:secret@h", "http://h:99999", "http://h:x", "http://" + "a" * 64, "http://a..b"]
+    "text",
+    [
+        "ftp://h",
+        "h",
+        "http://",
+        "http://u:secret@h",
+        "http://h:99999",
+        "http://h:x",
+        "http://" + "a" * 64,
+        "http://a..b",
+        "http://127.1",
+        "http://2130706433",
+        "http://256.1.1.1",
+        "http://0x7f.1",
+    ],
 )
 def test_what_cannot_be_called_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -247,7 +247,7 @@ def test_a_close_in_the_parent_reaches_the_server_while_a_child_lives(port: Port
         await exchange.close()
         assert await io.offload(lambda: server.left.wait(2))
         os.write(done[1], b"x")
-        os.waitpid(child, 0)
+        await io.offload(lambda: os.waitpid(child, 0))
         for end in (*ready, *done):
             os.close(end)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from functools import lru_cache
@@ -27,10 +26,10 @@ from ..values.headers import Headers
 from ..wire.http import Head, HttpRequest
 from . import faults
 from .aio_faults import translated
-from .aio_sessions import Home, Homes
-from .connect import host_addresses
+from .aio_sessions import Home, Homes, look_up
 from .proxy import Proxies, Proxy
 from .request import Origin, parse_origin, split_url, target_of, wrong_field
+from .resolve import plain
 from .tls import tls_context
 
 if TYPE_CHECKING:
@@ -44,8 +43,9 @@ _COPIED_WHOLE = 1 << 20  # aiohttp warns of bytes larger than that, and takes a 
 class AsyncExchange:
     """See ``ports.Exchange``. Nothing happens before ``head()``."""
 
-    __slots__ = ("__weakref__", "_aborted", "_cancels", "_content", "_deadlines", "_fault", "_head", "_home", "_io", "_over",
-                 "_phase", "_request", "_response", "_task", "_transport", "_wait", "_where", "limit")  # fmt: skip
+    __slots__ = ("__weakref__", "_aborted", "_cancelled", "_cancels", "_content", "_deadlines", "_fault", "_head", "_home",
+                 "_io", "_over", "_phase", "_request", "_response", "_task", "_transport",
+                 "_wait", "_where", "limit")  # fmt: skip
 
     def __init__(self, io: AsyncIO, request: HttpRequest, deadlines: Deadlines) -> None:
         self._io = io
@@ -58,6 +58,7 @@ class AsyncExchange:
         self._content: StreamReader | None = None
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[Any] | None = None  # that waits for the head, and is cancelled to end the wait
+        self._cancelled: asyncio.Task[Any] | None = None  # once it has been
         self._cancels = 0
         self._fault: TrunklineError | None = None  # why the wait was ended
         self._aborted = self._over = False
@@ -197,7 +198,7 @@ class AsyncExchange:
         """End whatever wait there is with this error; in the loop's own thread."""
         if self._task is not None:
             if self._fault is None:
-                self._fault = error
+                self._fault, self._cancelled = error, self._task
                 self._task.cancel()
         elif self._content is not None and self._response is not None and self._response.connection is not None:
             if self._content.exception() is None:
@@ -230,9 +231,9 @@ class AsyncExchange:
 
     def _translate(self, error: BaseException) -> BaseException:
         """The error to raise instead, without the frames that it came through."""
-        if isinstance(error, asyncio.CancelledError) and self._fault is not None and self._head is None:
-            task = asyncio.current_task()
-            if task is not None and task.uncancel() <= self._cancels:
+        if self._cancelled is not None:  # by us, to end the wait for the head
+            left, self._cancelled = self._cancelled.uncancel(), None
+            if self._fault is not None and (left <= self._cancels or not isinstance(error, asyncio.CancelledError)):
                 return faults.bare(self._fault)
         if isinstance(error, TrunklineError) or not isinstance(error, Exception):
             return faults.bare(error)
@@ -334,9 +335,9 @@ class AsyncIO:
 
     async def resolve(self, host: str) -> list[str]:
         try:
-            return host_addresses(await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM))
+            return plain(await look_up(host, 0))
         except OSError as error:
-            fault = faults.of_os(error, host, "connect", False)
+            fault = faults.of_os(error, host, "connect", sent=False)
         raise fault
 
     async def close(self) -> None:

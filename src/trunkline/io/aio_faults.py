@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 from aiohttp import http_exceptions
 
-from ..values.errors import GarbledReplyError, NameResolutionError, TransportError, TransportPhase, TruncatedBodyError
+from ..values.errors import GarbledReplyError, NameResolutionError, TransportError, TransportPhase, TruncatedBodyError, UsageError
 from . import faults
 from .head import garbled
 
@@ -25,6 +25,8 @@ def translated(error: Exception, where: str, phase: TransportPhase) -> Exception
     if isinstance(error, aiohttp.ClientHttpProxyError):
         hint = "Check the user and password of the proxy" if error.status == 407 else None
         return TransportError(f"the proxy would not connect to {where}: HTTP {error.status}", phase="connect", hint=hint)
+    if isinstance(error, aiohttp.InvalidURL):
+        return UsageError("the address is not usable", field="url", allowed="http(s)://host[:port]/path")
     if isinstance(error, aiohttp.ClientPayloadError):
         return _of_payload(error, where)
     if isinstance(error, (aiohttp.ClientResponseError, http_exceptions.HttpProcessingError)):

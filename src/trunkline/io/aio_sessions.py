@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 import threading
 import weakref
@@ -13,12 +14,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .head import MAX_FIELDS, MAX_HEAD
 from .request import DEFAULT_FIELDS
+from .resolve import Address, Answer, ask, numeric
 from .timer import DeadlineTimer
 
 if TYPE_CHECKING:
@@ -36,13 +39,58 @@ class Connecting(Protocol):
     def connected(self, connection: Connection) -> None: ...
 
 
+async def look_up(host: str, port: int) -> list[Address]:
+    """The addresses of a host. Not in the loop's executor, which a loop that ends waits for. Raises ``OSError``."""
+    known = numeric(host, port)
+    if known is not None:
+        return known
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Answer] = loop.create_future()
+
+    def answered(answer: Answer) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, future, answer)
+
+    ask(host, port, answered)
+    answer = await future
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
+
+
+def _settle(future: asyncio.Future[Answer], answer: Answer) -> None:
+    if not future.done():
+        future.set_result(answer)
+
+
+class Resolver(AbstractResolver):
+    """aiohttp's way to ask us for addresses."""
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        found = await look_up(host, port)
+        wanted = [(kind, where) for kind, where in found if family in (socket.AF_UNSPEC, kind)]
+        return [
+            {"hostname": host, "host": where[0], "port": where[1], "family": kind, "proto": 0, "flags": socket.AI_NUMERICHOST}
+            for kind, where in wanted
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
 class Handler(ResponseHandler):
     """aiohttp's, which also tells the reader of a body what broke it: without this a broken chunk leaves the reader waiting
     for ever, and a reset looks like a body cut short."""
 
-    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
         payload = self._payload
-        super().set_exception(exc, *cause)
+        super().set_exception(exc, *(() if exc_cause is None else (exc_cause,)))
         if payload is not None and isinstance(exc, HttpProcessingError) and _unfinished(payload):
             payload.set_exception(exc)
 
@@ -65,7 +113,7 @@ class Connector(aiohttp.TCPConnector):
     more idle connections than agreed."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(limit=0, keepalive_timeout=KEPT_SECONDS, loop=loop)
+        super().__init__(limit=0, keepalive_timeout=KEPT_SECONDS, loop=loop, resolver=Resolver())
         self.connecting: dict[asyncio.Task[Any], Connecting] = {}
         self._factory = partial(Handler, loop=loop)  # type: ignore[assignment]  # partial is invariant
 

@@ -9,7 +9,6 @@ of 0.2 s.
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import time
 import warnings
@@ -24,10 +23,11 @@ from ..wire.http import Head, HttpRequest
 from . import faults
 from .body import BodyReader, Inflated, body_reader
 from .branches import Branches
-from .connect import StoppedError, host_addresses, open_socket, secure, tunnel
+from .connect import StoppedError, addresses, open_socket, secure, tunnel
 from .head import ReplyHead, end_of_head, garbled, parse_head
 from .pool import Connection, LateError, Pool
 from .request import compose, split_url, target_of, wrong_field
+from .resolve import plain
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -62,7 +62,7 @@ class BlockingExchange:
         self._pool = pool
         self._request = request
         self._deadlines = deadlines
-        self._generation = pool.generation
+        self._generation = -1
         self._head: Head | None = None
         self._connection: Connection | None = None
         self._body: BodyReader | None = None
@@ -126,6 +126,7 @@ class BlockingExchange:
         wrong = wrong_field(request.headers)
         if wrong is not None:
             raise wrong
+        self._generation = self._pool.generation
         origin, path = split_url(request.url)
         route = self._pool.route(origin)
         self._where = route.origin.authority
@@ -362,13 +363,17 @@ class BlockingIO:
 
     async def resolve(self, host: str) -> list[str]:
         try:
-            return host_addresses(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+            return plain(addresses(host, 0, INFINITY, _never))
         except OSError as error:
-            fault = faults.of_os(error, host, "connect", False)
+            fault = faults.of_os(error, host, "connect", sent=False)
         raise fault
 
     async def close(self) -> None:
         self._pool.close()
+
+
+def _never() -> bool:
+    return False
 
 
 __all__ = ["INFINITY", "BlockingExchange", "BlockingIO"]

@@ -24,12 +24,17 @@ class Branch(Generic[T]):
         self.over: threading.Event = threading.Event()
         self.exchanges: weakref.WeakSet[Exchange] = weakref.WeakSet()
         self.inner: list[Branch[Any]] = []
-        self.value: T | None = None
+        self.values: list[T] = []  # one, once it has ended well
         self.error: BaseException | None = None
         if outer is not None:
             outer.inner.append(self)
             if outer.over.is_set():
                 self.over.set()
+
+    def result(self) -> T:
+        if self.error is not None:
+            raise self.error
+        return self.values[0]
 
     def end(self) -> None:
         self.over.set()
@@ -73,7 +78,7 @@ class Branches:
             _stop(left, threads)
         if fault is not None:
             raise fault
-        return [branch.value for branch in branches]  # type: ignore[misc]
+        return [branch.result() for branch in branches]
 
     def first(self, coros: Sequence[Coroutine[Any, Any, T]]) -> T:
         branches, finished, threads = self._start(coros)
@@ -83,9 +88,7 @@ class Branches:
             left.discard(winner)
         finally:
             _stop(left, threads)
-        if winner.error is not None:
-            raise winner.error
-        return winner.value  # type: ignore[return-value]
+        return winner.result()
 
     def _start(
         self, coros: Sequence[Coroutine[Any, Any, T]]
@@ -105,7 +108,7 @@ class Branches:
         def run() -> None:
             self._here.branch = branch
             try:
-                branch.value = run_blocking(coro)
+                branch.values.append(run_blocking(coro))
             except BaseException as error:  # noqa: BLE001 - handed over, and raised where the branches are waited for
                 branch.error = error
             finished.put(branch)

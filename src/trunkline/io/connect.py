@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import selectors
 import socket
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Final
 
 from ..values.errors import TransportError
 from .head import end_of_head, parse_head
 from .pool import Connection, LateError, Route
-
-Address = tuple[int, Any]
-"""Family and socket address."""
+from .resolve import Address, Answer, ask, numeric
 
 STAGGER: Final = 0.25
 """How long an address has the field to itself before the next is tried beside it (RFC 8305, 5)."""
@@ -27,45 +25,24 @@ class StoppedError(Exception):
 
 
 def addresses(host: str, port: int, limit: float, stopped: Callable[[], bool]) -> list[Address]:
-    """The addresses of a host. A look-up cannot be interrupted, so it is made in a thread that is left behind when
-    nobody waits for it any more. Raises ``socket.gaierror``, ``LateError``, ``StoppedError``."""
-    if host[-1:].isdigit() or ":" in host:
+    """The addresses of a host. Raises ``socket.gaierror``, ``LateError``, ``StoppedError``."""
+    known = numeric(host, port)
+    if known is not None:
+        return known
+    answers: SimpleQueue[Answer] = SimpleQueue()
+    ask(host, port, answers.put)
+    while True:
         try:
-            return _look_up(host, port, socket.AI_NUMERICHOST)
-        except socket.gaierror:  # a name after all
-            pass
-    found: list[list[Address] | OSError] = []
-    answered = threading.Event()
-
-    def ask() -> None:
-        try:
-            found.append(_look_up(host, port, 0))
-        except OSError as error:
-            found.append(error)
-        except UnicodeError:  # a label that is empty or too long
-            found.append(socket.gaierror(socket.EAI_NONAME, "not a host name"))
-        answered.set()
-
-    threading.Thread(target=ask, name="trunkline-resolve", daemon=True).start()
-    while not answered.wait(min(_SLICE, max(limit - monotonic(), 0))):
-        if stopped():
-            raise StoppedError
-        if monotonic() >= limit:
-            raise LateError
-    answer = found[0]
-    if isinstance(answer, OSError):
-        raise answer
-    return answer
-
-
-def _look_up(host: str, port: int, flags: int) -> list[Address]:
-    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
-    return [(int(family), where) for family, _, _, _, where in infos]
-
-
-def host_addresses(infos: Sequence[tuple[Any, ...]]) -> list[str]:
-    """What ``getaddrinfo`` answered, as plain addresses, each once."""
-    return list(dict.fromkeys(str(info[4][0]) for info in infos))
+            answer = answers.get(timeout=max(min(_SLICE, limit - monotonic()), 0))
+        except Empty:
+            if stopped():
+                raise StoppedError from None
+            if monotonic() >= limit:
+                raise LateError from None
+            continue
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
 
 
 def race(candidates: list[Address], limit: float, stopped: Callable[[], bool]) -> socket.socket:
@@ -90,7 +67,7 @@ def race(candidates: list[Address], limit: float, stopped: Callable[[], bool]) -
                 failure = problem or failure
                 continue
             for key, _ in selector.select(min(limit - now, _SLICE, next_start - now if waiting else _SLICE)):
-                sock: socket.socket = key.fileobj  # type: ignore[assignment]
+                sock: socket.socket = key.data
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code == 0:
                     winner = sock
@@ -123,7 +100,7 @@ def _begin(address: Address, selector: selectors.BaseSelector, started: list[soc
         pass
     except OSError as error:
         return error
-    selector.register(sock, selectors.EVENT_WRITE)
+    selector.register(sock, selectors.EVENT_WRITE, sock)
     return None
 
 

@@ -18,6 +18,8 @@ OURS: Final = frozenset({"content-length", "transfer-encoding", "connection", "e
 _PORTS = {"http": 80, "https": 443}
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _UNSAFE = re.compile(r"[^\x21-\x7e]|#").search
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}", re.ASCII).fullmatch
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII).fullmatch
 _BAD_VALUE = re.compile(r"[\r\n\0]").search
 _known_names: set[str] = set()
 
@@ -75,7 +77,12 @@ def _idna(host: str) -> str | None:
 
 def _labelled(host: str) -> bool:
     """Whether a name's labels are as long as labels may be (RFC 1035, 2.3.4); addresses pass."""
-    return ":" in host or all(0 < len(label) <= 63 for label in host.removesuffix(".").split("."))
+    if ":" in host:
+        return True
+    labels = host.removesuffix(".").split(".")
+    if _NUMBER(labels[-1]) is not None:  # an IPv4 address; shorthands such as 127.1 have led past many a filter
+        return _IPV4(host) is not None
+    return all(0 < len(label) <= 63 for label in labels)
 
 
 def wrong_field(headers: Headers) -> UsageError | None:
