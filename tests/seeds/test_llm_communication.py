@@ -91,6 +91,13 @@ def test_an_endpoint_of_ones_own(server: Loopback, recordings: Recordings) -> No
     assert server.seen[0].json()["model"] == "mine"
 
 
+def test_a_key_and_an_address_of_ones_own(server: Loopback, recordings: Recordings) -> None:
+    llm = LLMCommunication("anthropic", api_key="sk-ant-given-0123456789", base_url=server.url)
+    assert llm.generate_text("hi") == recordings.said(MESSAGES).text
+    assert server.seen[0].headers["x-api-key"] == "sk-ant-given-0123456789"
+    assert "given" not in repr(llm._configs)
+
+
 @pytest.mark.parametrize("key", [None, "your-anthropic-api-key"])
 def test_nothing_available(key: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if key is not None:
