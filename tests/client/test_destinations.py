@@ -1,0 +1,279 @@
+"""From a name to an endpoint: whose key goes where, and what a model is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.replies import chat, failed
+from tests.virtual import Reply, VirtualIO
+from trunkline import AsyncClient, Client
+from trunkline.client.settings import Settings
+from trunkline.values.errors import AuthenticationError, NoProviderError, UsageError
+from trunkline.values.request import Request
+from trunkline.wire.http import HttpRequest
+
+ARGUMENT, OPENAI, ANTHROPIC, GROQ = (f"sk-{name}-0123456789abcdef" for name in ("argument", "openai", "anthropic", "groq"))
+KEYS = {"OPENAI_API_KEY": OPENAI, "ANTHROPIC_API_KEY": ANTHROPIC, "GROQ_API_KEY": GROQ}
+
+
+def sent(io: VirtualIO) -> list[tuple[str, str]]:
+    """Where each request went, and with which key."""
+    return [(request.url, request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("x-api-key", "")) for request in io.requests]
+
+
+def ask(model: Any = None, environ: dict[str, str] | None = None, **options: Any) -> tuple[str, str]:
+    io = VirtualIO([failed(500)])
+    with pytest.raises(Exception, match="HTTP 500"):
+        Client(model, settings=Settings(environ or {}), io=io, retries=0, **options).generate("hi")
+    (one,) = sent(io)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "url"),
+    [
+        ("openai/gpt-5.4", {}, "https://api.openai.com/v1/chat/completions"),
+        ("anthropic/claude-opus-5", {}, "https://api.anthropic.com/v1/messages"),
+        ("groq/openai/gpt-oss-120b", {}, "https://api.groq.com/openai/v1/chat/completions"),
+        ("openai/no-such-model-yet", {}, "https://api.openai.com/v1/chat/completions"),
+        ("openai-chat/any", {"base_url": "http://127.0.0.1:9/v1"}, "http://127.0.0.1:9/v1/chat/completions"),
+        ("openai-chat/any", {"base_url": "http://127.0.0.1:9"}, "http://127.0.0.1:9/v1/chat/completions"),
+        ("openai-chat/any", {"base_url": "http://127.0.0.1:9/v1/"}, "http://127.0.0.1:9/v1/chat/completions"),
+        ("openai-chat/any", {"base_url": "http://127.0.0.1:9/deep/er"}, "http://127.0.0.1:9/deep/er/chat/completions"),
+        ("anthropic-messages/any", {"base_url": "http://127.0.0.1:9"}, "http://127.0.0.1:9/v1/messages"),
+        ("anthropic-messages/any", {"base_url": "http://127.0.0.1:9/v1"}, "http://127.0.0.1:9/v1/messages"),
+        ("anthropic/claude-opus-5", {"base_url": "http://127.0.0.1:9"}, "http://127.0.0.1:9/v1/messages"),
+        ("openai/gpt-5.4", {"base_url": "http://127.0.0.1:9"}, "http://127.0.0.1:9/v1/chat/completions"),
+        ("groq/x", {"base_url": "http://127.0.0.1:9/v1"}, "http://127.0.0.1:9/v1/chat/completions"),
+        ("local/mlx-model", {"base_url": "http://127.0.0.1:9/v1"}, "http://127.0.0.1:9/v1/chat/completions"),
+        ("claude-opus-5", {}, "https://api.anthropic.com/v1/messages"),
+    ],
+)
+def test_where_a_model_is_asked(model: str, options: dict[str, str], url: str) -> None:
+    assert ask(model, api_key=ARGUMENT, **options) == (url, ARGUMENT)
+
+
+def test_the_model_is_sent_by_its_own_name() -> None:
+    io = VirtualIO([chat()])
+    Client("groq/openai/gpt-oss-120b", settings=Settings(KEYS), io=io).generate("hi")
+    assert b'"model":"openai/gpt-oss-120b"' in io.requests[0].body
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "field", "words"),
+    [
+        ("openai/", {}, "model", "no model after"),
+        ("", {}, "model", "name"),
+        ("opnai/gpt-5.4", {}, "model", "did you mean openai"),
+        ("no-such-model-anywhere", {}, "model", "no model of that name"),
+        ("openai-chat/x", {}, "base_url", "needs its address"),
+        ("local/x", {}, "base_url", "needs an address"),
+        ("openai/gpt-5.4", {}, "api_key", "OPENAI_API_KEY"),
+        (None, {"api_key": ARGUMENT}, "model", "whose it is"),
+        (None, {"base_url": "http://127.0.0.1:9/v1"}, "model", "whose it is"),
+    ],
+)
+def test_what_cannot_be_found_is_refused_before_anything_is_sent(model: Any, options: dict[str, Any], field: str, words: str) -> None:
+    io = VirtualIO()
+    with pytest.raises(UsageError, match=words) as caught:
+        Client(model, settings=Settings({}), io=io, **options).generate("hi")
+    assert caught.value.field == field
+
+
+def test_nothing_configured_says_what_to_do() -> None:
+    with pytest.raises(NoProviderError, match=r"ANTHROPIC_API_KEY.*OPENAI_API_KEY.*trunkline health"):
+        Client(settings=Settings({}), io=VirtualIO()).generate("hi")
+
+
+@pytest.mark.parametrize(
+    ("environ", "host", "key"),
+    [
+        (KEYS, "api.anthropic.com", ANTHROPIC),
+        ({"OPENAI_API_KEY": OPENAI, "GROQ_API_KEY": GROQ}, "api.openai.com", OPENAI),
+        ({"GROQ_API_KEY": GROQ}, "api.groq.com", GROQ),
+        ({"ANTHROPIC_API_KEY": "your-api-key", "GROQ_API_KEY": GROQ}, "api.groq.com", GROQ),
+        (KEYS | {"TRUNKLINE_MODEL": "groq/x"}, "api.groq.com", GROQ),
+    ],
+)
+def test_with_no_model_the_first_configured_provider_answers(environ: dict[str, str], host: str, key: str) -> None:
+    url, used = ask(None, environ)
+    assert (url.split("/")[2], used) == (host, key)
+
+
+# --- whose key goes where ---------------------------------------------------------------------------------------------
+
+
+def told(*replies: Reply, model: Any, call: dict[str, Any] | None = None, environ: dict[str, str] = KEYS, **options: Any) -> list[tuple[str, str]]:
+    io = VirtualIO(list(replies))
+    try:
+        Client(model, settings=Settings(environ), io=io, retries=0, **options).generate("hi", **(call or {}))
+    except Exception as error:
+        if not isinstance(error, (UsageError, NoProviderError)) and "HTTP" not in str(error):
+            raise
+        if not io.requests:
+            raise
+    return [(url.split("/")[2], key) for url, key in sent(io)]
+
+
+def test_a_fallback_gets_its_own_key_and_address() -> None:
+    went = told(failed(401), failed(401), model="anthropic/claude-opus-5", api_key=ARGUMENT, fallbacks=["openai/gpt-5.4"])
+    assert went == [("api.anthropic.com", ARGUMENT), ("api.openai.com", OPENAI)]
+    went = told(
+        failed(401), failed(401), model="openai-chat/m", api_key=ARGUMENT, base_url="http://own.test/v1", fallbacks=["anthropic/claude-opus-5"]
+    )
+    assert went == [("own.test", ARGUMENT), ("api.anthropic.com", ANTHROPIC)]
+
+
+def test_a_key_is_not_lent_to_another_provider() -> None:
+    with pytest.raises(UsageError, match="openai needs a key"):
+        told(model="anthropic/claude-opus-5", api_key=ARGUMENT, fallbacks=["openai/gpt-5.4"], environ={})
+
+
+def test_another_model_of_one_call_likewise() -> None:
+    went = told(failed(401), model="openai/gpt-5.4", api_key=ARGUMENT, base_url="http://own.test/v1", call={"model": "groq/x"})
+    assert went == [("api.groq.com", GROQ)]
+    went = told(failed(401), model="openai/gpt-5.4", api_key=ARGUMENT, call={"model": "openai/gpt-5.4-mini"})
+    assert went == [("api.openai.com", ARGUMENT)]
+
+
+def test_a_further_endpoint_of_ones_own_is_the_same_endpoint() -> None:
+    went = told(failed(401), failed(401), model="openai-chat/a", api_key=ARGUMENT, base_url="http://own.test/v1", fallbacks=["openai-chat/b"])
+    assert went == [("own.test", ARGUMENT), ("own.test", ARGUMENT)]
+
+
+def test_other_options_other_key() -> None:
+    io = VirtualIO(lambda _: chat())
+    llm = Client("openai/gpt-5.4", settings=Settings(KEYS), io=io)
+    llm.generate("hi")
+    llm.with_options(api_key=ARGUMENT).generate("hi")
+    llm.with_options(base_url="http://own.test/v1").generate("hi")
+    llm.with_options(model="groq/x").generate("hi")
+    llm.with_options(api_key=ARGUMENT).with_options(model="groq/x").generate("hi")
+    llm.with_options(api_key=ARGUMENT, base_url="http://own.test").with_options(base_url="http://other.test").generate("hi")
+    llm.generate("hi")
+    assert [(url.split("/")[2], key) for url, key in sent(io)] == [
+        ("api.openai.com", OPENAI),
+        ("api.openai.com", ARGUMENT),
+        ("own.test", OPENAI),
+        ("api.groq.com", GROQ),
+        ("api.groq.com", GROQ),
+        ("other.test", OPENAI),
+        ("api.openai.com", OPENAI),
+    ]
+
+
+def test_a_projects_file_cannot_redirect_a_key(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OPENAI_BASE_URL=https://elsewhere.test/v1\n")
+    settings = Settings.load(tmp_path, {"OPENAI_API_KEY": OPENAI})
+    io = VirtualIO()
+    with pytest.raises(UsageError, match="not sent there") as caught:
+        Client("openai/gpt-5.4", settings=settings, io=io).generate("hi")
+    assert caught.value.field == "base_url"
+    (tmp_path / ".env").write_text(f"OPENAI_BASE_URL=https://elsewhere.test/v1\nOPENAI_API_KEY={GROQ}\n")
+    io = VirtualIO([chat()])
+    Client("openai/gpt-5.4", settings=Settings.load(tmp_path, {}), io=io).generate("hi")
+    assert [(url.split("/")[2], key) for url, key in sent(io)] == [("elsewhere.test", GROQ)]
+
+
+def test_a_key_that_is_not_text_for_a_header_never_reaches_one() -> None:
+    with pytest.raises(UsageError, match="OPENAI_API_KEY") as caught:
+        Client("openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": f"{OPENAI} {OPENAI}"}), io=VirtualIO()).generate("hi")
+    assert OPENAI not in str(caught.value)
+
+
+# --- health and models ------------------------------------------------------------------------------------------------
+
+
+def test_health_sends_each_key_to_its_own_provider() -> None:
+    def answer(request: HttpRequest) -> Reply:
+        return Reply(200, {}, [b'{"object": "list", "data": [{"id": "a"}, {"id": "b"}]}'])
+
+    io = VirtualIO(answer)
+    health = Client("groq/x", api_key=ARGUMENT, settings=Settings(KEYS), io=io).health()
+    went = {url.split("/")[2]: key for url, key in sent(io)}
+    assert went == {"api.groq.com": ARGUMENT, "api.openai.com": OPENAI, "api.anthropic.com": ANTHROPIC}
+    assert (health.model, health.ok) == ("groq/x", True)
+    rows = {row.provider: row for row in health.providers}
+    assert (rows["groq"].reachable, rows["groq"].models, rows["groq"].key_from) == (True, 2, "argument")
+    assert (rows["openai"].key_from, rows["mistral"].configured, rows["mistral"].reachable) == ("environment", False, None)
+    assert "MISTRAL_API_KEY" in (rows["mistral"].problem or "")
+    assert not [key for key in (ARGUMENT, *KEYS.values()) if key in repr(health) + str(health)]
+
+
+def test_health_without_asking_sends_nothing() -> None:
+    io = VirtualIO()
+    health = Client(settings=Settings(KEYS), io=io).health(ask=False)
+    assert (health.model or "").startswith("anthropic/")
+    assert "first" in health.why
+    assert {row.reachable for row in health.providers} == {None}
+
+
+def test_health_of_nothing() -> None:
+    health = Client(settings=Settings({}), io=VirtualIO()).health()
+    assert (health.model, health.ok) == (None, False)
+    assert "no provider is configured" in health.why
+    assert "none" in str(health)
+
+
+def test_health_tells_what_is_wrong_without_the_key() -> None:
+    io = VirtualIO([failed(401, f"bad key {OPENAI}")])
+    health = Client("openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": OPENAI}), io=io).health()
+    (row,) = [row for row in health.providers if row.provider == "openai"]
+    assert (row.reachable, health.ok) == (False, False)
+    assert "401" in (row.problem or "")
+    assert OPENAI not in repr(health) + str(health)
+
+
+def test_health_of_a_target_of_ones_own() -> None:
+    class Mine:
+        name = "mine"
+
+        def generate(self, request: Request) -> str:
+            return "x"
+
+    health = Client(Mine(), settings=Settings({}), io=VirtualIO()).health()
+    assert (health.model, health.ok) == ("mine", True)
+
+
+def test_models_of_the_catalog_need_nothing() -> None:
+    llm = Client(settings=Settings({}), io=VirtualIO())
+    assert {"openai", "anthropic"} <= {model.provider for model in llm.models()}
+    assert {model.provider for model in llm.models("openai")} == {"openai"}
+    with pytest.raises(UsageError, match="did you mean openai"):
+        llm.models("opnai")
+
+
+def test_models_as_the_provider_names_them_page_by_page() -> None:
+    def answer(request: HttpRequest) -> Reply:
+        if "after_id=c2" in request.url:
+            return Reply(200, {}, [b'{"data": [{"id": "claude-opus-5", "type": "model"}], "has_more": false, "last_id": "claude-opus-5"}'])
+        return Reply(200, {}, [b'{"data": [{"id": "c1", "type": "model"}, {"id": "c2", "type": "model"}], "has_more": true, "last_id": "c2"}'])
+
+    io = VirtualIO(answer)
+    found = Client("anthropic/claude-opus-5", settings=Settings(KEYS), io=io).models(live=True)
+    assert [model.id for model in found] == ["c1", "c2", "claude-opus-5"]
+    assert found[2].max_output, "what the catalog knows stands beside it"
+    assert {key for _, key in sent(io)} == {ANTHROPIC}
+
+
+def test_models_that_cannot_be_had() -> None:
+    io = VirtualIO([failed(401, f"bad key {OPENAI}")])
+    with pytest.raises(AuthenticationError) as caught:
+        Client("openai/gpt-5.4", settings=Settings(KEYS), io=io).models(live=True)
+    assert caught.value.provider == "openai"
+    assert OPENAI not in str(caught.value)
+
+
+def test_the_asynchronous_client_answers_alike() -> None:
+    io = VirtualIO(lambda _: Reply(200, {}, [b'{"data": [{"id": "a"}]}']), blocking=False)
+
+    async def both() -> tuple[Any, Any]:
+        async with AsyncClient("openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": OPENAI}), io=io) as llm:
+            return await llm.health(), await llm.models(live=True)
+
+    health, models = io.run(both())
+    assert health.ok
+    assert [model.id for model in models] == ["a"]
