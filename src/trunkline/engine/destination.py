@@ -24,7 +24,7 @@ class Auth(Protocol):
 class Wire:
     """A provider's endpoint: a ``target`` for the codec, the address, and the key. ``record`` is what the catalog knows."""
 
-    __slots__ = ("_headers", "_query", "_urls", "base_url", "dialect", "record", "secret", "target")
+    __slots__ = ("_headers", "_merged", "_query", "_urls", "base_url", "dialect", "record", "secret", "target")
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class Wire:
         self._headers = Headers((*headers, *shown))  # its repr masks what it holds
         self._query = Headers(query)
         self._urls: dict[str, str] = {}
+        self._merged: tuple[tuple[tuple[str, str], ...], Headers] = ((), self._headers)
 
     @property
     def provider(self) -> str:
@@ -65,9 +66,12 @@ class Wire:
             url += ("&" if "?" in url else "?") + "&".join(f"{quote(n, safe='')}={quote(v, safe='')}" for n, v in query)
         if not wire.headers:
             return HttpRequest(wire.method, url, self._headers, wire.body)
-        named = {name.lower() for name, _ in wire.headers}
-        kept = tuple(pair for pair in self._headers.pairs if pair[0].lower() not in named)
-        return HttpRequest(wire.method, url, Headers(kept + wire.headers), wire.body)
+        named, headers = self._merged
+        if wire.headers is not named:  # most requests of a dialect share one tuple
+            names = {name.lower() for name, _ in wire.headers}
+            headers = Headers(tuple(pair for pair in self._headers.pairs if pair[0].lower() not in names) + wire.headers)
+            self._merged = wire.headers, headers
+        return HttpRequest(wire.method, url, headers, wire.body)
 
     def masked(self, reply: HttpReply) -> HttpReply:
         """``reply`` without our key, should the provider have quoted it."""

@@ -185,8 +185,7 @@ async def _answer(io: IO, call: Call, settlement: Settlement, to: Destination, l
         response = await backend.answer(io, to, call.request, limits)
         return finished(io, settlement, to, response, began, (), None, None)
     encoded, reply, response = await unary(io, call, to, limits)
-    response = finished(io, settlement, to, response, began, encoded.warnings, None, reply.status)
-    return msgspec.structs.replace(response, headers=reply.headers, raw=reply.body)
+    return finished(io, settlement, to, response, began, encoded.warnings, None, reply.status, reply)
 
 
 def finished(
@@ -198,8 +197,9 @@ def finished(
     warnings: tuple[Warning, ...],
     timings: Timings | None,
     status: int | None,
+    reply: HttpReply | None = None,
 ) -> Response:
-    """``response`` with what only the engine knows: who answered, how long it took, what it cost, what was tried."""
+    """``response`` with what only the engine knows: who answered, how long it took, what it cost, what was tried, the ``reply`` itself."""
     now = io.now()
     settlement.attempted(to, now - began, status, response.request_id)
     took = now - settlement.began
@@ -209,10 +209,12 @@ def finished(
         "timings": timings or Timings(end=took),
         "attempts": tuple(settlement.attempts),
     }
+    if reply is not None:
+        changes["headers"], changes["raw"] = reply.headers, reply.body
     if warnings:
         changes["warnings"] = warnings + response.warnings
     if response.cost is None and to.record is not None:
         tier = response.service_tier or settlement.call.request.service_tier
-        hosted = any(isinstance(part, HostedToolCall) for part in response.parts)
+        hosted = HostedToolCall in map(type, response.message.parts)
         changes["cost"] = cost(response.usage, to.record, io.wall(), tier, hosted_tools=hosted)
     return msgspec.structs.replace(response, **changes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import mimetypes
+from collections.abc import Iterable
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -14,17 +16,22 @@ from ..values.message import Audio, File, Image, Message, Part, ToolResult, Vide
 from ..values.request import Request
 
 _WITH_SOURCE = (Image, Audio, Video, File)
+_HOLDERS = frozenset({*_WITH_SOURCE, ToolResult})
+_parts_of = attrgetter("parts")
 
 
 async def with_media(io: IO, request: Request) -> Request:
     """``request`` with each ``LocalFile`` replaced by its bytes; itself, when there is none."""
     messages = request.messages
+    # At C speed: a conversation may be long, and has seldom any file in it.
+    if _HOLDERS.isdisjoint(map(type, chain.from_iterable(map(_parts_of, messages)))):
+        return request
     if not any(_has_local(message.parts) for message in messages):
         return request
     return msgspec.structs.replace(request, messages=tuple([await _message(io, message) for message in messages]))
 
 
-def _has_local(parts: tuple[Part, ...]) -> bool:
+def _has_local(parts: Iterable[Part]) -> bool:
     for part in parts:
         if isinstance(part, _WITH_SOURCE) and type(part.source) is LocalFile:
             return True
@@ -51,6 +58,8 @@ async def _part(io: IO, part: Part) -> Part:
 
 
 async def _read(io: IO, local: LocalFile) -> Data:
+    import mimetypes  # costs a millisecond, and only a file needs it
+
     media_type = local.media_type or (mimetypes.guess_type(local.path)[0] if local.path else None)
     if media_type is None:
         raise UsageError("the media type cannot be told from the name", field="LocalFile.media_type", allowed="image/png, …")
