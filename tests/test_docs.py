@@ -110,6 +110,7 @@ def test_the_examples_of_the_json_form_can_be_read() -> None:
         assert json.loads(trunkline.to_json(trunkline.from_json(json.dumps(document)))) == document
 
 
+# A block that stands for more than it says (an object of the reader's own) is marked ```python sketch.
 BLOCKS = [
     pytest.param(block, id=f"{document.relative_to(ROOT).as_posix()}-{number}")
     for document in sorted(ROOT.glob("docs/*.md"))

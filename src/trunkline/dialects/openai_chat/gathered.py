@@ -73,9 +73,10 @@ class _Call:
     __slots__ = ("arguments", "id", "kind", "name", "ordinal", "state", "wire_index")
 
     def __init__(self, ordinal: int, wire_index: object) -> None:
-        self.ordinal, self.wire_index = ordinal, wire_index
-        self.id = ""
-        self.name = ""
+        self.ordinal: int = ordinal
+        self.wire_index: object = wire_index
+        self.id: str = ""
+        self.name: str = ""
         self.arguments: list[str] = []
         self.kind: Literal["function", "custom"] = "function"
         self.state: dict[str, Any] = {}
@@ -91,7 +92,8 @@ class Gathered:
     )  # fmt: skip
 
     def __init__(self, number: int, context: Context) -> None:
-        self.number, self.context = number, context
+        self.number: int = number
+        self.context: Context = context
         self.reply_id: str | None = None
         self.text: list[str] = []
         self.reasoning: list[str] = []
@@ -102,7 +104,7 @@ class Gathered:
         self.encrypted: Any = None
         self.thinking: dict[str, Any] | None = None
         self.audio: list[bytes] = []
-        self.audio_pending = ""
+        self.audio_pending: str = ""
         self.audio_facts: dict[str, Any] = {}
         self.transcript: list[str] = []
         self.images: list[Image] = []

@@ -83,7 +83,7 @@ class ChatEventDecoder:
     __slots__ = ("_choices", "_context", "_extra", "_head", "_plain", "_usage", "done", "error")
 
     def __init__(self, context: Context) -> None:
-        self.done = False
+        self.done: bool = False
         self.error: ProviderError | None = None
         self._context = context
         self._plain = False  # the head is known, so a plain chunk needs no more than its text

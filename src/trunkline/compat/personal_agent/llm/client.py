@@ -23,7 +23,7 @@ class LLMClient:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.provider = self._initialize_provider()
+        self.provider: LLMProvider = self._initialize_provider()
 
     def _initialize_provider(self) -> LLMProvider:
         name = self.config.llm.provider
