@@ -17,7 +17,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NoReturn
 
 from ..providers.table import TABLE, is_dialect
 from ..values.errors import UsageError
@@ -56,6 +56,9 @@ class Variables(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"Variables({len(self)} of {self.path or 'the environment'})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("variables hold keys and are not pickled: read them again where they are needed")
 
 
 NO_VARIABLES = Variables({}, "no file")

@@ -20,10 +20,13 @@ class HttpRequest(msgspec.Struct, frozen=True):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """The head of a reply."""
+    """The head of a reply. Its repr shows no values: a provider may have quoted the key in one."""
 
     status: int
     headers: Headers = NO_HEADERS
+
+    def __repr__(self) -> str:
+        return f"Head({self.status}, {len(self.headers.pairs)} headers)"
 
 
 class HttpReply(msgspec.Struct, frozen=True):
