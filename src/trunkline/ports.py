@@ -52,7 +52,8 @@ class Exchange(Protocol):
     the network brought, decoded from its transfer and content coding, and ``b""`` at the body's proper end. A body that
     ends early raises ``TruncatedBodyError``; a passed deadline ``DeadlineError`` with its phase. ``close`` is idempotent and
     never waits for the network: the connection goes back to the pool when its reply has been read whole, else it is
-    closed at once. ``abort`` closes from any thread, without awaiting; a waiting ``head`` or ``read`` then raises ``TransportError``.
+    closed at once. ``abort`` closes from any thread, without awaiting; a waiting ``head`` or ``read`` then raises
+    ``TransportError``.
     """
 
     async def head(self) -> Head: ...
@@ -125,7 +126,8 @@ class Settled(msgspec.Struct, frozen=True):
 
 @runtime_checkable
 class Observer(Protocol):
-    """Is told of every attempt and of every call's end. It must not block; what ``settled`` raises goes to ``sys.unraisablehook``."""
+    """Is told of every attempt and of every call's end. It must not block; what ``settled`` raises goes to
+    ``sys.unraisablehook``."""
 
     def attempted(self, call_id: str, attempt: Attempt) -> None: ...
     def settled(self, settled: Settled) -> None: ...

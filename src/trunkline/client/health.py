@@ -23,7 +23,8 @@ class ProviderHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """``model``: what a call without a model's name uses, ``why``; None with the reason when nothing can answer. ``ok``: it can be reached."""
+    """``model``: what a call without a model's name uses, ``why``; None with the reason when nothing can answer. ``ok``: it can
+    be reached."""
 
     model: str | None
     why: str

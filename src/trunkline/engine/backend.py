@@ -31,7 +31,8 @@ def check(own: Own, blocking: bool) -> None:
 
 
 def declared_async(function: Any) -> bool:
-    """Whether calling it gives something to await or to iterate asynchronously: a function, a method, a partial, a callable object."""
+    """Whether calling it gives something to await or to iterate asynchronously: a function, a method, a partial, a callable
+    object."""
     while isinstance(function, partial):
         function = function.func
     code = getattr(getattr(function, "__func__", function), "__code__", None)

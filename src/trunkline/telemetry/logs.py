@@ -71,7 +71,8 @@ class LogObserver:
 
 
 def show(level: str) -> None:
-    """Writes our log to standard error from ``level`` on (``TRUNKLINE_LOG``); ``off`` leaves it silent. Asked for again, it only moves the level."""
+    """Writes our log to standard error from ``level`` on (``TRUNKLINE_LOG``); ``off`` leaves it silent. Asked for again, it only
+    moves the level."""
     if level == "off":
         return
     _log.setLevel(level.upper())

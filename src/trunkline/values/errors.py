@@ -66,7 +66,8 @@ def _rebuild(kind: type[TrunklineError], state: dict[str, Any]) -> TrunklineErro
 
 
 class UsageError(TrunklineError, ValueError):
-    """You misused us; nothing was sent. ``field`` names what, ``got`` its type (never its content), ``allowed`` what may stand there."""
+    """You misused us; nothing was sent. ``field`` names what, ``got`` its type (never its content), ``allowed`` what may stand
+    there."""
 
     def __init__(self, message: str, *, field: str | None = None, got: str | None = None, allowed: str | None = None) -> None:
         self.field: str | None = field
@@ -174,7 +175,8 @@ class NotFoundError(ProviderError):
 
 
 class InvalidRequestError(ProviderError):
-    """The provider refused the request as it stands; the same request will be refused again. ``param`` is the provider's name for the field."""
+    """The provider refused the request as it stands; the same request will be refused again. ``param`` is the provider's name for
+    the field."""
 
     param: str | None = None
 

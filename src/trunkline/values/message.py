@@ -48,7 +48,8 @@ class ProviderState(Value, frozen=True, tag="state"):
 
 
 class CacheMark(Value, frozen=True, tag="cache"):
-    """The prompt up to and including this part may be cached by the provider. ``ttl`` as in ``5m``, ``1h``; None: the provider's own."""
+    """The prompt up to and including this part may be cached by the provider. ``ttl`` as in ``5m``, ``1h``; None: the provider's
+    own."""
 
     ttl: str | None = None
 
@@ -147,7 +148,8 @@ class ToolCall(Value, frozen=True, tag="tool_call"):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments as a dict; empty text means none. Raises ``ValueError`` where the model wrote no JSON object: see ``raw_arguments``."""
+        """The arguments as a dict; empty text means none. Raises ``ValueError`` where the model wrote no JSON object: see
+        ``raw_arguments``."""
         if not self.raw_arguments.strip():
             return {}
         try:

@@ -65,7 +65,8 @@ class OutputFormat(Value, frozen=True, tag="output_format"):
 
 
 class ReasoningOptions(Value, frozen=True, tag="reasoning_options"):
-    """How much to think: an ``effort``, a ``budget`` in tokens, or ``enabled``; ``show``: ``summarized``, ``omitted``, ``updates``."""
+    """How much to think: an ``effort``, a ``budget`` in tokens, or ``enabled``; ``show``: ``summarized``, ``omitted``,
+    ``updates``."""
 
     effort: Effort | None = None
     budget: int | None = None

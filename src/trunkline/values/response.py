@@ -61,7 +61,8 @@ class Warning(Value, frozen=True, tag="warning"):
 
 
 class Attempt(Value, frozen=True, kw_only=True, tag="attempt"):
-    """One try: whom, how long (seconds), how it ended (``error`` is the error's class, None for success), and how long was waited before it."""
+    """One try: whom, how long (seconds), how it ended (``error`` is the error's class, None for success), and how long was waited
+    before it."""
 
     provider: str
     model: str

@@ -11,7 +11,8 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One frame of a stream: its ``data`` (of an SSE event: its data lines joined by LF), and the event's name and id where it has them."""
+    """One frame of a stream: its ``data`` (of an SSE event: its data lines joined by LF), and the event's name and id where it
+    has them."""
 
     data: bytes
     event: str | None = None
