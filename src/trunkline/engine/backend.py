@@ -37,7 +37,7 @@ def declared_async(function: Any) -> bool:
         function = function.func
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None and not isinstance(function, type):
-        code = getattr(getattr(type(function), "__call__", None), "__code__", None)
+        code = getattr(getattr(type(function), "__call__", None), "__code__", None)  # noqa: B004 - of its class, to look at it
     return code is not None and bool(code.co_flags & (0x80 | 0x200))  # CO_COROUTINE | CO_ASYNC_GENERATOR
 
 
