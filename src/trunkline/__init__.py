@@ -164,8 +164,8 @@ _WHERE = {
         "MalformedResponseError", "StreamInterruptedError", "CircuitOpenError", "ConcurrencyLimitError", "AllTargetsFailedError",
     ),
     "values.events": (
-        "Event", "Start", "TextDelta", "ReasoningDelta", "RefusalDelta", "ToolCallDelta", "CitationDelta", "AudioDelta", "PartDone",
-        "OpaqueEvent", "UsageUpdate", "Warned", "Moved", "Finish",
+        "Event", "Start", "TextDelta", "ReasoningDelta", "RefusalDelta", "ToolCallDelta", "CitationDelta", "AudioDelta",
+        "PartDone", "OpaqueEvent", "UsageUpdate", "Warned", "Moved", "Finish",
     ),
     "values.fold": ("Fold", "fold", "unfold"),
     "values.headers": ("Headers",),

@@ -29,7 +29,8 @@ class LiveStream:
     """
 
     __slots__ = (
-        "_began", "_call", "_closed", "_destination", "_first_at", "_fold", "_io", "_opened", "_response", "_settlement", "_source",
+        "_began", "_call", "_closed", "_destination", "_first_at", "_fold", "_io", "_opened", "_response", "_settlement",
+        "_source",
     )  # fmt: skip
 
     def __init__(self, io: IO, call: Call) -> None:
