@@ -52,12 +52,12 @@ def cost(
         return None
     if usage.raw and _charged_otherwise(usage.raw):
         return None
-    row = next((row for row in _rows(model.prices) if row.since <= at), None)
-    rates = None if row is None else _rates_for(row, usage.input_tokens, at)
-    if rates is None:
-        return None
-    total = _sum(usage, rates)
-    return None if total is None else _usd(total, rates.scale)
+    for row in _rows(model.prices):
+        if row.since <= at:
+            rates = _rates_for(row, usage.input_tokens, at)
+            total = None if rates is None else _sum(usage, rates)
+            return None if rates is None or total is None else _usd(total, rates.scale)
+    return None
 
 
 def _charged_otherwise(raw: dict[str, Any]) -> bool:
@@ -78,6 +78,8 @@ def _rates_for(row: _Row, tokens: int | None, at: float) -> _Rates | None:
         return None
     if tokens is None:
         return row.rates  # the sum decides whether the count is needed
+    if not row.tiers and price.unknown_above is None:
+        return row.rates
     if price.unknown_above is not None and tokens > price.unknown_above:
         return None
     return next((rates for above, rates in row.tiers if tokens > above), row.rates)
@@ -93,8 +95,11 @@ def _sum(usage: Usage, rates: _Rates) -> int | None:
     heard, spoken = usage.input_audio_tokens or 0, usage.output_audio_tokens or 0
     if usage.output_image_tokens or (heard and (read or written)):
         return None  # pictures have a price of their own; how much of the cache was sound is not said
-    fresh = None if usage.input_tokens is None else usage.input_tokens - read - written - heard
-    answer = None if usage.output_tokens is None else usage.output_tokens - spoken
+    asked, said = usage.input_tokens, usage.output_tokens
+    if asked is not None and said is not None and asked > 0 < said and not (read or written or kept or heard or spoken):
+        return None if rates.input is None or rates.output is None else asked * rates.input + said * rates.output
+    fresh = None if asked is None else asked - read - written - heard
+    answer = None if said is None else said - spoken
     total = 0
     for tokens, rate in (
         (fresh, rates.input),
@@ -114,6 +119,8 @@ def _sum(usage: Usage, rates: _Rates) -> int | None:
 
 
 def _usd(total: int, scale: int) -> Decimal:
+    while scale > 3 and not total % 1000:
+        total, scale = total // 1000, scale - 3
     while scale and not total % 10:
         total, scale = total // 10, scale - 1
     return Decimal(total).scaleb(-scale, _EXACT)

@@ -211,8 +211,20 @@ Part = (
     Text | Image | Audio | Video | File | Reasoning | ToolCall | ToolResult | Refusal | HostedToolCall | HostedToolResult | Opaque
 )
 PART_TYPES: tuple[type[Value], ...] = (
-    Text, Image, Audio, Video, File, Reasoning, ToolCall, ToolResult, Refusal, HostedToolCall, HostedToolResult, Opaque,
+    Text,
+    Image,
+    Audio,
+    Video,
+    File,
+    Reasoning,
+    ToolCall,
+    ToolResult,
+    Refusal,
+    HostedToolCall,
+    HostedToolResult,
+    Opaque,
 )
+_PART_TYPES = frozenset(PART_TYPES)
 
 
 class Message(Value, frozen=True, tag="message"):
@@ -227,6 +239,8 @@ class Message(Value, frozen=True, tag="message"):
             raise UsageError("unknown role", field="role", got=repr(str(self.role)[:20]), allowed=", ".join(ROLES))
         if type(self.parts) is not tuple:
             raise UsageError("parts are a tuple", field="parts", got=type(self.parts).__name__, allowed="a tuple of parts")
+        if _PART_TYPES.issuperset(map(type, self.parts)):
+            return
         for n, part in enumerate(self.parts):
             if not isinstance(part, PART_TYPES):
                 raise UsageError("not a part", field=f"parts[{n}]", got=type(part).__name__, allowed="Text, Image, …")
