@@ -359,6 +359,15 @@ def test_tls_with_a_server_that_does_not_speak_it(port: Port) -> None:
     assert error.phase == "connect"
 
 
+def test_a_path_that_holds_no_certificates(port: Port, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for name in ("missing", "empty"):
+        port.options["verify"] = str(tmp_path / name)
+        error, _ = port.run(lambda io: failing(io, post("https://127.0.0.1:1/")))
+        assert isinstance(error, UsageError)
+        assert error.field == "verify"
+
+
 def test_a_bundle_of_certificates_by_path(port: Port, certificates: Certificates, tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     path.write_bytes(certificates.bundle.bytes())

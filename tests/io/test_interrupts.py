@@ -86,7 +86,7 @@ def test_ctrl_c_is_raised_at_once_and_closes_the_connection(port: Port, phase: s
     raised, closed = [], []
     for _ in range(REPETITIONS):
         with Server(waiting_for(phase)) as server:
-            command = [sys.executable, "-X", "dev", "-W", "error", "-c", CHILD, port.kind, address(server, phase)]
+            command = [sys.executable, "-W", "error", "-c", CHILD, port.kind, address(server, phase)]
             environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as child:
                 assert server.arrived.wait(20)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from trunkline.io.request import compose, parse_origin, split_url, target_of, wrong_field
+from trunkline.io.request import compose, parse_origin, split_url, target_of, unsendable
 from trunkline.values.errors import UsageError
 from trunkline.values.headers import Headers
 
@@ -66,7 +66,7 @@ def test_a_target_that_is_fine_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("value", ["a\r\nX: y", "a\nb", "a\rb", "a\0b", "snow ☃"])
 def test_header_values_that_cannot_be_sent_are_refused_without_being_shown(value: str) -> None:
-    error = wrong_field(Headers([("x-fine", "ok"), ("x-odd", value)]))
+    error = unsendable("POST", Headers([("x-fine", "ok"), ("x-odd", value)]))
     assert isinstance(error, UsageError)
     assert "x-odd" in str(error)
     assert value not in str(error)
@@ -74,7 +74,14 @@ def test_header_values_that_cannot_be_sent_are_refused_without_being_shown(value
 
 @pytest.mark.parametrize("name", ["", "x y", "x:", "x\r\n", "ü", "Content-Length", "transfer-encoding", "Connection", "expect"])
 def test_header_names_that_cannot_be_sent_are_refused(name: str) -> None:
-    assert isinstance(wrong_field(Headers([(name, "1")])), UsageError)
+    assert isinstance(unsendable("POST", Headers([(name, "1")])), UsageError)
+
+
+@pytest.mark.parametrize("method", ["", "GET x", "G\r\n", "GÉT"])
+def test_methods_that_cannot_be_sent_are_refused(method: str) -> None:
+    error = unsendable(method, Headers())
+    assert isinstance(error, UsageError)
+    assert error.field == "method"
 
 
 def test_the_head_of_a_request() -> None:

@@ -28,9 +28,9 @@ from . import faults
 from .aio_faults import translated
 from .aio_sessions import Home, Homes, look_up
 from .proxy import Proxies, Proxy
-from .request import Origin, parse_origin, split_url, target_of, wrong_field
+from .request import Origin, parse_origin, split_url, target_of, unsendable
 from .resolve import plain
-from .tls import tls_context
+from .tls import known_context, tls_context
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -147,7 +147,7 @@ class AsyncExchange:
         request, deadlines = self._request, self._deadlines
         if self._over or self._aborted:
             raise faults.ended("connect", False)
-        wrong = wrong_field(request.headers)
+        wrong = unsendable(request.method, request.headers)
         if wrong is not None:
             raise wrong
         task = asyncio.current_task()
@@ -162,14 +162,17 @@ class AsyncExchange:
         home.timer.watch(self)
         home.connecting[task] = self
         body = request.body
+        context = known_context(self._io.verify) if place.origin.scheme == "https" else None
         try:
+            if context is None and place.origin.scheme == "https":  # once in a process: certificates are read from disk
+                context = await asyncio.to_thread(tls_context, self._io.verify)
             response = await home.session.request(
                 request.method,
                 place.url,
                 headers=place.headers(request),
                 data=None if not body else body if len(body) <= _COPIED_WHOLE else BytesIO(body),
                 allow_redirects=False,
-                ssl=tls_context(self._io.verify) if place.origin.scheme == "https" else True,
+                ssl=context or True,
                 proxy=place.proxy_url,
                 proxy_headers=place.proxy_headers(),
             )

@@ -26,8 +26,9 @@ from .branches import Branches
 from .connect import StoppedError, addresses, open_socket, secure, tunnel
 from .head import ReplyHead, end_of_head, garbled, parse_head
 from .pool import Connection, LateError, Pool
-from .request import compose, split_url, target_of, wrong_field
+from .request import compose, split_url, target_of, unsendable
 from .resolve import plain
+from .tls import tls_context
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -123,7 +124,7 @@ class BlockingExchange:
         request = self._request
         if self._over or self._aborted:
             raise StoppedError
-        wrong = wrong_field(request.headers)
+        wrong = unsendable(request.method, request.headers)
         if wrong is not None:
             raise wrong
         self._generation = self._pool.generation
@@ -134,13 +135,14 @@ class BlockingExchange:
         if connection is not None:
             self._adopt(connection)
         else:
+            context = tls_context(self._pool.verify) if route.origin.scheme == "https" else None
             limit = min(monotonic() + self._deadlines.connect, self._deadlines.until)
             connection = Connection(open_socket(route, limit, self._stopped), route)
             self._adopt(connection)
-            if route.origin.scheme == "https":
+            if context is not None:
                 if route.proxy is not None:
                     tunnel(connection, limit)
-                secure(connection, self._pool.verify, limit)
+                secure(connection, context, limit)
         self._wait, self._phase = "first_byte", "send"
         limit = min(monotonic() + self._deadlines.first_byte, self._deadlines.until)
         early = self._send(connection, target_of(path), limit)

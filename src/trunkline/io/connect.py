@@ -7,12 +7,15 @@ import socket
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ..values.errors import TransportError
 from .head import end_of_head, parse_head
 from .pool import Connection, LateError, Route
 from .resolve import Address, Answer, ask, numeric
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 STAGGER: Final = 0.25
 """How long an address has the field to itself before the next is tried beside it (RFC 8305, 5)."""
@@ -135,12 +138,10 @@ def _connect_head(place: str, authorization: str | None) -> bytes:
     return f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{proof}\r\n".encode("latin-1")
 
 
-def secure(connection: Connection, verify: Any, limit: float) -> None:
+def secure(connection: Connection, context: SSLContext, limit: float) -> None:
     """Put TLS over the connection."""
-    from .tls import tls_context
-
     host = connection.route.origin.host
-    wrapped = tls_context(verify).wrap_socket(connection.sock, server_hostname=host, do_handshake_on_connect=False)
+    wrapped = context.wrap_socket(connection.sock, server_hostname=host, do_handshake_on_connect=False)
     connection.sock = wrapped
     while True:
         connection.wait_until(limit)

@@ -85,8 +85,10 @@ def _labelled(host: str) -> bool:
     return all(0 < len(label) <= 63 for label in labels)
 
 
-def wrong_field(headers: Headers) -> UsageError | None:
-    """The error for the first field that cannot go on the wire as it stands, by name and never by value."""
+def unsendable(method: str, headers: Headers) -> UsageError | None:
+    """The error for a method, or the first field, that cannot go on the wire as it stands: by name and never by value."""
+    if _TOKEN(method) is None:
+        return UsageError("this is no HTTP method", field="method", allowed="GET, POST and the like")
     for name, value in headers.pairs:
         if name not in _known_names:
             if _TOKEN(name) is None or name.lower() in OURS:
@@ -104,7 +106,7 @@ def _latin(value: str) -> bool:
 
 
 def compose(method: str, target: str, authority: str, headers: Headers, length: int | None, extra: str = "") -> bytes:
-    """The head of a request whose fields have passed ``wrong_field``. ``length`` None: no body and no Content-Length;
+    """The head of a request whose fields have passed ``unsendable``. ``length`` None: no body and no Content-Length;
     ``extra``: whole further lines."""
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers.pairs])
     low = "\r\n" + fields.lower()
