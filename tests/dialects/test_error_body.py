@@ -138,6 +138,20 @@ def test_forbidden_may_mean_context():
     assert type(provider_error(read_error({"error": {"code": "invalid_api_key"}}), together, status=403)) is AuthenticationError
 
 
+def test_a_bad_gateway_may_mean_that_there_is_no_capacity():
+    body = read_error({"error": {"code": 502, "message": "upstream"}})
+    relay = Target(dialect="d", provider="p", model="m", quirks=Quirks(bad_gateway_is_overloaded=True))
+    assert type(provider_error(body, relay, status=502)) is OverloadedError
+    assert type(provider_error(body, relay)) is OverloadedError  # inside a stream
+    assert type(provider_error(body, TARGET, status=502)) is ServerError
+    assert type(provider_error(read_error({"error": {"code": 500, "message": "x"}}), relay, status=500)) is ServerError
+
+
+def test_a_sentence_is_no_code():
+    body = read_error({"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xai***."})
+    assert type(provider_error(body, TARGET, status=400)) is AuthenticationError
+
+
 def test_a_request_larger_than_the_limit_is_not_worth_a_second_try():
     error = provider_error(read_error(openai("Request too large", "tokens", code="rate_limit_exceeded")), TARGET, status=413)
     assert type(error) is RateLimitError

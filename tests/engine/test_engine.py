@@ -95,6 +95,7 @@ def test_what_failed_is_told_with_the_reply(world: MakeIO) -> None:
         (failed(400, "too long", code="context_length_exceeded"), ContextLengthError),
         (failed(404), NotFoundError),
         (failed(429, "no money", code="insufficient_quota"), QuotaError),
+        (failed(413, "larger than the limit of a minute", code="rate_limit_exceeded"), RateLimitError),
         (Reply(body=[b"not json"]), MalformedResponseError),
     ],
 )

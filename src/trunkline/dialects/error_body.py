@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from ..values.errors import ContextLengthError, InvalidRequestError, ProviderError, RateLimitError
+from ..values.errors import ContextLengthError, InvalidRequestError, OverloadedError, ProviderError, RateLimitError
 from ..values.headers import NO_HEADERS, Headers
-from ..values.model import Target
+from ..values.model import NO_QUIRKS, Quirks, Target
 from ..wire.loose_json import loads
 from .error_kinds import Kind, generic_kind, in_our_words, kind_of_status, kind_of_text, kind_of_words, normal, says_nothing
 
@@ -272,13 +272,13 @@ def _with_upstream(message: str | None, words: tuple[str, ...], raw: str) -> tup
 # --- errors of ours ---------------------------------------------------------------------------------------------------
 
 
-def error_class(body: ErrorBody, status: int | None = None, *, forbidden_is_context: bool = False) -> Kind:
+def error_class(body: ErrorBody, status: int | None = None, quirks: Quirks = NO_QUIRKS) -> Kind:
     """Which of our errors a body is. ``status`` None (or below 300): it came inside a reply that had begun well."""
     if status is None or status < 300:
         status = body.status
     if (kind := kind_of_words(body.words)) is not None:
         return kind
-    if forbidden_is_context and status == 403:
+    if quirks.forbidden_is_context and status == 403:
         return ContextLengthError
     if (
         body.message
@@ -286,6 +286,8 @@ def error_class(body: ErrorBody, status: int | None = None, *, forbidden_is_cont
         and (kind := kind_of_text(body.message, status)) is not None
     ):
         return kind
+    if quirks.bad_gateway_is_overloaded and status == 502:
+        return OverloadedError
     return kind_of_status(status) if status is not None else generic_kind(body.words)
 
 
@@ -298,8 +300,7 @@ def provider_error(
     body: ErrorBody, target: Target, *, status: int | None = None, headers: Headers = NO_HEADERS, kind: Kind | None = None
 ) -> ProviderError:
     """The error that a body is, with all its facts. ``kind`` overrules the judgement of ``error_class``."""
-    quirks = target.quirks
-    kind = kind or error_class(body, status, forbidden_is_context=quirks.forbidden_is_context is True)
+    kind = kind or error_class(body, status, target.quirks)
     error = kind(
         in_our_words(kind),
         provider=target.provider,

@@ -149,8 +149,8 @@ def generic_kind(words: Sequence[str]) -> Kind:
 
 
 def says_nothing(code: str) -> bool:
-    """Whether a code leaves it open what went wrong: a bare number, or a word as broad as "invalid request"."""
-    return code.isdigit() or normal(code) in _GENERIC
+    """Whether a code leaves it open what went wrong: a bare number, a sentence, or a word as broad as "invalid request"."""
+    return code.isdigit() or " " in code.strip() or normal(code) in _GENERIC
 
 
 def kind_of_text(message: str, status: int | None) -> Kind | None:

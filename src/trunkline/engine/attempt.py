@@ -66,7 +66,8 @@ def complete(io: IO, wire: Wire, error: ProviderError, reply: HttpReply | Head) 
     """``error`` with what the reply's headers and the catalog add, and without the decoder's frames: their variables hold the body."""
     error = bare(error)
     error.request_id = error.request_id or request_id_of(reply.headers)
-    error.should_retry = should_retry(reply.headers)
+    if (order := should_retry(reply.headers)) is not None:  # else what the dialect judged stands
+        error.should_retry = order
     error.retry_after = asked_wait(reply.headers, io.wall(), error.retry_after)
     if isinstance(error, NotFoundError) and wire.record is not None:
         note = retired_note(wire.record, datetime.fromtimestamp(io.wall(), UTC).date().isoformat())

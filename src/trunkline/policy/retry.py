@@ -153,10 +153,12 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, 
 
 
 def duration(text: str, wall: float) -> float | None:
-    """Seconds of a reset header: ``6m0s`` (Go), ``30`` (seconds), ``2026-11-20T09:00:00Z`` (a moment)."""
+    """Seconds of a reset header: ``6m0s`` (Go), ``30`` (seconds), ``2026-11-20T09:00:00Z`` or Unix time (a moment)."""
     text = text.strip()
     if (seconds := _number(text)) is not None:
         return seconds
+    if text.isascii() and text.isdigit() and len(text) in (10, 13):  # Unix seconds, or milliseconds (OpenRouter)
+        return max(0.0, int(text) / (1.0 if len(text) == 10 else 1000.0) - wall)
     if text and _DURATION.sub("", text) == "":
         return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
     try:
@@ -166,9 +168,9 @@ def duration(text: str, wall: float) -> float | None:
     return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - wall)
 
 
-# Where what is left of a limit stands, and when it is whole again (openai-chat §10, anthropic-messages §9).
+# Where what is left of a limit stands, and when it is whole again (openai-chat §10, anthropic-messages §9, openrouter §6).
 _LIMITS = tuple(
-    (f"x-ratelimit-remaining-{what}", f"x-ratelimit-reset-{what}") for what in ("requests", "tokens")
+    (f"x-ratelimit-remaining{what}", f"x-ratelimit-reset{what}") for what in ("", "-requests", "-tokens", "-project-tokens")
 ) + tuple(
     (f"anthropic-ratelimit-{what}-remaining", f"anthropic-ratelimit-{what}-reset")
     for what in ("requests", "tokens", "input-tokens", "output-tokens")

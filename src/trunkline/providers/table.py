@@ -55,6 +55,7 @@ TABLE: tuple[Provider, ...] = (
         name="openrouter", key_variables=("OPENROUTER_API_KEY",), hosts=("openrouter.ai",), default_model="openrouter/auto",
         endpoints=_chat("https://openrouter.ai/api/v1", Quirks(
             reasoning_field="reasoning", reasoning_style="openrouter", cost_field="cost", cache_marks="cache_control",
+            bad_gateway_is_overloaded=True,
         ).over(_COMPATIBLE)),
     ),
     Provider(

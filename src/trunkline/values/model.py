@@ -88,6 +88,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """What that figure is multiplied with to give USD (ticks, nano-dollars)."""
     forbidden_is_context: bool | None = None
     """403 means that the prompt is longer than the context."""
+    bad_gateway_is_overloaded: bool | None = None
+    """502 means that whoever is behind this endpoint has no capacity."""
     no_done: bool | None = None
     """Streams may end without ``[DONE]``: a finish reason and a clean end of the body are an end."""
     version: str | None = None

@@ -49,7 +49,7 @@ def _kind(body: ErrorBody, context: Context, status: int | None, headers: Header
     known = _KINDS.get(body.type or "")
     if known is not None:
         return known
-    kind = error_class(body, status, forbidden_is_context=context.target.quirks.forbidden_is_context is True)
+    kind = error_class(body, status, context.target.quirks)
     said = body.message or ""
     if kind is RateLimitError and "retry-after" not in headers and body.retry_after is None and _SPENT.search(said):
         return QuotaError
