@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from threading import Lock
 
-from ..ports import Settled
+from ..ports import Settled, correlation_id
 from ..values.errors import ProviderError
 from ..values.response import Attempt
 
@@ -27,13 +27,14 @@ class LogObserver:
             return
         _log.log(
             level,
-            "call %s: %s/%s %s in %.3f s%s",
+            "call %s: %s/%s %s in %.3f s%s%s",
             call_id,
             attempt.provider,
             attempt.model,
             f"failed with {attempt.error}" if attempt.error else "answered",
             attempt.seconds,
             f" (HTTP {attempt.status}, request {attempt.request_id})" if attempt.status else "",
+            f", correlation {correlation}" if (correlation := correlation_id.get()) else "",
         )
 
     def settled(self, settled: Settled) -> None:
