@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -277,3 +281,90 @@ def test_a_burst_starves_nobody() -> None:
 
     with Loopback(streamed([burst] * 50 + [finish()])) as server:
         assert asyncio.run(run(server)) >= 1
+
+
+# --- forgotten and interrupted ----------------------------------------------------------------------------------------
+
+
+def test_a_forgotten_stream_closes_its_connection() -> None:
+    with Loopback(streamed([start(), delta("a")], "stall")) as server:
+        with Client("openai-chat/m", base_url=server.url, settings=Settings({})) as llm:
+            stream: Any = llm.stream("hi").__enter__()
+            next(stream)
+            with pytest.warns(ResourceWarning, match="Stream was not closed"):
+                del stream
+                gc.collect()
+            assert server.gone.wait(10)
+        server.gone.clear()
+
+        async def run() -> None:
+            async with AsyncClient("openai-chat/m", base_url=server.url, settings=Settings({})) as llm:
+                stream: Any = await llm.stream("hi").__aenter__()
+                await anext(stream)
+                with pytest.warns(ResourceWarning, match="AsyncStream was not closed"):
+                    del stream
+                    gc.collect()
+                assert await asyncio.to_thread(server.gone.wait, 10)
+
+        asyncio.run(run())
+
+
+def test_a_stream_forgotten_by_its_loop_too() -> None:
+    """Its loop is closed when it is collected: nothing is left to do, and nothing is said but that it was not closed."""
+    with Loopback(streamed([start(), delta("a")], "stall")) as server:
+        kept: list[Any] = []
+
+        async def run() -> None:
+            llm = AsyncClient("openai-chat/m", base_url=server.url, settings=Settings({}))
+            kept.append(await llm.stream("hi").__aenter__())
+            await anext(kept[0])
+
+        asyncio.run(run())
+        assert server.gone.wait(10)
+        with pytest.warns(ResourceWarning, match="AsyncStream was not closed"):
+            kept.clear()
+            gc.collect()
+
+
+INTERRUPTED = """
+import asyncio, os, signal, sys, threading, time
+import trunkline
+kind, verb, url = sys.argv[1:]
+def interrupt():
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGINT)
+heard = []
+options = {"base_url": url, "on_error": heard.append, "timeout": 20}
+threading.Thread(target=interrupt, daemon=True).start()
+began = time.monotonic()
+def plain():
+    with trunkline.Client("openai-chat/m", **options) as llm:
+        if verb == "generate":
+            llm.generate("hi")
+        with llm.stream("hi") as stream:
+            for event in stream: pass
+async def main():
+    async with trunkline.AsyncClient("openai-chat/m", **options) as llm:
+        if verb == "generate":
+            await llm.generate("hi")
+        async with llm.stream("hi") as stream:
+            async for event in stream: pass
+try:
+    plain() if kind == "Client" else asyncio.run(main())
+except KeyboardInterrupt:
+    print("interrupted", heard, time.monotonic() - began < 5)
+"""
+
+
+@pytest.mark.parametrize("verb", ["generate", "stream"])
+@pytest.mark.parametrize("kind", ["Client", "AsyncClient"])
+def test_ctrl_c(kind: str, verb: str) -> None:
+    with Loopback(streamed([start(), delta("a")], "stall")) as server:
+        environment = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": "/nonexistent", "PATH": os.environ["PATH"]}
+        done = subprocess.run(
+            [sys.executable, "-X", "dev", "-c", INTERRUPTED, kind, verb, server.url], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.stdout == "interrupted [] True\n", done.stderr
+        assert "Warning" not in done.stderr
+        assert server.gone.wait(10)
+        assert len(server.asked) == 1
