@@ -332,6 +332,18 @@ def test_a_reason_and_a_clean_end_is_an_end():
     assert (response.text, response.finish_reason, response.partial) == ("a", "stop", False)
 
 
+def test_usage_that_was_asked_for_and_has_not_come_is_no_end():
+    asked = {"stream": True, "include_usage": True}
+    cut = sse(chunk({"content": "a"}), STOP, done=False)
+    _, decoder = read(cut, context(**asked))
+    assert isinstance(decoder.error, StreamInterruptedError)
+    _, decoder = read(cut, context(target(Quirks(no_done=True)), **asked))
+    assert decoder.error is None
+    events, decoder = read(sse(chunk({"content": "a"}), STOP, chunk(usage={"prompt_tokens": 1}), done=False), context(**asked))
+    assert decoder.error is None
+    assert fold(events).usage.input_tokens == 1
+
+
 @pytest.mark.parametrize(
     "chunks",
     [
@@ -372,6 +384,17 @@ def test_errors_inside_a_stream(frame, kind):
     assert (decoder.error.status, decoder.error.provider) == (None, "openai")
     assert decoder.done
     assert fold(events).text == "a"
+
+
+@pytest.mark.parametrize("place", ["chunk", "choice"])
+def test_what_a_chunk_says_beside_its_error_is_kept(place):
+    error = {"error": {"code": 502, "message": "Upstream closed", "metadata": {"error_type": "provider_unavailable"}}}
+    said = {"choice": error} if place == "choice" else error
+    events, decoder = read(sse(chunk({"content": "a"}), chunk({"content": "b"}, finish="error", **said), done=False))
+    assert type(decoder.error) is OverloadedError
+    assert fold(events).text == "ab"
+    _, decoder = read(sse({**error, "choices": [{"index": 0, "delta": {"content": 42}}]}))
+    assert type(decoder.error) is OverloadedError
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,19 @@ makes the strict reading fail, and the same bytes are walked without types.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
 
-from ...values.errors import ProviderError, StreamInterruptedError
+from ...values.errors import MalformedResponseError, ProviderError, StreamInterruptedError
 from ...values.events import Event, OpaqueEvent, ReasoningDelta, Start, TextDelta, ToolCallDelta, UsageUpdate
 from ...wire.loose_json import loads
 from ...wire.sse import Frame
 from ..dialect import Context
 from .errors import error_within, malformed, says_error
 from .gathered import Gathered
+from .pieces import objects
 from .response import CHOICE_FIELDS, TOP_FIELDS, choice_number, find_usage, text_or_none
 from .usage import read_usage, reported_cost
 
@@ -78,7 +80,7 @@ _decode = msgspec.json.Decoder(_Chunk).decode
 
 class ChatEventDecoder:
     """The decoder of one stream (see ``EventDecoder``). It is complete when ``[DONE]`` came, or when every choice that began
-    has a finish reason and the body ended properly."""
+    has a finish reason, the usage that was asked for is there (quirk ``no_done``: or not) and the body ended properly."""
 
     __slots__ = ("_choices", "_context", "_extra", "_head", "_plain", "_usage", "done", "error")
 
@@ -129,7 +131,7 @@ class ChatEventDecoder:
         """What remains once the bytes have ended properly."""
         if self.done:
             return []
-        if self._choices and all(choice.raw_reason for choice in self._choices.values()):
+        if self._told_all():
             events: list[Event] = []
             self._end(events)
             return events
@@ -139,6 +141,12 @@ class ChatEventDecoder:
             "the stream ended before its end", provider=target.provider, model=target.model, request_id=self._head.get("id")
         )
         return []
+
+    def _told_all(self) -> bool:
+        """Whether only ``[DONE]`` is missing. Usage comes after the finish reasons: a stream cut before it has lost something."""
+        if self._usage is None and self._context.include_usage and not self._context.target.quirks.no_done:
+            return False
+        return bool(self._choices) and all(choice.raw_reason for choice in self._choices.values())
 
     # --- frames that are not plain text -------------------------------------------------------------------------------
 
@@ -151,7 +159,7 @@ class ChatEventDecoder:
             return
         before = len(events)
         try:
-            self._chunk(self._parse(frame), events, data)
+            self._chunk(self._parse(frame, events), events, data)
         except ProviderError as error:
             self.error, self.done = error, True
         except RecursionError:
@@ -159,7 +167,7 @@ class ChatEventDecoder:
         if len(events) > before:
             events[-1] = msgspec.structs.replace(events[-1], raw=data)
 
-    def _parse(self, frame: Frame) -> dict[str, Any]:
+    def _parse(self, frame: Frame, events: list[Event]) -> dict[str, Any]:
         try:
             chunk = loads(frame.data)
         except ValueError as reason:
@@ -167,10 +175,18 @@ class ChatEventDecoder:
                 raise error_within(frame.data.decode("utf-8", "replace"), self._context) from None
             raise malformed("$", self._context, message=f"a chunk of the stream is {reason}") from None
         if frame.event == "error" or (isinstance(chunk, dict) and says_error(chunk)):
+            if isinstance(chunk, dict):
+                self._last_words(chunk, events)
             raise error_within(chunk, self._context)
         if not isinstance(chunk, dict):
             raise malformed("$", self._context)
         return chunk
+
+    def _last_words(self, chunk: dict[str, Any], events: list[Event]) -> None:
+        """What the choices of a chunk still say that is an error; how it says it matters less than the error."""
+        for choice in objects(chunk.get("choices")):
+            with suppress(MalformedResponseError):
+                self._choice({name: value for name, value in choice.items() if name != "error"}, events)
 
     def _chunk(self, chunk: dict[str, Any], events: list[Event], data: bytes) -> None:
         before = len(events)
@@ -213,8 +229,6 @@ class ChatEventDecoder:
 
     def _choice(self, choice: dict[str, Any], events: list[Event]) -> None:
         number = choice_number(choice)
-        if isinstance(choice.get("error"), dict) and choice["error"]:
-            raise error_within(choice, self._context)
         gathered = self._choices.get(number)
         fresh = gathered is None
         if gathered is None:
@@ -233,6 +247,8 @@ class ChatEventDecoder:
             own = {name: value for name, value in choice.items() if name not in CHOICE_FIELDS and value is not None}
             if own:
                 self._extra.setdefault("choice", {}).update(own)
+        if isinstance(choice.get("error"), dict) and choice["error"]:
+            raise error_within(choice, self._context)
 
     def _end(self, events: list[Event]) -> None:
         self.done = True
