@@ -23,7 +23,7 @@ correlation_id: ContextVar[str | None] = ContextVar("trunkline_correlation_id", 
 
 class Deadlines(msgspec.Struct, frozen=True):
     """When to give up on one exchange. ``connect, first_byte, idle`` are seconds: until the connection (and TLS) stands;
-    from then until the first byte of the reply; between two reads of the body (any byte is life). ``until`` is the moment
+    from then until the head of the reply is whole; while one read of the body waits (any byte is life). ``until`` is the moment
     on ``IO.now()``'s clock at which the whole call ends, and ``total`` its length in seconds, for the error's text."""
 
     connect: float = INFINITY
