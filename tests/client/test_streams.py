@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -368,3 +370,11 @@ def test_ctrl_c(kind: str, verb: str) -> None:
         assert "Warning" not in done.stderr
         assert server.gone.wait(10)
         assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_stream_is_not_copied_because_a_forgotten_copy_would_end_it(copied: Any) -> None:
+    with Client("openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": "sk-0123456789abcdef"}), io=VirtualIO([chat_stream()])).stream("hi") as stream:
+        with pytest.raises(TypeError, match="neither pickled nor copied"):
+            copied(stream)
+        assert "".join(stream.text) == "abc"

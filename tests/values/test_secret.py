@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import logging
@@ -234,3 +235,22 @@ def test_a_secret_is_freed_of_no_duty_by_tracing_its_frames() -> None:
             frame = frame.tb_next
     assert "***" in shown
     assert KEY not in shown
+
+
+@pytest.mark.parametrize("key", [KEY, "sk-canary-4f1d8a07c5e2XYZ", "abcdefgh"])
+@pytest.mark.parametrize("before", ["", "u", "u:", "user:"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_a_key_in_base64_is_a_key_still(key: str, before: str, encode: Any) -> None:
+    for after in ("", "z", "zz", "zzz"):
+        encoded = encode(f"{before}{key}{after}".encode()).decode()
+        masked = Secret(key).mask(f"Basic {encoded}!")
+        assert masked.startswith("Basic ")
+        assert "***" in masked
+
+
+def test_a_key_that_was_cut_by_the_end_of_the_text_is_none_of_it() -> None:
+    for length in range(8, len(KEY) + 1):
+        assert Secret(KEY).mask("the key " + KEY[:length]) == "the key ***"
+    assert Secret(KEY).mask("the key " + KEY[:7]) == "the key " + KEY[:7]
+    assert Secret(KEY).mask(f"{KEY[:9]} {KEY[:12]}") == f"{KEY[:9]} ***"
+    assert Secret(KEY).mask(f"{KEY[:9]} and more") == f"{KEY[:9]} and more"

@@ -63,11 +63,11 @@ class AsyncClient:
 
     async def models(self, provider: str | None = None, *, live: bool = False) -> tuple[Model, ...]:
         """The catalog's models; with ``live`` those that the provider itself names."""
-        return await listing.models(self._port.get(), self._calls.destinations, self._calls.model, provider, live)
+        return await listing.models(self._port.get(), self._calls, provider, live)
 
     async def health(self, *, ask: bool = True) -> Health:
         """What is configured, what a call would use and why; with ``ask`` each configured provider is asked for its models (no paid call)."""
-        return await listing.health(self._port.get(), self._calls.destinations, self._calls.model, ask)
+        return await listing.health(self._port.get(), self._calls, ask)
 
     def with_options(self, **options: Unpack[NewOptions]) -> AsyncClient:
         """A client that says these options with every call, over the same connections."""

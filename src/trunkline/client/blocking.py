@@ -64,11 +64,11 @@ class Client:
 
     def models(self, provider: str | None = None, *, live: bool = False) -> tuple[Model, ...]:
         """The catalog's models; with ``live`` those that the provider itself names."""
-        return run_blocking(listing.models(self._port.get(), self._calls.destinations, self._calls.model, provider, live))
+        return run_blocking(listing.models(self._port.get(), self._calls, provider, live))
 
     def health(self, *, ask: bool = True) -> Health:
         """What is configured, what a call would use and why; with ``ask`` each configured provider is asked for its models (no paid call)."""
-        return run_blocking(listing.health(self._port.get(), self._calls.destinations, self._calls.model, ask))
+        return run_blocking(listing.health(self._port.get(), self._calls, ask))
 
     def with_options(self, **options: Unpack[NewOptions]) -> Client:
         """A client that says these options with every call, over the same connections."""

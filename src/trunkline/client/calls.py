@@ -27,6 +27,7 @@ from ..values.schema import parse_output
 from ..values.input_tools import to_output, to_reasoning, to_tool_choice, to_tools
 from .destinations import Destinations
 from .options import CALL_OPTIONS, CLIENT_OPTIONS, NEW_OPTIONS, ModelName, Prompt, Timeout, check_carrying, known, seal, to_hooks, to_limits
+from .setting_values import ErrorStyle
 from .settings import Settings
 
 _PATH = re.compile(r"/(?!/)[!-~]*")
@@ -104,6 +105,11 @@ class Calls:
         return self._model
 
     @property
+    def errors(self) -> ErrorStyle:
+        """Whether errors hold the provider's own words."""
+        return self._options.get("errors") or self.destinations.settings.errors or "full"
+
+    @property
     def name(self) -> str:
         """How the client shows itself."""
         model = self._model
@@ -163,7 +169,7 @@ class Calls:
             hooks=self._hooks,
             observers=self._observers,
             strict=self._options.get("strict") or False,
-            errors=self._options.get("errors") or settings.errors or "full",
+            errors=self.errors,
         )
         return self._ready
 

@@ -5,53 +5,74 @@ from __future__ import annotations
 import msgspec
 
 from ..dialects.dialect import Context
-from ..engine.attempt import failure, fetch
+from ..engine.attempt import bare, complete, failure, fetch
+from ..engine.call import Call, dress
 from ..engine.destination import Destination, Own, Wire
 from ..ports import IO, Deadlines
 from ..providers import catalog
 from ..providers.provider import Provider
 from ..providers.table import TABLE
 from ..providers.table import provider as provider_row
-from ..values.errors import NoProviderError, TrunklineError, UsageError
+from ..values.errors import NoProviderError, ProviderError, TrunklineError, UsageError
 from ..values.model import Model
+from ..values.request import Request
+from .calls import Calls
 from .destinations import Destinations
 from .health import Health, ProviderHealth
-from .options import ModelName
+from .setting_values import ErrorStyle
 
 _PATIENCE = 10.0
 """Seconds for one provider's list of models."""
 
 
-async def models(io: IO, destinations: Destinations, model: ModelName | None, provider: str | None, live: bool) -> tuple[Model, ...]:
+async def models(io: IO, calls: Calls, provider: str | None, live: bool) -> tuple[Model, ...]:
     """The catalog's models; ``live`` those that the provider names itself (what the catalog knows of each beside it)."""
+    destinations = calls.destinations
     if not live:
         if provider is not None:
             provider_row(provider)
         return catalog.models(provider)
-    wire = destinations.wire(provider_row(provider), "") if provider is not None else destinations.find(model)
+    wire = destinations.wire(provider_row(provider), "") if provider is not None else destinations.find(calls.model)
     if isinstance(wire, Own):
         raise UsageError("a target of your own names no models", field="provider", got="None", allowed="a provider's name")
-    ids = await listed(io, wire)
+    ids = await listed(io, wire, calls.errors)
     return tuple(catalog.find(wire.provider, name) or Model(id=name, provider=wire.provider) for name in ids)
 
 
-async def listed(io: IO, wire: Wire) -> tuple[str, ...]:
+async def listed(io: IO, wire: Wire, errors: ErrorStyle) -> tuple[str, ...]:
     """The ids of the models that the endpoint names, all pages of them."""
+    try:
+        return await _pages(io, wire)
+    except ProviderError as error:
+        failed = bare(error)
+    dress(failed, wire, Call(request=Request(model=wire.model, messages=()), plan=(wire,), errors=errors))
+    raise failed
+
+
+async def _pages(io: IO, wire: Wire) -> tuple[str, ...]:
     limits = Deadlines(connect=5.0, until=io.now() + _PATIENCE, total=_PATIENCE)
     names: list[str] = []
     after: str | None = None
     while True:
-        reply = await fetch(io, wire, wire.dialect.models_request(after), limits)
-        if not 200 <= reply.status < 300:
-            raise failure(io, wire, reply, Context(target=wire.target, model=wire.model))
-        page, after = wire.dialect.decode_models(reply)
+        page, after = await _page(io, wire, after, limits)
         names += page
         if after is None or not page:
             return tuple(names)
 
 
-async def health(io: IO, destinations: Destinations, model: ModelName | None, ask: bool) -> Health:
+async def _page(io: IO, wire: Wire, after: str | None, limits: Deadlines) -> tuple[tuple[str, ...], str | None]:
+    reply = await fetch(io, wire, wire.dialect.models_request(after), limits)
+    if not 200 <= reply.status < 300:
+        raise failure(io, wire, reply, Context(target=wire.target, model=wire.model))
+    try:
+        return wire.dialect.decode_models(reply)
+    except ProviderError as error:
+        raise complete(io, wire, error, reply) from None
+
+
+async def health(io: IO, calls: Calls, ask: bool) -> Health:
     """What is configured, what a call would use and why; ``ask`` also asks every configured provider for its models."""
+    destinations, model = calls.destinations, calls.model
     chosen: Destination | None = None
     try:
         why = "it was named" if model is not None else destinations.default()[1]
@@ -61,7 +82,7 @@ async def health(io: IO, destinations: Destinations, model: ModelName | None, as
     wires = {row.name: _wire(destinations, row) for row in TABLE}
     if isinstance(chosen, Wire):
         wires = {chosen.provider: chosen} | wires | {chosen.provider: chosen}
-    rows = [await _looked_at(io, name, wire, ask) for name, wire in wires.items()]
+    rows = [await _looked_at(io, name, wire, ask, calls.errors) for name, wire in wires.items()]
     if isinstance(chosen, Own):
         rows.insert(0, ProviderHealth(provider=chosen.provider, configured=True))
     name = None if chosen is None else "/".join(part for part in (chosen.provider, chosen.model) if part)
@@ -76,7 +97,7 @@ def _wire(destinations: Destinations, row: Provider) -> Wire | str:
         return str(error)
 
 
-async def _looked_at(io: IO, name: str, wire: Wire | str, ask: bool) -> ProviderHealth:
+async def _looked_at(io: IO, name: str, wire: Wire | str, ask: bool, errors: ErrorStyle) -> ProviderHealth:
     if isinstance(wire, str):
         return ProviderHealth(provider=name, configured=False, problem=wire)
     key_from = wire.secret.origin.name.lower() if wire.secret is not None else None
@@ -87,7 +108,7 @@ async def _looked_at(io: IO, name: str, wire: Wire | str, ask: bool) -> Provider
     count: int | None = None
     problem: str | None = None
     try:
-        count = len(await listed(io, wire))
+        count = len(await listed(io, wire, errors))
     except TrunklineError as error:
-        problem = wire.secret.mask(str(error)) if wire.secret is not None else str(error)
+        problem = str(error)
     return msgspec.structs.replace(known, reachable=problem is None, seconds=io.now() - began, models=count, problem=problem)

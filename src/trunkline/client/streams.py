@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import AsyncIterator, Generator, Iterator
 from types import TracebackType
+from typing import NoReturn
 
 from ..engine.stream import LiveStream
 from ..io.run import run_blocking
@@ -28,6 +29,9 @@ class _Held:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'ended' if self._live.ended else 'open'}>"
+
+    def __reduce__(self) -> NoReturn:  # a copy that is forgotten would end the stream of the original
+        raise TypeError(f"a {type(self).__name__} is neither pickled nor copied: its response is")
 
     def __del__(self) -> None:
         live = getattr(self, "_live", None)

@@ -53,6 +53,7 @@ async def raw(io: IO, call: Call, request: WireRequest) -> HttpReply:
         reply = await fetch(io, to, request, limits)
         if not 200 <= reply.status < 300:
             raise failure(io, to, reply, Context(target=to.target, model=to.model))
+        reply = to.masked(reply)
         settlement.attempted(to, io.now() - began, reply.status, request_id_of(reply.headers))
         return reply
 
@@ -66,7 +67,8 @@ async def raw(io: IO, call: Call, request: WireRequest) -> HttpReply:
 
 
 async def prepare(io: IO, call: Call) -> Call:
-    """``call`` with the ``before`` hook heard and local media read; a strict one encoded for every target, to see that it can be."""
+    """``call`` with the ``before`` hook heard and local media read; a strict one encoded for every target, to see that it can
+    be."""
     request = call.request
     if call.hooks.before is not None:
         replaced = await called(call.hooks.before(request))
@@ -161,7 +163,8 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
 
 
 def _as_provider_error(error: Exception, destination: Destination, later: bool) -> ProviderError:
-    """What an object of the user's own raised; or, on ``later`` targets, that this one cannot be asked. Anything else is raised."""
+    """What an object of the user's own raised; or, on ``later`` targets, that this one cannot be asked. Anything else is
+    raised."""
     if isinstance(destination, Own) and not isinstance(error, TrunklineError):
         return backend.raised(destination, error)
     if later and isinstance(error, UsageError):
@@ -199,7 +202,8 @@ def finished(
     status: int | None,
     reply: HttpReply | None = None,
 ) -> Response:
-    """``response`` with what only the engine knows: who answered, how long it took, what it cost, what was tried, the ``reply`` itself."""
+    """``response`` with what only the engine knows: who answered, how long it took, what it cost, what was tried, the ``reply``
+    itself."""
     now = io.now()
     settlement.attempted(to, now - began, status, response.request_id)
     took = now - settlement.began

@@ -60,6 +60,8 @@ class Settlement:
         error: ProviderError | None = None,
     ) -> None:
         """Writes down one try."""
+        if request_id is not None and destination.secret is not None:  # a provider may have quoted the key in it
+            request_id = destination.secret.mask(request_id)
         attempt = Attempt(
             provider=destination.provider,
             model=destination.model,

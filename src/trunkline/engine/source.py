@@ -52,9 +52,10 @@ class Source(Protocol):
 
 
 class WireSource:
-    """The events of one exchange with an endpoint. Nobody waits for the end of the body once the protocol has said its last word."""
+    """The events of one exchange with an endpoint. Nobody waits for the end of the body once the protocol has said its last
+    word."""
 
-    __slots__ = ("_decoder", "_done", "_encoded", "_exchange", "_frames", "_io", "_ready", "_wire", "error", "head")
+    __slots__ = ("_decoder", "_done", "_encoded", "_exchange", "_first", "_frames", "_io", "_ready", "_wire", "error", "head")
 
     def __init__(self, io: IO, call: Call, wire: Wire, limits: Deadlines) -> None:
         self._io, self._wire = io, wire
@@ -62,13 +63,15 @@ class WireSource:
         self._frames = FRAMINGS[wire.dialect.framing](call.limits.max_line)
         self._decoder = wire.dialect.event_decoder(self._encoded.context)
         self._exchange: Exchange = io.send(wire.http(self._encoded.wire), limits)
+        self._first = b""
         self._ready: list[Event] = []
         self._done = False
         self.error: ProviderError | None = None
         self.head: Head | None = None
 
     async def open(self) -> None:
-        """Waits for the first event that says more than that there is a reply: until then a failure costs nobody anything, and is raised."""
+        """Waits for the first event that says more than that there is a reply: until then a failure costs nobody anything, and is
+        raised."""
         self.head = await self._exchange.head()
         if not 200 <= self.head.status < 300:
             raise await self._refusal(self.head)
@@ -83,15 +86,18 @@ class WireSource:
         return failure(self._io, self._wire, reply, self._encoded.context)
 
     async def _begin(self, head: Head) -> bool:
-        """Reads the first events into ``_ready``; whether they tell anything. No error is raised here, where variables hold bytes."""
+        """Reads the first events into ``_ready``; whether they tell anything. No error is raised here, where variables hold
+        bytes,
+        and none does while it waits, when it may be cancelled."""
         try:
             chunk = await self._exchange.read()
             while chunk and not chunk.strip(_BLANK) and (more := await self._exchange.read()):
                 chunk += more
             if chunk.lstrip(_BLANK)[:1] in (b"{", b"["):
-                self._ready += await self._whole(chunk, head)
+                self._first, chunk = chunk, b""
+                self._ready += await self._whole(head)
                 return self.error is None
-            events = self._decode(chunk)
+            events, chunk = self._decode(chunk), b""
             while not self._done and not _tell(events):
                 events += self._decode(await self._exchange.read())
         except ProviderError as error:
@@ -131,10 +137,11 @@ class WireSource:
             self._end(decoder.error)
         return events
 
-    async def _whole(self, chunk: bytes, head: Head) -> list[Event]:
+    async def _whole(self, head: Head) -> list[Event]:
         """The events of a provider that answers with one JSON body although it was asked for a stream."""
         self._done = True
-        reply = HttpReply(head.status, head.headers, chunk + await read_all(self._exchange))
+        rest = await read_all(self._exchange)
+        reply, self._first = HttpReply(head.status, head.headers, self._first + rest), b""
         return unfold(self._wire.dialect.decode_response(reply, self._encoded.context))
 
     def _end(self, error: ProviderError) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from .secret import mask_keys
+
 SENSITIVE = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "set-cookie"})
 
 
 class Headers(Mapping[str, str]):
-    """Header fields: names compare without case, order and repetition are kept (``pairs``), a repeated field reads joined by ``, ``.
+    """Header fields: names compare without case, order and repetition are kept (``pairs``), a repeated field reads joined by
+    ``, ``.
 
-    Built from text or, lazily, from the bytes of the wire (Latin-1). ``repr`` masks what may hold a credential.
+    Built from text or, lazily, from the bytes of the wire (Latin-1). ``repr`` masks what may hold a credential or looks like one.
     """
 
     __slots__ = ("_index", "_pairs", "_raw")
@@ -59,7 +62,7 @@ class Headers(Mapping[str, str]):
         return len(self._fields())
 
     def __repr__(self) -> str:
-        return f"Headers({ {n: '***' if n in SENSITIVE else v for n, v in self._fields().items()} })"
+        return f"Headers({ {n: '***' if n in SENSITIVE else mask_keys(v) for n, v in self._fields().items()} })"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Headers) and self.pairs == other.pairs

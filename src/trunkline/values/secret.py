@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from binascii import b2a_base64
 from enum import IntEnum
 from typing import NoReturn, final
 
@@ -27,6 +28,7 @@ _ANNOUNCED = re.compile(
 )
 _NEVER_ESCAPED = re.compile(r"[A-Za-z0-9_.-]*\Z")
 _SHORTEST = 8
+_URL_ALPHABET = str.maketrans("+/", "-_")
 
 
 class Origin(IntEnum):
@@ -50,11 +52,12 @@ class Secret:
     keys apart without telling either.
     """
 
-    __slots__ = ("_pattern", "_text", "id", "origin")
+    __slots__ = ("_encoded", "_pattern", "_text", "id", "origin")
 
     def __init__(self, text: str, origin: Origin = Origin.ARGUMENT) -> None:
         self._text = text
         self._pattern: re.Pattern[str] | None = None
+        self._encoded: tuple[str, ...] | None = None
         self.origin: Origin = origin
         self.id: str = hashlib.sha256(b"trunkline key:" + text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
@@ -62,23 +65,43 @@ class Secret:
         return self._text
 
     def mask(self, text: str) -> str:
-        """``text`` with this key replaced: plain, as JSON escapes it (any of the ways), or as a URL does.
+        """``text`` with this key replaced: plain, as JSON escapes it (any of the ways), as a URL does, or in base64; the
+        beginning
+        of one too, where the text was cut in the middle of it.
 
         A key of fewer than eight characters is a placeholder (``none``, ``test``): it guards nothing, and replacing it would
         garble what else is said.
         """
         if len(self._text) < _SHORTEST:
             return text
+        if len(text) < len(self._text):
+            return self._without_beginning(text)
         if _NEVER_ESCAPED.match(self._text):
-            return text.replace(self._text, "***")
-        if self._pattern is None:
-            self._pattern = re.compile("".join(map(_spellings, self._text)))
-        return self._pattern.sub("***", text)
+            text = text.replace(self._text, "***")
+        else:
+            if self._pattern is None:
+                self._pattern = re.compile("".join(map(_spellings, self._text)))
+            text = self._pattern.sub("***", text)
+        if self._encoded is None:
+            self._encoded = _in_base64(self._text)
+        for encoded in self._encoded:
+            text = text.replace(encoded, "***")
+        return self._without_beginning(text)
+
+    def _without_beginning(self, text: str) -> str:
+        """``text`` without the first part of this key at its end."""
+        key = self._text
+        at = text.find(key[:_SHORTEST], max(0, len(text) - len(key)))
+        while at >= 0:
+            if key.startswith(text[at:]):
+                return text[:at] + "***"
+            at = text.find(key[:_SHORTEST], at + 1)
+        return text
 
     def mask_bytes(self, data: bytes) -> bytes:
         """``data`` with this key replaced, likewise."""
-        if _NEVER_ESCAPED.match(self._text):
-            return data.replace(self._text.encode(), b"***") if len(self._text) >= _SHORTEST else data
+        if len(self._text) < _SHORTEST:
+            return data
         return self.mask(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def __repr__(self) -> str:
@@ -108,6 +131,20 @@ def _spellings(letter: str) -> str:
     escaped = "".join(rf"\\u{units[n : n + 4]}" for n in range(0, len(units), 4))
     quoted = "".join(f"%{byte:02x}" for byte in letter.encode("utf-8", "surrogatepass"))
     return rf"(?:\\?{re.escape(letter)}|(?i:{escaped}|{quoted}))"
+
+
+def _in_base64(text: str) -> tuple[str, ...]:
+    """What base64 makes of ``text`` wherever it stands in what is encoded (``user:key``, say), in both alphabets: the letters
+    that
+    hold nothing but the key. None of a key too short to be told from chance."""
+    data = text.encode("utf-8", "surrogatepass")
+    found: dict[str, None] = {}
+    for before in range(3):
+        whole = b2a_base64(b"\0" * before + data, newline=False).decode()
+        cut = whole[(0, 2, 3)[before] : (before + len(data)) * 8 // 6]
+        if len(cut) >= _SHORTEST:
+            found[cut] = found[cut.translate(_URL_ALPHABET)] = None
+    return tuple(found)
 
 
 def mask_keys(text: str) -> str:
