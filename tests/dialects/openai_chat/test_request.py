@@ -84,8 +84,8 @@ def test_the_judge_refuses_what_the_vendor_does_not_know():
     ],
 )  # fmt: skip
 def test_each_field(fields, wire):
-    body, encoded = encode("hi", **fields)
-    assert body == {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]} | wire
+    body, encoded = encode("hi, in JSON", **fields)
+    assert body == {"model": MODEL, "messages": [{"role": "user", "content": "hi, in JSON"}]} | wire
     assert encoded.warnings == ()
 
 
@@ -112,7 +112,7 @@ def test_context_of_a_stream():
     ],
 )  # fmt: skip
 def test_quirks_that_lose_nothing(quirks, fields, wire):
-    body, encoded = encode("hi", aim=Quirks(**quirks), judged=False, **fields)
+    body, encoded = encode("hi, in JSON", aim=Quirks(**quirks), judged=False, **fields)
     assert {name: body[name] for name in body if name not in ("model", "messages")} == wire
     assert encoded.warnings == ()
 
@@ -138,9 +138,11 @@ def test_quirks_that_lose_nothing(quirks, fields, wire):
         ({"no_cache_key": True}, {"cache_key": "k"}, {}, [("dropped", "cache_key")]),
         ({"cache_marks": "none"}, {"cache": CacheMark("30m")}, {}, [("dropped", "cache.ttl")]),
         ({}, {"cache": CacheMark("5m")}, {}, [("approximated", "cache.ttl")]),
-        ({"no_response_format": True}, {"output": OutputFormat()}, {}, [("dropped", "output")]),
+        ({"no_response_format": True}, {"output": OutputFormat()}, {}, [("approximated", "output")]),
+        ({"no_response_format": True}, {"output": OutputFormat(SCHEMA)}, {}, [("approximated", "output.schema")]),
+        ({}, {"output": OutputFormat()}, {"response_format": {"type": "json_object"}}, [("approximated", "output")]),
         ({"json_object_only": True}, {"output": OutputFormat(SCHEMA)}, {"response_format": {"type": "json_object"}},
-            [("approximated", "output")]),
+            [("approximated", "output.schema")]),
         ({"no_strict": True}, {"output": OutputFormat(SCHEMA, strict=True)},
             {"response_format": {"type": "json_schema", "json_schema": {"name": "output", "schema": SCHEMA}}},
             [("dropped", "output.strict")]),
@@ -158,6 +160,35 @@ def test_what_is_lost_is_told(quirks, fields, wire, lost):
     assert {name: body[name] for name in body if name not in ("model", "messages")} == wire
     assert losses(encoded) == lost
     assert all(warning.reason for warning in encoded.warnings)
+
+
+@pytest.mark.parametrize(
+    ("said", "opens"),
+    [
+        ([Message.user("hi")], [{"role": "system", "content": "{}"}, {"role": "user", "content": "hi"}]),
+        ([Message.system("s"), Message.user("hi")],
+            [{"role": "system", "content": "s\n\n{}"}, {"role": "user", "content": "hi"}]),
+        ([Message.system("a", "b"), Message.user("hi")], [{"role": "system", "content": [
+            {"type": "text", "text": "a"}, {"type": "text", "text": "b"}, {"type": "text", "text": "{}"}]},
+            {"role": "user", "content": "hi"}]),
+    ],
+)  # fmt: skip
+def test_a_schema_that_has_no_field_is_said_in_words(said, opens):
+    words = (
+        "Reply with a single JSON object and nothing else: no prose, no code fence. It must obey this JSON Schema:\n"
+        + msgspec.json.encode(SCHEMA).decode()
+    )
+    body, _ = encode(*said, aim=Quirks(json_object_only=True), output=OutputFormat(SCHEMA))
+    assert msgspec.json.encode(body["messages"]).decode() == msgspec.json.encode(opens).decode().replace(
+        "{}", msgspec.json.encode(words).decode()[1:-1]
+    )
+    developer, _ = encode("hi", aim=Quirks(json_object_only=True, system_role="developer"), output=OutputFormat(SCHEMA))
+    assert developer["messages"][0] == {"role": "developer", "content": words}
+
+
+def test_a_schema_with_half_surrogates_is_said_all_the_same():
+    body, _ = encode("hi", aim=Quirks(json_object_only=True), output=OutputFormat({"type": "object", "title": "a\ud800"}))
+    assert "\ufffd" in body["messages"][0]["content"]
 
 
 # --- reasoning --------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
@@ -10,16 +9,15 @@ import msgspec
 from ...values.errors import UsageError
 from ...values.model import Quirks, Target
 from ...values.request import CustomTool, HostedTool, Request, Tool, ToolChoice
-from ...wire.loose_json import clean_text
 from ..dialect import Context, Encoded, WireRequest
 from .losses import Losses
 from .messages import MessageWriter, Wire
 from .names import Names
+from .output import REFUSED, cleaned, write_format, write_strict
 from .reasoning import effort_of, write_reasoning
 
 _encode = msgspec.json.Encoder().encode
 _JSON = (("content-type", "application/json"),)
-_REFUSED = "this endpoint refuses or ignores it"
 _SEARCH_OPTIONS = ("search_context_size", "user_location")
 _PLACE = ("city", "country", "region", "timezone")
 
@@ -66,7 +64,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     )
 
 
-def _put(body: Wire, losses: Losses, name: str, value: Any, refused: bool | None, reason: str = _REFUSED) -> None:
+def _put(body: Wire, losses: Losses, name: str, value: Any, refused: bool | None, reason: str = REFUSED) -> None:
     if value is None:
         return
     if refused:
@@ -76,7 +74,7 @@ def _put(body: Wire, losses: Losses, name: str, value: Any, refused: bool | None
 
 
 def _sampling(request: Request, quirks: Quirks, losses: Losses, body: Wire) -> None:
-    reason, refused = _REFUSED, quirks.no_sampling
+    reason, refused = REFUSED, quirks.no_sampling
     if quirks.sampling_needs_effort_none and (effort_of(body) or quirks.default_effort) != "none":
         reason, refused = "this model takes sampling parameters only with reasoning effort none", True
     if request.temperature is not None:
@@ -92,7 +90,7 @@ def _sampling(request: Request, quirks: Quirks, losses: Losses, body: Wire) -> N
         _put(body, losses, "stop", request.stop, quirks.no_stop)
     if request.seed is not None:
         if quirks.no_seed:
-            losses.dropped("seed", _REFUSED)
+            losses.dropped("seed", REFUSED)
         else:
             body[quirks.seed_field or "seed"] = request.seed
     if request.n is not None and not (quirks.no_n and request.n == 1):
@@ -112,7 +110,7 @@ def _biases(biases: dict[str, float]) -> dict[str, int | float]:
 
 def _output(request: Request, quirks: Quirks, losses: Losses, body: Wire) -> None:
     if request.output is not None:
-        _format(request, quirks, losses, body)
+        write_format(request.output, quirks, losses, body)
     if request.verbosity is not None:
         body["verbosity"] = request.verbosity
     if request.modalities:
@@ -130,37 +128,6 @@ def _output(request: Request, quirks: Quirks, losses: Losses, body: Wire) -> Non
         body["prediction"] = {"type": "content", "content": request.prediction}
 
 
-def _format(request: Request, quirks: Quirks, losses: Losses, body: Wire) -> None:
-    output = request.output
-    if output is None:
-        return
-    if quirks.no_response_format:
-        losses.dropped("output", "this endpoint knows no response_format")
-        return
-    if output.schema is None or quirks.json_object_only:
-        if output.schema is not None:
-            losses.approximated("output", "this endpoint promises a JSON object, but not one of a schema")
-        body["response_format"] = {"type": "json_object"}
-        return
-    name = re.sub(r"[^A-Za-z0-9_-]", "_", output.name)[:64] or "output"
-    schema: Wire = {"name": name, "schema": output.schema}
-    if name != output.name:
-        losses.renamed("output.name", "names of schemas are 1 to 64 letters, digits, _ or - here")
-    if output.description is not None:
-        schema["description"] = output.description
-    _strict(schema, output.strict, quirks, losses, "output.strict")
-    body["response_format"] = {"type": "json_schema", "json_schema": schema}
-
-
-def _strict(into: Wire, strict: bool | None, quirks: Quirks, losses: Losses, field: str) -> None:
-    if strict is None:
-        return
-    if not quirks.no_strict:
-        into["strict"] = strict
-    elif strict:
-        losses.dropped(field, _REFUSED)
-
-
 def _account(request: Request, quirks: Quirks, losses: Losses, body: Wire) -> None:
     if request.service_tier is not None:
         _put(body, losses, "service_tier", request.service_tier, quirks.no_service_tier)
@@ -169,17 +136,17 @@ def _account(request: Request, quirks: Quirks, losses: Losses, body: Wire) -> No
     if request.store is not None:
         # Who stores nothing keeps no metadata; not to be stored is then what happens anyway.
         if quirks.no_metadata and request.store:
-            losses.dropped("store", _REFUSED)
+            losses.dropped("store", REFUSED)
         elif not quirks.no_metadata:
             body["store"] = request.store
     if request.user is not None:
         if quirks.no_user:
-            losses.dropped("user", _REFUSED)
+            losses.dropped("user", REFUSED)
         else:
             body[quirks.user_field or "safety_identifier"] = request.user
     if request.cache_key is not None:
         if quirks.no_cache_key:
-            losses.dropped("cache_key", _REFUSED)
+            losses.dropped("cache_key", REFUSED)
         else:
             body["prompt_cache_key"] = request.cache_key
     if request.cache is not None and request.cache.ttl is not None:
@@ -222,7 +189,7 @@ def _tools(request: Request, quirks: Quirks, names: Names, losses: Losses, body:
             losses.dropped("tool_choice", "there are no tools to choose from")
     if request.parallel_tool_calls is not None:
         _put(body, losses, "parallel_tool_calls", request.parallel_tool_calls, not written or quirks.no_parallel_tool_calls,
-             _REFUSED if written else "there are no tools to call")  # fmt: skip
+             REFUSED if written else "there are no tools to call")  # fmt: skip
 
 
 def _function(tool: Tool, quirks: Quirks, names: Names, losses: Losses) -> Wire:
@@ -232,7 +199,7 @@ def _function(tool: Tool, quirks: Quirks, names: Names, losses: Losses) -> Wire:
     if tool.parameters is not None:
         function["parameters"] = tool.parameters
     if tool.strict is not None:
-        _strict(function, tool.strict, quirks, losses, "tools.strict")
+        write_strict(function, tool.strict, quirks, losses, "tools.strict")
     if tool.cache is not None:
         losses.dropped("cache", "a tool takes no cache mark here")
     wire: Wire = {"type": "function", "function": function}
@@ -305,16 +272,7 @@ def _bytes(body: Wire, losses: Losses) -> bytes:
         return _encode(body)
     except UnicodeEncodeError:
         losses.approximated("messages", "half surrogates are no text: each was replaced by U+FFFD")
-        return _encode(_cleaned(body))
+        return _encode(cleaned(body))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UsageError(f"it cannot be said in JSON ({type(error).__name__})", field="request", allowed="JSON values") from None
 
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, dict):
-        return {_cleaned(name): _cleaned(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_cleaned(item) for item in value]
-    return value
