@@ -38,7 +38,8 @@ class AsyncClient:
         self._port = Port(io, lambda: AsyncIO(proxies=calls.destinations.settings.proxies))
 
     async def generate(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Response:
-        """The whole reply. Raises ``UsageError`` before anything is sent, ``ProviderError`` (its subclasses) when no target answers."""
+        """The whole reply. Raises ``UsageError`` before anything is sent, ``ProviderError`` (its subclasses) when no target
+        answers."""
         return await engine.generate(self._port.get(), self._calls.call(prompt, options, False))
 
     def stream(self, prompt: Prompt, **options: Unpack[CallOptions]) -> AsyncStream:
@@ -57,7 +58,8 @@ class AsyncClient:
         timeout: float | Timeout | None = None,
         retries: int | None = None,
     ) -> HttpReply:
-        """The provider's reply to a request of your own, below its base URL: our key, pool, deadlines, retries and errors; your bytes."""
+        """The provider's reply to a request of your own, below its base URL: our key, pool, deadlines, retries and errors; your
+        bytes."""
         call, wire = self._calls.raw(method, path, raw_options(json, body, headers, query, timeout, retries))
         return await engine.raw(self._port.get(), call, wire)
 
@@ -66,7 +68,8 @@ class AsyncClient:
         return await listing.models(self._port.get(), self._calls, provider, live)
 
     async def health(self, *, ask: bool = True) -> Health:
-        """What is configured, what a call would use and why; with ``ask`` each configured provider is asked for its models (no paid call)."""
+        """What is configured, what a call would use and why; with ``ask`` each configured provider is asked for its models (no
+        paid call)."""
         return await listing.health(self._port.get(), self._calls, ask)
 
     def with_options(self, **options: Unpack[NewOptions]) -> AsyncClient:

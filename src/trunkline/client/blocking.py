@@ -39,7 +39,8 @@ class Client:
         self._port = Port(io, lambda: BlockingIO(proxies=calls.destinations.settings.proxies))
 
     def generate(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Response:
-        """The whole reply. Raises ``UsageError`` before anything is sent, ``ProviderError`` (its subclasses) when no target answers."""
+        """The whole reply. Raises ``UsageError`` before anything is sent, ``ProviderError`` (its subclasses) when no target
+        answers."""
         return run_blocking(engine.generate(self._port.get(), self._calls.call(prompt, options, False)))
 
     def stream(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Stream:
@@ -58,7 +59,8 @@ class Client:
         timeout: float | Timeout | None = None,
         retries: int | None = None,
     ) -> HttpReply:
-        """The provider's reply to a request of your own, below its base URL: our key, pool, deadlines, retries and errors; your bytes."""
+        """The provider's reply to a request of your own, below its base URL: our key, pool, deadlines, retries and errors; your
+        bytes."""
         call, wire = self._calls.raw(method, path, raw_options(json, body, headers, query, timeout, retries))
         return run_blocking(engine.raw(self._port.get(), call, wire))
 
@@ -67,7 +69,8 @@ class Client:
         return run_blocking(listing.models(self._port.get(), self._calls, provider, live))
 
     def health(self, *, ask: bool = True) -> Health:
-        """What is configured, what a call would use and why; with ``ask`` each configured provider is asked for its models (no paid call)."""
+        """What is configured, what a call would use and why; with ``ask`` each configured provider is asked for its models (no
+        paid call)."""
         return run_blocking(listing.health(self._port.get(), self._calls, ask))
 
     def with_options(self, **options: Unpack[NewOptions]) -> Client:

@@ -24,7 +24,8 @@ class _Held:
 
     @property
     def response(self) -> Response:
-        """The reply as far as it has been read: whole, with cost and timings, once the stream has ended; ``partial`` until then."""
+        """The reply as far as it has been read: whole, with cost and timings, once the stream has ended; ``partial`` until
+        then."""
         return self._live.response
 
     def __repr__(self) -> str:

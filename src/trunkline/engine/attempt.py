@@ -63,7 +63,8 @@ def failure(io: IO, wire: Wire, reply: HttpReply, context: Context) -> ProviderE
 
 
 def complete(io: IO, wire: Wire, error: ProviderError, reply: HttpReply | Head) -> ProviderError:
-    """``error`` with what the reply's headers and the catalog add, and without the decoder's frames: their variables hold the body."""
+    """``error`` with what the reply's headers and the catalog add, and without the decoder's frames: their variables hold the
+    body."""
     error = bare(error)
     error.request_id = error.request_id or request_id_of(reply.headers)
     if (order := should_retry(reply.headers)) is not None:  # else what the dialect judged stands
