@@ -44,7 +44,7 @@ def opened(*required: str, **properties: Any) -> dict[str, Any]:
         ({"properties": {"a": TEXT}}, closed(a={"anyOf": [TEXT, NULL]})),
         (
             {**opened("a", a={"$ref": "#/$defs/B", "description": "d"}), "$defs": {"B": opened("c", c=TEXT)}},
-            {**closed(a={**closed(c=TEXT), "description": "d"}), "$defs": {"B": closed(c=TEXT)}},
+            closed(a={**closed(c=TEXT), "description": "d"}),
         ),
         (
             {"$ref": "#/$defs/N", "$defs": {"N": opened("n", n={"anyOf": [{"$ref": "#/$defs/N"}, NULL]})}},
@@ -55,7 +55,11 @@ def opened(*required: str, **properties: Any) -> dict[str, Any]:
         ),
         (
             {**opened(a={"$ref": "#/definitions/B"}), "definitions": {"B": TEXT}},
-            {**closed(a={"anyOf": [{"$ref": "#/definitions/B"}, NULL]}), "$defs": {"B": TEXT}},
+            {**closed(a={"anyOf": [{"$ref": "#/$defs/B"}, NULL]}), "$defs": {"B": TEXT}},
+        ),
+        (
+            {"$ref": "#/$defs/A", "$defs": {"A": opened("b", b={"$ref": "#/$defs/B"}), "B": opened("c", c=TEXT), "C": {}}},
+            {**closed(b={"$ref": "#/$defs/B"}), "$defs": {"B": closed(c=TEXT)}},
         ),
     ],
 )

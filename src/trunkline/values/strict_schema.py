@@ -41,11 +41,30 @@ def strict_schema(schema: Schema) -> Schema | None:
         made = _strict(root, definitions)
         if made.get("type") != "object":
             return None
-        if definitions:
-            made["$defs"] = {name: _strict(value, definitions) for name, value in definitions.items()}
+        needed: Schema = {}
+        _gather(made, definitions, needed)
+        if needed:
+            made["$defs"] = needed
     except (_BeyondError, RecursionError):
         return None
     return made
+
+
+def _gather(node: Any, definitions: Schema, needed: Schema) -> None:
+    """Puts into ``needed`` the definitions that ``node`` refers to, and those that they refer to: tokens are paid for."""
+    if isinstance(node, list):
+        for item in node:
+            _gather(item, definitions, needed)
+    elif isinstance(node, dict):
+        if isinstance(reference := node.get("$ref"), str):
+            name = reference.rpartition("/")[2]
+            node["$ref"] = f"#/$defs/{name}"
+            if name not in needed:
+                needed[name] = {}  # it may refer to itself
+                needed[name] = _strict(_lookup(reference, definitions), definitions)
+                _gather(needed[name], definitions, needed)
+        for item in node.values():
+            _gather(item, definitions, needed)
 
 
 def _lookup(reference: str, definitions: Schema) -> Schema:
