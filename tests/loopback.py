@@ -47,7 +47,7 @@ class Loopback:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._over.set()
-        for connection in (self._listener, *self._open):
+        for connection in (self._listener, *self._open.copy()):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
@@ -67,15 +67,14 @@ class Loopback:
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         data = b""
-        with suppress(OSError):
+        with connection, suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while (asked := _request(connection, data)) is not None:
                 one, data = asked
                 self.asked.append(one)
                 if not self._reply(connection, self.answer(one)):
                     break
-            connection.close()
         self._open.discard(connection)
 
     def _reply(self, connection: socket.socket, reply: Reply) -> bool:
@@ -94,7 +93,8 @@ class Loopback:
         if reply.end == "reset":
             return _reset(connection)
         if reply.end == "stall":
-            connection.recv(1)
+            with suppress(OSError):
+                connection.recv(1)
             self.gone.set()
         if reply.end != "end":
             return False
