@@ -277,3 +277,31 @@ def test_the_asynchronous_client_answers_alike() -> None:
     health, models = io.run(both())
     assert health.ok
     assert [model.id for model in models] == ["a"]
+
+
+@pytest.mark.parametrize("handed", [{"api_key": ARGUMENT}, {"base_url": "https://mine.test/v1"}])
+def test_a_projects_file_does_not_say_whose_the_key_or_address_is(tmp_path: Path, handed: dict[str, str]) -> None:
+    (tmp_path / "trunkline.toml").write_text('model = "groq/x"')
+    io = VirtualIO([])
+    settings = Settings.load(tmp_path, {"HOME": str(tmp_path / "home"), **KEYS})
+    llm: Any = Client(settings=settings, io=io, **handed)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="a project's file may not say it"):
+        llm.generate("hi")
+    assert not llm.health(ask=False).ok
+    named = Settings.load(tmp_path, {"HOME": str(tmp_path / "home"), "TRUNKLINE_MODEL": "openai/y", **KEYS})
+    assert Client(settings=named, io=io, **handed).health(ask=False).model == "openai/y"  # type: ignore[arg-type]
+
+
+def test_a_key_for_another_provider_does_not_go_to_the_address_of_the_first() -> None:
+    first = {"base_url": "https://mine.test/v1", "api_key": ARGUMENT}
+
+    def went(**options: str) -> tuple[str, str]:
+        io = VirtualIO([failed(500)])
+        llm = Client("openai/x", settings=Settings({}), io=io, retries=0, **first).with_options(**options)  # type: ignore[arg-type]
+        with pytest.raises(Exception, match="HTTP 500"):
+            llm.generate("hi")
+        return sent(io)[0]
+
+    assert went(model="anthropic/y", api_key=ANTHROPIC) == ("https://api.anthropic.com/v1/messages", ANTHROPIC)
+    assert went(model="openai/y", api_key=OPENAI) == ("https://mine.test/v1/chat/completions", OPENAI)
+    assert went(model="openai-chat/y", api_key=OPENAI) == ("https://mine.test/v1/chat/completions", OPENAI)

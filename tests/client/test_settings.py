@@ -516,3 +516,25 @@ def test_settings_are_not_pickled(world: World) -> None:
 def test_the_last_four_of_a_long_key_only() -> None:
     assert shown_key(Secret("x" * 16 + "1234")) == "set (…1234)"
     assert shown_key(Secret("x" * 15 + "1234")) == "set"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+@pytest.mark.parametrize(("name", "said"), [(".env", f"OPENAI_API_KEY={KEY}\n"), ("trunkline.toml", f'[providers.openai]\napi_key = "{KEY}"\n')])
+def test_a_key_behind_a_link_that_leads_out_of_the_project_is_the_users_own(world: World, name: str, said: str) -> None:
+    (world.home / "elsewhere").write_text(said)
+    (world.repository / name).symlink_to("../elsewhere")
+    key = world.load().key(OPENAI)
+    assert key is not None
+    assert key.origin is Origin.USER, "so that no address of the project's files may have it"
+    (world.repository / name).unlink()
+    (world.repository / "inside").write_text(said)
+    (world.repository / name).symlink_to("inside")
+    key = world.load().key(OPENAI)
+    assert key is not None
+    assert key.origin is Origin.PROJECT
+
+
+def test_a_number_that_cannot_be_read_is_told(world: World) -> None:
+    (world.repository / "trunkline.toml").write_text("timeout = " + "9" * 5_000)
+    with pytest.raises(UsageError, match="holds a value that cannot be read"):
+        _ = world.load().timeout

@@ -37,11 +37,15 @@ _RUNS_PROGRAMS = re.compile(
 
 
 class Variables(Mapping[str, str]):
-    """Variables of an environment or a ``.env`` file. ``repr`` says how many, never what stands in them."""
+    """Variables of an environment or a ``.env`` file. ``repr`` says how many, never what stands in them.
 
-    __slots__ = ("_values", "path")
+    ``key_origin``: how far keys among them are to be trusted.
+    """
 
-    def __init__(self, values: Mapping[str, str], path: str | None = None) -> None:
+    __slots__ = ("_values", "key_origin", "path")
+
+    def __init__(self, values: Mapping[str, str], path: str | None = None, key_origin: Origin = Origin.PROJECT) -> None:
+        self.key_origin: Origin = key_origin
         self._values = {name.upper(): value for name, value in values.items()} if os.name == "nt" else dict(values)
         self.path: str | None = path
 
@@ -65,11 +69,12 @@ NO_VARIABLES = Variables({}, "no file")
 
 
 class ConfigFile:
-    """One ``trunkline.toml`` or ``.yaml``: path, origin and table, whose keys are known and whose API keys are Secrets."""
+    """One ``trunkline.toml`` or ``.yaml``: path, origin and table, whose keys are known and whose API keys are Secrets of origin ``key_origin``."""
 
-    __slots__ = ("origin", "path", "table")
+    __slots__ = ("key_origin", "origin", "path", "table")
 
-    def __init__(self, path: str, origin: Origin, table: dict[str, Any]) -> None:
+    def __init__(self, path: str, origin: Origin, table: dict[str, Any], key_origin: Origin) -> None:
+        self.key_origin: Origin = key_origin
         self.path: str = path
         self.origin: Origin = origin
         self.table: dict[str, Any] = table
@@ -130,7 +135,7 @@ def find_dotenv(folders: list[str]) -> Variables:
     for folder in folders:
         path = os.path.join(folder, ".env")
         if os.path.isfile(path):
-            return Variables(read_dotenv(_text_of(path), path), path)
+            return Variables(read_dotenv(_text_of(path), path), path, _keys_origin(path, folders, Origin.PROJECT))
     return NO_VARIABLES
 
 
@@ -141,8 +146,18 @@ def find_config(folders: list[str], origin: Origin) -> ConfigFile | None:
         if len(paths) > 1:
             raise UsageError(f"{folder} holds {' and '.join(os.path.basename(path) for path in paths)}; keep one of them")
         if paths:
-            return ConfigFile(paths[0], origin, _checked(_parse(paths[0]), paths[0], origin))
+            keys = _keys_origin(paths[0], folders, origin)
+            return ConfigFile(paths[0], origin, _checked(_parse(paths[0]), paths[0], origin, keys), keys)
     return None
+
+
+def _keys_origin(path: str, folders: list[str], origin: Origin) -> Origin:
+    """Whose the keys in a file are. A project's file that is a link to somewhere else on this machine holds keys of the user's
+    own, which no address in the project's files may have: a repository can hold such a link to whatever it guesses is there."""
+    if origin is not Origin.PROJECT:
+        return origin
+    root = os.path.join(os.path.realpath(folders[-1]), "")
+    return origin if os.path.realpath(path).startswith(root) else Origin.USER
 
 
 def _text_of(path: str) -> str:
@@ -178,6 +193,8 @@ def _parse_toml(text: str, path: str) -> object:
         line = re.search(r"\(at line (\d+)", str(error))
         place = f"{path}:{line[1]}" if line else path
         raise UsageError(f"{place}: this is not TOML") from None
+    except ValueError:  # a number of more than 4,300 digits
+        raise UsageError(f"{path}: holds a value that cannot be read") from None
     except RecursionError:
         raise UsageError(f"{path}: nested too deeply") from None
 
@@ -201,7 +218,7 @@ def _parse_yaml(text: str, path: str) -> object:
     return {} if table is None else table
 
 
-def _checked(table: object, path: str, origin: Origin) -> dict[str, Any]:
+def _checked(table: object, path: str, origin: Origin, keys: Origin) -> dict[str, Any]:
     checked = dict(_table(table, path, "the file"))
     _known(checked, TOP_KEYS, path, origin, "")
     providers = {}
@@ -216,7 +233,7 @@ def _checked(table: object, path: str, origin: Origin) -> dict[str, Any]:
             if not isinstance(entry, str):
                 raise UsageError("must be text", field=f"{place}.{key} ({path})", got=type(entry).__name__, allowed="text")
         if "api_key" in section:
-            section["api_key"] = Secret(section["api_key"], origin)
+            section["api_key"] = Secret(section["api_key"], keys)
         providers[name] = section
     checked["providers"] = providers
     return checked

@@ -56,14 +56,21 @@ class Destinations:
         return self._settings
 
     def also(self, owner: ModelName | None, api_key: object, base_url: object, version: object) -> Destinations:
-        """The same with another key, address or version. A new key keeps the address; a new address does not keep the old
-        one's key."""
+        """The same with another key, address or version. A new key keeps the address, unless it is another provider's; a new
+        address does not keep the old one's key."""
         other = Destinations(self._settings, owner, api_key, base_url, version or self._version)
-        if base_url is None:
+        if base_url is None and (api_key is None or self._keeps_address(owner)):
             other._base_url = self._base_url
             if api_key is None:
                 other._api_key, other._owner = self._api_key, self._owner
         return other
+
+    def _keeps_address(self, owner: ModelName | None) -> bool:
+        """Whether the address that was handed over is ``owner``'s too: nobody else's yet, its own, or that of an endpoint that has no other."""
+        before = self._owner
+        if not (isinstance(owner, str) and isinstance(before, str)) or self._base_url is None:
+            return True
+        return is_dialect(owner.partition("/")[0]) or self._split(owner)[0].name == self._split(before)[0].name
 
     def plan(self, model: ModelName | None, fallbacks: Sequence[ModelName] = ()) -> tuple[Destination, ...]:
         """The targets to try, in order."""
@@ -90,11 +97,13 @@ class Destinations:
 
     def default(self) -> tuple[str, str]:
         """The model when none is named, and why that one: the configured one, else that of the first provider with a key."""
-        if (configured := self.settings.model) is not None:
+        configured = self.settings.model
+        handed = "api_key" if self._api_key is not None else "base_url" if self._base_url is not None else None
+        if handed and self._owner is None and (configured is None or self.settings.origin("model") is Origin.PROJECT):
+            why = f"{handed} does not say whose it is" + ("" if configured is None else ", and a project's file may not say it")
+            raise UsageError(why, field="model", got="None", allowed="provider/model beside it")
+        if configured is not None:
             return configured, "it is configured as the model"
-        if self._api_key is not None or self._base_url is not None:
-            field = "api_key" if self._api_key is not None else "base_url"
-            raise UsageError(f"{field} does not say whose it is", field="model", got="None", allowed="provider/model beside it")
         for row in TABLE:
             if row.default_model and row.key_variables and self.settings.key(row) is not None:
                 return f"{row.name}/{row.default_model}", f"{row.name} has a key, and is first in the order that has one"

@@ -209,11 +209,15 @@ class Settings:
         names = (user["api_key_env"],) if "api_key_env" in user else provider.key_variables
         yield from filter(None, map(self._from_environment, names))
         yield from self._file_entry(self._user, provider, "api_key")
-        yield from filter(None, map(self._from_dotenv, names))
+        yield from filter(None, map(self._key_of_dotenv, names))
         if "api_key_env" in project:
             self._refuse_foreign_variable(provider, project["api_key_env"])
-            yield from filter(None, [self._from_dotenv(project["api_key_env"])])
+            yield from filter(None, [self._key_of_dotenv(project["api_key_env"])])
         yield from self._file_entry(self._project, provider, "api_key")
+
+    def _key_of_dotenv(self, name: str) -> Setting | None:
+        found = self._from_dotenv(name)
+        return None if found is None else found._replace(origin=self._dotenv.key_origin)
 
     def _refuse_foreign_variable(self, provider: ProviderRow, name: str) -> None:
         if name in self._environ and name not in provider.key_variables:
@@ -249,7 +253,8 @@ class Settings:
 
     def _file_entry(self, file: ConfigFile | None, provider: ProviderRow, key: str) -> Iterator[Setting]:
         if file is not None and key in file.provider(provider.name):
-            yield Setting(file.provider(provider.name)[key], file.origin, f"providers.{provider.name}.{key}", file.path)
+            origin = file.key_origin if key == "api_key" else file.origin
+            yield Setting(file.provider(provider.name)[key], origin, f"providers.{provider.name}.{key}", file.path)
 
     # -- telling --------------------------------------------------------------------------------------------------
 
