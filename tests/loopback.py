@@ -93,8 +93,7 @@ class Loopback:
         if reply.end == "reset":
             return _reset(connection)
         if reply.end == "stall":
-            with suppress(OSError):
-                with suppress(OSError):  # a peer that has not read everything ends with a reset
+            with suppress(OSError):  # a peer that has not read everything ends with a reset
                 connection.recv(1)
             self.gone.set()
         if reply.end != "end":
