@@ -13,7 +13,7 @@ from ..policy.price import cost
 from ..policy.retry import Fallback, Raise, judge
 from ..ports import IO, Deadlines
 from ..values.check import check_request
-from ..values.errors import AllTargetsFailedError, ProviderError, TrunklineError, UsageError
+from ..values.errors import AllTargetsFailedError, ClosedByCallerError, ProviderError, TrunklineError, UsageError
 from ..values.expect import kind_of
 from ..values.message import HostedToolCall
 from ..values.request import Request
@@ -116,8 +116,8 @@ def _parsed(parse: Callable[[str], Any], response: Response) -> Any:
 
 async def fail(io: IO, call: Call, settlement: Settlement, error: BaseException) -> None:
     """Settles a call that ended with ``error``; what the caller ended himself is nobody's fault."""
-    if not isinstance(error, Exception):
-        settlement.settle("cancel", io.now(), error=error)
+    if not isinstance(error, Exception) or isinstance(error, ClosedByCallerError):
+        settlement.settle("close" if isinstance(error, Exception) else "cancel", io.now(), error=error)
         return
     if settlement.settle("error", io.now(), error=error) and call.hooks.on_error is not None:
         await called(call.hooks.on_error(error))
@@ -145,12 +145,13 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
             except Exception as error:
                 own, failed = error, _as_provider_error(error, destination, bool(errors))
             dress(failed, destination, call)
+            if isinstance(failed, ClosedByCallerError) or settlement.settled:  # the caller has ended it, from elsewhere
+                raise failed
             now = io.now()
-            if not settlement.settled:  # else the caller has ended it meanwhile, from another thread
-                settlement.attempted(destination, now - began, error=failed)
+            settlement.attempted(destination, now - began, error=failed)
             remaining = settlement.until - now
             verdict = judge(failed, tried=tried, another=another, remaining=remaining, policy=call.limits.retry, uniform=io.uniform)
-            if isinstance(verdict, Raise) or settlement.settled:
+            if isinstance(verdict, Raise):
                 raise own if own is not None and not errors else _final(errors, failed, settlement)
             if isinstance(verdict, Fallback):
                 errors.append(failed)

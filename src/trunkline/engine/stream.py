@@ -6,7 +6,7 @@ import msgspec
 
 from ..dialects.error_body import request_id_of
 from ..ports import IO, Deadlines
-from ..values.errors import ProviderError, StreamInterruptedError
+from ..values.errors import ClosedByCallerError, ProviderError, StreamInterruptedError
 from ..values.events import Event
 from ..values.fold import Fold
 from ..values.response import Response, Timings
@@ -134,7 +134,9 @@ class LiveStream:
     def _interrupted(self, error: ProviderError) -> StreamInterruptedError:
         """``error`` came after events had gone out: it says so, keeps the facts, and holds what came."""
         partial = self._folded()
-        if self._closed:
+        if isinstance(error, ClosedByCallerError):
+            self._settlement.settle("close", self._io.now(), partial)
+        if self._settlement.settled:
             return StreamInterruptedError(CLOSED, partial=partial)
         destination = self._destination
         if destination is not None:

@@ -86,6 +86,9 @@ class AsyncExchange:
                 raise faults.ended(self._phase, self._phase != "connect")
             await self.head()
             return await self.read()
+        if home.session.closed and not content.is_eof():  # with the port: its connection is gone, and nothing would wake a reader
+            self._break()
+            raise faults.ended("body", True)
         now = monotonic()
         deadlines = self._deadlines
         self.limit = limit = min(now + deadlines.idle, deadlines.until)
@@ -196,6 +199,10 @@ class AsyncExchange:
 
     def expire(self) -> None:
         self._cut_off(faults.late(self._deadlines, self._wait, monotonic()))
+
+    def end(self) -> None:
+        """The whole port is closed."""
+        self._cut_off(faults.ended(self._phase, self._phase != "connect"))
 
     def _cut_off(self, error: TrunklineError) -> None:
         """End whatever wait there is with this error; in the loop's own thread."""

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from ..ports import Deadlines
 from ..values.errors import (
+    ClosedByCallerError,
     ConnectionRefusedByHostError,
     ConnectionResetByHostError,
     DeadlineError,
@@ -49,9 +50,9 @@ def late(deadlines: Deadlines, phase: DeadlinePhase, now: float) -> DeadlineErro
     return DeadlineError(f"the {phase.replace('_', ' ')} deadline of {seconds:g} s passed", phase=phase, seconds=seconds)
 
 
-def ended(phase: TransportPhase, sent: bool) -> TransportError:
+def ended(phase: TransportPhase, sent: bool) -> ClosedByCallerError:
     """The error of a wait whose exchange was closed from elsewhere."""
-    return TransportError(f"the exchange was closed from elsewhere {_WHEN[phase]}", phase=phase, sent=sent)
+    return ClosedByCallerError(f"the exchange was closed from elsewhere {_WHEN[phase]}", phase=phase, sent=sent)
 
 
 def no_reply(where: str, reused: bool) -> TransportError:

@@ -15,6 +15,7 @@ class Waiter(Protocol):
     limit: float
 
     def expire(self) -> None: ...
+    def end(self) -> None: ...
 
 
 class DeadlineTimer:
@@ -38,6 +39,9 @@ class DeadlineTimer:
         self._waiters.discard(waiter)
 
     def stop(self) -> None:
+        """End every wait: nobody would ring for it any more."""
+        for waiter in list(self._waiters):
+            waiter.end()
         self._waiters.clear()
         if self._handle is not None:
             self._handle.cancel()

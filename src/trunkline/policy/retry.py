@@ -11,6 +11,7 @@ import msgspec
 from ..values.errors import (
     AuthenticationError,
     CircuitOpenError,
+    ClosedByCallerError,
     ConcurrencyLimitError,
     ContentFilterError,
     ContextLengthError,
@@ -74,7 +75,7 @@ def judge(
 
     While ``another`` target remains: at most one retry, at once, and none where waiting is needed or connecting timed out.
     """
-    if isinstance(error, DeadlineError) and error.phase == "total":
+    if isinstance(error, ClosedByCallerError) or (isinstance(error, DeadlineError) and error.phase == "total"):
         return Raise()
     if another:
         return _judge_with_another(error, tried, policy)

@@ -247,6 +247,11 @@ class GarbledReplyError(TransportError):
     """What came back is not HTTP."""
 
 
+class ClosedByCallerError(TransportError):
+    """You ended it yourself, from elsewhere: the client or the stream was closed while this waited. Nobody's fault, and not tried
+    again."""
+
+
 class DeadlineError(ProviderError, TimeoutError):
     """A deadline passed; ``phase`` says which (connect, first_byte, idle, total), ``seconds`` how long it was."""
 
