@@ -17,6 +17,12 @@
         ├── OverloadedError                     the provider has no capacity just now
         ├── ServerError                         the provider failed
         ├── TransportError (also ConnectionError)   the connection failed; ``phase`` says when
+        │   ├── ConnectionRefusedByHostError    nothing listens there
+        │   ├── NameResolutionError             the host's name is unknown
+        │   ├── TlsError                        TLS could not be agreed on, or the certificate does not hold
+        │   ├── ConnectionResetByHostError      the other side reset the connection
+        │   ├── TruncatedBodyError              closed in the middle of the body
+        │   └── GarbledReplyError               what came back is not HTTP
         ├── DeadlineError (also TimeoutError)   a deadline passed; ``phase`` says which
         ├── MalformedResponseError              the reply breaks its protocol; ``path`` says where
         ├── StreamInterruptedError              a stream ended before its end; ``partial`` holds what came
@@ -73,7 +79,7 @@ class UsageError(TrunklineError, ValueError):
         self.field: str | None = field
         self.got: str | None = got
         self.allowed: str | None = allowed
-        text = f"{field}: {message}" if field else message
+        text = (f"{field}: {message}" if field else message).encode("utf-8", "backslashreplace").decode()
         if got is not None:
             text += f"; got {got}"
         if allowed is not None:
