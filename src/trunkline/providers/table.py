@@ -55,7 +55,7 @@ TABLE: tuple[Provider, ...] = (
         name="openrouter", key_variables=("OPENROUTER_API_KEY",), hosts=("openrouter.ai",), default_model="openrouter/auto",
         endpoints=_chat("https://openrouter.ai/api/v1", Quirks(
             reasoning_field="reasoning", reasoning_style="openrouter", cost_field="cost", cache_marks="cache_control",
-            bad_gateway_is_overloaded=True,
+            bad_gateway_is_overloaded=True, file_urls=True, video_urls=True,
         ).over(_COMPATIBLE)),
     ),
     Provider(
@@ -76,6 +76,7 @@ TABLE: tuple[Provider, ...] = (
         name="together", key_variables=("TOGETHER_API_KEY",), hosts=("api.together.ai", "api.together.xyz"),
         endpoints=_chat("https://api.together.ai/v1", Quirks(
             reasoning_field="reasoning", reasoning_style="together", forbidden_is_context=True, no_logit_bias=False,
+            video_urls=True,
         ).over(_PLAIN)), default_model="openai/gpt-oss-120b",
     ),
     Provider(
@@ -90,14 +91,14 @@ TABLE: tuple[Provider, ...] = (
             alternate_roles=True, no_tools=True, no_done=True, cost_field="cost.total_cost", reasoning_style="effort",
         ).over(_PLAIN)),
     ),
-    Provider(name="local", needs_key=False, endpoints=_chat(None, Quirks(no_done=True).over(_COMPATIBLE))),
+    Provider(name="local", needs_key=False, endpoints=_chat(None, Quirks(no_done=True, reasoning_field="as_sent").over(_COMPATIBLE))),
 )  # fmt: skip
 
 _BY_NAME = {row.name: row for row in TABLE}
 
 # How a key is shown to an endpoint of one's own, and what is safe to think of a server that nobody has described.
 _OWN: dict[str, tuple[Auth, Quirks]] = {
-    CHAT: (Bearer(), Quirks(no_done=True).over(_COMPATIBLE)),
+    CHAT: (Bearer(), Quirks(no_done=True, reasoning_field="as_sent").over(_COMPATIBLE)),
     MESSAGES: (HeaderAuth("x-api-key"), Quirks()),
 }
 

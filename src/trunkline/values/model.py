@@ -57,8 +57,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """A forced tool choice is refused (models that always think)."""
     tool_id_format: Literal["alnum9"] | None = None
     """Call ids must be exactly nine letters or digits: others are renamed, and the way back remembered."""
-    reasoning_field: Literal["reasoning_content", "reasoning"] | None = None
-    """Where an earlier turn's reasoning goes on the way back, where the endpoint wants it."""
+    reasoning_field: Literal["reasoning_content", "reasoning", "as_sent"] | None = None
+    """Where an earlier turn's reasoning goes on the way back, where the endpoint wants it; ``as_sent``: where it came."""
     return_reasoning: bool | None = None
     """Reasoning of the current tool loop must go back, else 400."""
     reasoning_style: (
@@ -80,6 +80,10 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """User and assistant must take turns: neighbours of one role are joined."""
     no_tools: bool | None = None
     no_images: bool | None = None
+    file_urls: bool | None = None
+    """Documents may be named by their address."""
+    video_urls: bool | None = None
+    """Films are understood, named by their address or as ``data:`` URLs."""
     output_excludes_reasoning: bool | None = None
     """The provider's completion count leaves reasoning out: added for ``usage``."""
     cost_field: str | None = None

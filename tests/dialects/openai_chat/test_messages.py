@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.dialects.openai_chat.judge import encode, losses, target
+from tests.dialects.openai_chat.judge import context, encode, losses, target
+from tests.dialects.openai_chat.replies import body, chunk, decode, read, sse
 from trunkline.values.errors import UsageError
+from trunkline.values.fold import fold
 from trunkline.values.media import Data, FileId, LocalFile, Url
 from trunkline.values.message import (
     Audio,
@@ -285,4 +287,73 @@ def test_foreign_reasoning_goes_back_as_text_where_text_is_read():
     body, encoded = encode(Message.assistant(thought, "a"), aim=Quirks(reasoning_field="reasoning_content"), judged=False)
     assert body["messages"][0]["reasoning_content"] == "r"
     assert b"signature" not in encoded.wire.body
+    assert losses(encoded) == [("dropped", "messages.reasoning.state")]
+
+
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_reasoning_goes_back_under_the_name_that_it_came_under(name, streamed):
+    aim = target(Quirks(reasoning_field="as_sent"), provider="local")
+    if streamed:
+        head, *rest = [chunk({"role": "assistant"}), chunk({name: "w"}), chunk({name: "hy"}), chunk({"content": "a"}, finish="stop")]
+        message = fold(read(sse(head, *rest), context(aim, stream=True))[0]).message
+    else:
+        message = decode(body({"content": "a", name: "why"}), context(aim)).message
+    assert message.reasoning == "why"
+    wire, encoded = encode("hi", message, "so?", aim=aim, judged=False)
+    assert wire["messages"][1] == {"role": "assistant", "content": "a", name: "why"}
+    assert encoded.warnings == ()
+    other = target(Quirks(reasoning_field="as_sent"), provider="another")
+    wire, encoded = encode("hi", message, aim=other, judged=False)
+    assert wire["messages"][1] == {"role": "assistant", "content": "a", "reasoning_content": "why"}
+    wire, encoded = encode("hi", message)
+    assert wire["messages"][1] == {"role": "assistant", "content": "a"}
     assert losses(encoded) == [("dropped", "messages.reasoning")]
+
+
+def test_speech_goes_back_by_its_id_to_whoever_gave_it():
+    sound = {"id": "a1", "data": "UklGRg==", "expires_at": 17, "transcript": "hello"}
+    message = decode(body({"content": None, "audio": sound})).message
+    wire, encoded = encode("hi", message)
+    assert wire["messages"][1] == {"role": "assistant", "content": None, "audio": {"id": "a1"}}
+    assert encoded.warnings == ()
+    wire, encoded = encode("hi", message, aim=target(provider="stranger"))
+    assert wire["messages"][1] == {"role": "assistant", "content": "hello"}
+    assert losses(encoded) == [("approximated", "messages.audio")]
+    wire, encoded = encode("hi", Message.assistant(Audio(transcript="words")))
+    assert wire["messages"][1] == {"role": "assistant", "content": "words"}
+
+
+def test_citations_of_others_are_a_loss_and_ones_own_are_not():
+    mine, foreign = state({"a": 1}, provider="openai"), state({"a": 1}, dialect="anthropic-messages", provider="anthropic")
+    for given in ((), (Citation("url", url="https://x"),), (Citation("search_result", state=mine),)):
+        assert encode("hi", Message.assistant(Text("a", given)))[1].warnings == ()
+    wire, encoded = encode("hi", Message.assistant(Text("a", (Citation("char", state=foreign),))))
+    assert wire["messages"][1] == {"role": "assistant", "content": "a"}
+    assert losses(encoded) == [("dropped", "messages.citations")]
+
+
+def test_films_and_addresses_of_documents_where_they_are_taken():
+    url = Url("https://x/a%20b.pdf?k=1")
+    wire, encoded = encode(
+        Message.user(Video(Url("https://x/y.mp4")), Video(Data(b"ab", "video/mp4")), Video(FileId("f")), File(url), File(url, "n.pdf")),
+        aim=Quirks(video_urls=True, file_urls=True), judged=False,
+    )  # fmt: skip
+    assert wire["messages"][0]["content"] == [
+        {"type": "video_url", "video_url": {"url": "https://x/y.mp4"}},
+        {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,YWI="}},
+        {"type": "file", "file": {"filename": "a%20b.pdf", "file_data": url.url}},
+        {"type": "file", "file": {"filename": "n.pdf", "file_data": url.url}},
+    ]
+    assert losses(encoded) == [("dropped", "messages.video")]
+
+
+def test_a_tool_loop_is_told_to_a_model_without_tools():
+    wire, encoded = encode(
+        "Weather?", Message.assistant("Let me see.", ToolCall("c1", "weather", '{"city":"Oslo"}')),
+        Message.tool(ToolResult("c1", (Text("4 C"),))), "And now?", aim=Quirks(no_tools=True, alternate_roles=True),
+    )  # fmt: skip
+    assert [said["role"] for said in wire["messages"]] == ["user", "assistant", "user"]
+    assert wire["messages"][1]["content"][1] == {"type": "text", "text": '(Tool call c1: weather {"city":"Oslo"})'}
+    assert [part["text"] for part in wire["messages"][2]["content"]] == ["(Answer to tool call c1:)", "4 C", "And now?"]
+    assert losses(encoded) == [("approximated", "messages.tool_call"), ("approximated", "messages")]

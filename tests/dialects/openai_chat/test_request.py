@@ -191,6 +191,27 @@ def test_a_schema_with_half_surrogates_is_said_all_the_same():
     assert "\ufffd" in body["messages"][0]["content"]
 
 
+MARK = {"cache_control": {"type": "ephemeral"}}
+
+
+@pytest.mark.parametrize(
+    ("said", "last"),
+    [
+        (["hi"], {"role": "user", "content": [{"type": "text", "text": "hi"} | MARK]}),
+        ([Message.user("a", "b")], {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"} | MARK]}),
+        (["hi", Message.assistant("")], {"role": "user", "content": [{"type": "text", "text": "hi"} | MARK]}),
+    ],
+)
+def test_the_whole_prompt_is_marked_where_nothing_is_cached_without(said, last):
+    body, encoded = encode(*said, aim=Quirks(cache_marks="cache_control"), judged=False, cache=CacheMark())
+    assert last in body["messages"]
+    assert encoded.wire.body.count(b"cache_control") == 1
+    assert encoded.warnings == ()
+    body, encoded = encode("hi", aim=Quirks(cache_marks="cache_control"), judged=False, cache=CacheMark("1h"))
+    assert body["messages"][0]["content"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+    assert encoded.warnings == ()
+
+
 # --- reasoning --------------------------------------------------------------------------------------------------------
 
 

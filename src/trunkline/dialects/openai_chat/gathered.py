@@ -88,7 +88,7 @@ class Gathered:
     __slots__ = (
         "audio", "audio_facts", "audio_pending", "calls", "citations", "context", "details", "encrypted", "extra", "images",
         "logprobs", "notes",
-        "number", "opaque", "raw_reason", "reasoning", "refusal", "reply_id", "text", "thinking", "transcript",
+        "number", "opaque", "raw_reason", "reasoning", "reasoning_name", "refusal", "reply_id", "text", "thinking", "transcript",
     )  # fmt: skip
 
     def __init__(self, number: int, context: Context) -> None:
@@ -97,6 +97,7 @@ class Gathered:
         self.reply_id: str | None = None
         self.text: list[str] = []
         self.reasoning: list[str] = []
+        self.reasoning_name: str | None = None
         self.refusal: list[str] = []
         self.citations: list[Citation] = []
         self.notes: list[Any] = []
@@ -216,6 +217,7 @@ class Gathered:
         if said.get("reasoning_encrypted") is not None:
             self.encrypted = said["reasoning_encrypted"]
         if isinstance(text, str) and text:
+            self.reasoning_name = "reasoning_content" if said.get("reasoning_content") else "reasoning"
             self.reasoning.append(text)
             events.append(ReasoningDelta(text, self.number))
 
@@ -348,18 +350,21 @@ class Gathered:
             state["reasoning_encrypted"] = self.encrypted
         if self.thinking is not None:
             state.update(self.thinking)
+        if not state and text and self.reasoning_name and self.context.target.quirks.reasoning_field == "as_sent":
+            state[self.reasoning_name] = text
         if not text and not state:
             return None
         return Reasoning(text, not text, self._state(state, must_return=sealed) if state else None)
 
     def _audio_part(self) -> Audio:
         sound = b"".join(self.audio)
-        expires = self.audio_facts.get("expires_at")
+        expires, name = self.audio_facts.get("expires_at"), text_of(self.audio_facts.get("id")) or None
         return Audio(
             Data(sound, sound_type(sound)) if sound else None,
             "".join(self.transcript) or None,
-            text_of(self.audio_facts.get("id")) or None,
+            name,
             expires if type(expires) is int else None,
+            state=self._state({"audio": {"id": name}}) if name else None,
         )
 
     def _state(self, data: dict[str, Any], *, must_return: bool = False) -> ProviderState:

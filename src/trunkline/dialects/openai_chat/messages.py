@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
-from ...values.errors import UsageError
-from ...values.media import Data, FileId, LocalFile, Source, Url
 from ...values.message import (
     Audio,
     CacheMark,
-    File,
-    Image,
     Message,
     Opaque,
     Part,
-    ProviderState,
     Reasoning,
     Refusal,
     Text,
@@ -28,32 +20,24 @@ from ...values.message import (
 from ...values.model import Target
 from .losses import Losses
 from .names import Names
+from .parts import PartWriter, Wire, cache_control, tag
 from .pieces import ID
 
-Wire = dict[str, Any]
-_TTLS = ("30m", "12h")
-_SOUNDS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
-_ENDINGS = {
-    "application/pdf": "pdf",
-    "text/plain": "txt",
-    "text/markdown": "md",
-    "text/csv": "csv",
-    "text/html": "html",
-    "application/json": "json",
-}
-_raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NO_TOOLS = "this model takes no tools: earlier calls and their answers are told as text"
 
 
 class MessageWriter:
     """Writes the messages of one request, and notes what is lost."""
 
-    __slots__ = ("_field", "_loop_from", "_losses", "_marks", "_names", "_quirks", "_target")
+    __slots__ = ("_field", "_loop_from", "_losses", "_names", "_parts", "_quirks", "_target")
 
     def __init__(self, target: Target, losses: Losses, names: Names) -> None:
         quirks = target.quirks
         self._target, self._losses, self._names, self._quirks = target, losses, names, quirks
-        self._field = quirks.reasoning_field or ("reasoning_content" if quirks.return_reasoning else None)
-        self._marks = quirks.cache_marks or "prompt_cache_breakpoint"
+        self._field: str | None = quirks.reasoning_field or ("reasoning_content" if quirks.return_reasoning else None)
+        if self._field == "as_sent":  # how it came stands in its state; without one the elder name is the better known
+            self._field = "reasoning_content"
+        self._parts = PartWriter(target, losses)
         self._loop_from = 0
 
     def write(self, messages: Sequence[Message]) -> list[Wire]:
@@ -74,7 +58,7 @@ class MessageWriter:
                 and message.name is None
             ):
                 text = parts[0]
-                if text.state is None or message.role != "assistant":
+                if message.role != "assistant" or (text.state is None and not text.citations):
                     wire.append({"role": self._role(message.role), "content": text.text})
                     continue
             self._message(n, message, wire, moved)
@@ -114,92 +98,7 @@ class MessageWriter:
     def _content(self, parts: Sequence[Part], role: str) -> str | list[Wire]:
         if len(parts) == 1 and type(parts[0]) is Text and parts[0].cache is None:
             return parts[0].text
-        return [item for part in parts if (item := self._part(part, role)) is not None] or ""
-
-    def _part(self, part: Part, role: str) -> Wire | None:
-        if isinstance(part, Text):
-            return self._marked({"type": "text", "text": part.text}, part.cache) if part.text else None
-        if role == "system" and isinstance(part, (Image, Audio, File)):
-            return self._lost(part, "a system message holds text only")
-        if isinstance(part, Image):
-            return self._image(part)
-        if isinstance(part, Audio):
-            return self._sound(part)
-        if isinstance(part, File):
-            return self._file(part)
-        if isinstance(part, Opaque):
-            return self._opaque(part)
-        return self._lost(part, f"a {role} message of this protocol has no such part")
-
-    def _lost(self, part: Part, reason: str) -> Wire | None:
-        self._losses.dropped(f"messages.{_tag(part)}", reason)
-        return None
-
-    def _marked(self, item: Wire, mark: CacheMark | None) -> Wire:
-        if mark is None:
-            return item
-        if self._marks == "none":
-            self._losses.dropped("cache", "this endpoint takes no cache marks")
-        elif self._marks == "cache_control":
-            item["cache_control"] = {"type": "ephemeral"} if mark.ttl is None else {"type": "ephemeral", "ttl": mark.ttl}
-        else:
-            item["prompt_cache_breakpoint"] = point = {"mode": "explicit"}
-            if mark.ttl in _TTLS:
-                point["ttl"] = mark.ttl
-            elif mark.ttl is not None:
-                self._losses.approximated("cache.ttl", f"lifetimes are {' or '.join(_TTLS)} here: the default was left to apply")
-        return item
-
-    def _image(self, part: Image) -> Wire | None:
-        if self._quirks.no_images:
-            return self._lost(part, "this model takes no images")
-        source = _readable(part.source, "image")
-        if isinstance(source, FileId):
-            self._losses.approximated("messages.image", "a picture by file id is sent as a file")
-            return self._marked({"type": "file", "file": {"file_id": source.file_id}}, part.cache)
-        place: Wire = {"url": source.url if isinstance(source, Url) else data_url(source)}
-        if part.detail is not None:
-            place["detail"] = part.detail
-        return self._marked({"type": "image_url", "image_url": place}, part.cache)
-
-    def _sound(self, part: Audio) -> Wire | None:
-        source = None if part.source is None else _readable(part.source, "audio")
-        if not isinstance(source, Data):
-            if part.transcript:
-                self._losses.approximated("messages.audio", "sound goes as bytes only here: its transcript was sent")
-                return {"type": "text", "text": part.transcript}
-            return self._lost(part, "sound goes as bytes only here, not by address or id")
-        form = _SOUNDS.get(source.media_type) or source.media_type.rpartition("/")[2].removeprefix("x-")
-        return self._marked(
-            {"type": "input_audio", "input_audio": {"data": base64_text(source.data), "format": form}}, part.cache
-        )
-
-    def _file(self, part: File) -> Wire | None:
-        source = _readable(part.source, "file")
-        for name in ("title", "context", "citations"):
-            if getattr(part, name):
-                self._losses.dropped(f"messages.file.{name}", "files of this protocol have no such field")
-        if isinstance(source, Url):
-            return self._lost(part, "files go as bytes or by file id here, not by address")
-        if isinstance(source, FileId):
-            return self._marked({"type": "file", "file": {"file_id": source.file_id}}, part.cache)
-        name = part.filename or f"document.{_ENDINGS.get(source.media_type, 'bin')}"
-        return self._marked({"type": "file", "file": {"filename": name, "file_data": data_url(source)}}, part.cache)
-
-    def _opaque(self, part: Opaque) -> Wire | None:
-        fields = self._fields(part.state, f"messages.{part.kind}")
-        return fields if fields is not None and "type" in fields else None
-
-    def _fields(self, state: ProviderState, field: str) -> dict[str, msgspec.Raw] | None:
-        """Provider state as the fields that it is, byte for byte, where it may be sent to this target."""
-        if not state.fits(ID, self._target):
-            self._losses.dropped(field, "it is bound to another provider or model")
-            return None
-        try:
-            return _raw_fields.decode(state.data)
-        except (ValueError, RecursionError):
-            self._losses.dropped(field, "its state is not a JSON object")
-            return None
+        return [item for part in parts if (item := self._parts.part(part, role)) is not None] or ""
 
     # --- assistant ----------------------------------------------------------------------------------------------------
 
@@ -210,23 +109,27 @@ class MessageWriter:
         content: list[Any] = []
         calls: list[Wire] = []
         for part in message.parts:
-            if type(part) in (Text, Refusal, Audio) and part.state is not None:
-                self._losses.dropped(f"messages.{_tag(part)}.state", "this protocol keeps no state there")
+            if type(part) in (Text, Refusal) and part.state is not None:
+                self._losses.dropped(f"messages.{tag(part)}.state", "this protocol keeps no state there")
             if type(part) is Text:
+                self._citations(part)
                 if part.text:
-                    content.append(self._marked({"type": "text", "text": part.text}, part.cache))
+                    content.append(self._parts.marked({"type": "text", "text": part.text}, part.cache))
+            elif type(part) is ToolCall and self._quirks.no_tools:
+                self._losses.approximated("messages.tool_call", _NO_TOOLS)
+                content.append({"type": "text", "text": f"(Tool call {part.id}: {part.name} {part.raw_arguments or '{}'})"})
             elif type(part) is ToolCall:
                 calls.append(self._call(part))
             elif type(part) is Reasoning:
                 self._reasoning(n, part, said, content)
             elif type(part) is Refusal:
                 content.append({"type": "refusal", "refusal": part.text})
-            elif type(part) is Audio and part.id is not None:
-                said["audio"] = {"id": part.id}
+            elif type(part) is Audio:
+                self._spoken(part, said, content)
             elif type(part) is Opaque:
                 self._returned(part, said, content)
             else:
-                self._lost(part, "an assistant message of this protocol has no such part")
+                self._parts.lost(part, "an assistant message of this protocol has no such part")
         if calls:
             said["tool_calls"] = calls
         if len(content) == 1 and content[0].keys() == {"type", "text"}:
@@ -237,9 +140,31 @@ class MessageWriter:
             said["content"] = ""
         return said
 
+    def _citations(self, part: Text) -> None:
+        """Citations are the provider's word, and not taken back here: those of others, which others would take, are a loss."""
+        if any(citation.state is not None and not citation.state.fits(ID, self._target) for citation in part.citations):
+            self._losses.dropped("messages.citations", "they are bound to another provider")
+
+    def _spoken(self, part: Audio, said: Wire, content: list[Any]) -> None:
+        """What the model said aloud goes back by its id, to whoever gave that; to others as its words."""
+        if part.state is not None:
+            fields = self._parts.fields(part.state, "messages.audio.state") if part.state.fits(ID, self._target) else None
+            if fields is not None:
+                said.update(fields)
+                return
+        elif part.id is not None:
+            said["audio"] = {"id": part.id}
+            return
+        if part.transcript:
+            self._losses.approximated("messages.audio", "sound is not taken back here: its transcript was sent")
+            content.append({"type": "text", "text": part.transcript})
+        else:
+            self._parts.lost(part, "sound is not taken back here")
+
     def _reasoning(self, n: int, part: Reasoning, said: Wire, content: list[Any]) -> None:
         if part.state is not None:
-            fields = self._fields(part.state, "messages.reasoning")
+            lost = "messages.reasoning.state" if self._field and part.text else "messages.reasoning"
+            fields = self._parts.fields(part.state, lost)
             if fields is not None:
                 if "type" in fields:
                     content.append(fields)
@@ -253,7 +178,7 @@ class MessageWriter:
             said[self._field] = said.get(self._field, "") + part.text
 
     def _returned(self, part: Opaque, said: Wire, content: list[Any]) -> None:
-        fields = self._fields(part.state, f"messages.{part.kind}")
+        fields = self._parts.fields(part.state, f"messages.{part.kind}")
         if fields is None:
             return
         if "type" in fields:
@@ -271,7 +196,7 @@ class MessageWriter:
         else:
             function = {"name": name, "arguments": arguments or "{}"}  # some servers parse it, and empty text is no JSON
             wire = {"id": self._names.call(call.id), "type": "function", "function": function}
-        if call.state is not None and (fields := self._fields(call.state, "messages.tool_call.state")) is not None:
+        if call.state is not None and (fields := self._parts.fields(call.state, "messages.tool_call.state")) is not None:
             wire.update(fields)
         return wire
 
@@ -283,8 +208,8 @@ class MessageWriter:
         for part in result.parts:
             if type(part) is Text:
                 if part.text:
-                    texts.append(self._marked({"type": "text", "text": part.text}, part.cache))
-            elif (item := self._part(part, "tool")) is not None:
+                    texts.append(self._parts.marked({"type": "text", "text": part.text}, part.cache))
+            elif (item := self._parts.part(part, "tool")) is not None:
                 media.append(item)
         if media:
             self._losses.approximated(
@@ -296,7 +221,11 @@ class MessageWriter:
         if result.is_error:
             self._losses.approximated("messages.tool_result.is_error", "that it failed is said by its text only")
         if result.cache is not None and texts:
-            self._marked(texts[-1], result.cache)
+            self._parts.marked(texts[-1], result.cache)
+        if self._quirks.no_tools:
+            self._losses.approximated("messages.tool_call", _NO_TOOLS)
+            words = {"type": "text", "text": f"(Answer to tool call {result.tool_call_id}:)"}
+            return {"role": "user", "content": [words, *texts]}
         one = len(texts) == 1 and texts[0].keys() == {"type", "text"}
         content: Any = texts[0]["text"] if one else texts or ""
         return {"role": "tool", "tool_call_id": self._names.call(result.tool_call_id), "content": content}
@@ -340,6 +269,17 @@ class MessageWriter:
 # --- pieces -----------------------------------------------------------------------------------------------------------
 
 
+def mark_end(wire: list[Wire], mark: CacheMark) -> None:
+    """Mark the last part of the conversation, for endpoints that cache nothing by themselves (openrouter §3)."""
+    for said in reversed(wire):
+        content = said.get("content")
+        if isinstance(content, str) and content:
+            content = said["content"] = [{"type": "text", "text": content}]
+        if content and isinstance(content[-1], dict) and isinstance(content[-1].get("type"), str):
+            content[-1].setdefault("cache_control", cache_control(mark))
+            return
+
+
 def _joined(one: Any, other: Any) -> Any:
     if isinstance(one, str) and isinstance(other, str):
         return f"{one}\n\n{other}" if one and other else one or other
@@ -357,23 +297,3 @@ def _last_user(messages: Sequence[Message]) -> int:
 
 def _is_results(message: Message) -> bool:
     return message.role == "tool" or any(type(part) is ToolResult for part in message.parts)
-
-
-def _tag(part: Part) -> str:
-    return part.kind if isinstance(part, Opaque) else str(type(part).__struct_config__.tag)
-
-
-def _readable(source: Source, field: str) -> Url | Data | FileId:
-    if isinstance(source, LocalFile):
-        raise UsageError("a local file is read before it is encoded", field=field, got="LocalFile", allowed="Url, Data or FileId")
-    return source
-
-
-def base64_text(data: bytes) -> str:
-    """Bytes as base64, on one line."""
-    return binascii.b2a_base64(data, newline=False).decode("ascii")
-
-
-def data_url(source: Data) -> str:
-    """Bytes as a ``data:`` URL."""
-    return f"data:{source.media_type};base64,{base64_text(source.data)}"

@@ -11,8 +11,7 @@ from ...values.model import Quirks
 from ...values.request import OutputFormat
 from ...wire.loose_json import clean_text
 from .losses import Losses
-
-Wire = dict[str, Any]
+from .parts import Wire
 
 REFUSED = "this endpoint refuses or ignores it"
 _ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."

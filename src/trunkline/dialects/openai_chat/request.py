@@ -11,9 +11,10 @@ from ...values.model import Quirks, Target
 from ...values.request import CustomTool, HostedTool, Request, Tool, ToolChoice
 from ..dialect import Context, Encoded, WireRequest
 from .losses import Losses
-from .messages import MessageWriter, Wire
+from .messages import MessageWriter, mark_end
 from .names import Names
 from .output import REFUSED, cleaned, write_format, write_strict
+from .parts import Wire
 from .reasoning import effort_of, write_reasoning
 
 _encode = msgspec.json.Encoder().encode
@@ -30,6 +31,8 @@ def encode_request(request: Request, target: Target) -> Encoded:
     if request.tools:
         names.reserve([tool.name for tool in request.tools if tool.name is not None])
     body["messages"] = MessageWriter(target, losses, names).write(request.messages)
+    if request.cache is not None and quirks.cache_marks == "cache_control":
+        mark_end(body["messages"], request.cache)
     if request.stream:
         body["stream"] = True
         if quirks.no_stream_options is not True:
@@ -155,6 +158,8 @@ def _account(request: Request, quirks: Quirks, losses: Losses, body: Wire) -> No
 
 def _cache_ttl(ttl: str, quirks: Quirks, losses: Losses, body: Wire) -> None:
     """How long the whole prompt is kept; that it is cached at all goes without saying here."""
+    if quirks.cache_marks == "cache_control":
+        return  # said at the end of the messages
     if quirks.no_cache_key or quirks.cache_marks is not None:
         losses.dropped("cache.ttl", "this endpoint takes no lifetime for its cache")
     elif ttl == "30m":

@@ -283,6 +283,7 @@ def _take(gathered: Gathered, delta: _Delta, data: bytes, events: list[Event]) -
             events.append(ToolCallDelta(call.ordinal, None, None, arguments, number, data))
         return True
     if thought := delta.reasoning_content or delta.reasoning:
+        gathered.reasoning_name = "reasoning_content" if delta.reasoning_content else "reasoning"
         gathered.reasoning.append(thought)
         events.append(ReasoningDelta(thought, number, None if content else data))
     if content:
