@@ -222,7 +222,7 @@ def test_closed_from_another_thread_while_it_waits(begun: bool) -> None:
                     seen.append(event)
                     reading.set()
                 outcome.append(seen)
-            except BaseException as error:  # noqa: BLE001
+            except BaseException as error:
                 outcome.append(error)
 
         thread = threading.Thread(target=read)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.engine.calls import Book, call, read, stream_call, texts
-from tests.replies import chat, chat_stream, error_frame, failed, streamed, start, delta
+from tests.replies import chat, chat_stream, delta, error_frame, failed, start, streamed
 from tests.virtual import VirtualIO
 from trunkline.client.streams import AsyncStream, Stream
 from trunkline.engine import engine

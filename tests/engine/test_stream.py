@@ -10,7 +10,7 @@ import pytest
 
 from tests.engine.calls import Book, read, stream_call, texts, wire
 from tests.replies import chat, chat_body, chat_stream, delta, error_frame, failed, finish, sse, start, streamed
-from tests.virtual import NO_CONNECTION, NO_HEAD, REFUSED, Piece, Reply, VirtualIO
+from tests.virtual import NO_CONNECTION, REFUSED, Piece, Reply, VirtualIO
 from trunkline.engine.stream import LiveStream
 from trunkline.values.errors import (
     ConnectionResetByHostError,
@@ -314,7 +314,7 @@ def test_ended_from_outside_is_nobodys_fault(world: MakeIO, kind: type[BaseExcep
     async def run() -> BaseException | None:
         try:
             await live.batch()
-        except BaseException as error:  # noqa: BLE001 - what asyncio.run would turn into something else
+        except BaseException as error:
             heard.append(error)
         return None
 

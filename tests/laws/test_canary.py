@@ -28,7 +28,7 @@ from trunkline.client.settings import Settings
 from trunkline.values import errors as all_errors
 from trunkline.values.errors import AllTargetsFailedError, ProviderError, StreamInterruptedError, TrunklineError
 
-KEY = "sk-ca+n/a<r>y&-\"0123\\456789=abcdefghij"
+KEY = 'sk-ca+n/a<r>y&-"0123\\456789=abcdefghij'
 PLAIN_KEY = "sk-canary-0123456789abcdefghij"
 PROMPT = "canary prompt 7f3a, said by a person"
 KINDS: list[Any] = [Client, AsyncClient]

@@ -6,10 +6,20 @@ import locale
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from trunkline.policy.retry import Fallback, Raise, Retry, RetryPolicy, Verdict, asked_wait, duration, judge, should_retry, transient
+from trunkline.policy.retry import (
+    Fallback,
+    Raise,
+    Retry,
+    RetryPolicy,
+    Verdict,
+    asked_wait,
+    duration,
+    judge,
+    should_retry,
+    transient,
+)
 from trunkline.values.errors import (
     AllTargetsFailedError,
     AuthenticationError,

@@ -17,16 +17,28 @@ from ..engine.destination import Destination, Own, Wire
 from ..ports import Observer
 from ..telemetry import logs
 from ..values import expect
-from ..values.check import check_headers, check_request
+from ..values.check import check_headers, check_query, check_request
 from ..values.errors import UsageError
 from ..values.expect import kind_of
+from ..values.input_tools import to_output, to_reasoning, to_tool_choice, to_tools
 from ..values.inputs import to_messages, to_stop
 from ..values.message import CacheMark, Scope
 from ..values.request import Request
 from ..values.schema import parse_output
-from ..values.input_tools import to_output, to_reasoning, to_tool_choice, to_tools
 from .destinations import Destinations
-from .options import CALL_OPTIONS, CLIENT_OPTIONS, NEW_OPTIONS, ModelName, Prompt, Timeout, check_carrying, known, seal, to_hooks, to_limits
+from .options import (
+    CALL_OPTIONS,
+    CLIENT_OPTIONS,
+    NEW_OPTIONS,
+    ModelName,
+    Prompt,
+    Timeout,
+    check_carrying,
+    known,
+    seal,
+    to_hooks,
+    to_limits,
+)
 from .setting_values import ErrorStyle
 from .settings import Settings
 
@@ -65,6 +77,8 @@ class Calls:
         """From a client's arguments; refuses what can be refused without reading anything."""
         seal(options)
         known(options, CLIENT_OPTIONS)
+        if settings is not None and not isinstance(settings, Settings):
+            raise UsageError("no settings", field="settings", got=kind_of(settings), allowed="Settings, or None")
         first = cls(model, Destinations(settings), {}, blocking=blocking, observers=(logs.LogObserver(),))
         return first.also(blocking, options)
 
@@ -252,6 +266,7 @@ def wire_request(method: object, path: object, options: Mapping[str, Any]) -> Wi
         raise UsageError("not bytes", field="body", got=kind_of(body), allowed="bytes")
     query = expect.mapping(options.get("query", {}), "query")
     pairs = tuple((expect.text(name, "query"), expect.text(value, f"query.{name}")) for name, value in query.items())
+    check_query(dict(pairs), "query")
     return WireRequest(method=method.upper(), path=path, query=pairs, headers=tuple(headers.items()), body=body or b"")
 
 

@@ -11,8 +11,7 @@ import msgspec
 from ..engine.destination import Destination, Own, Wire
 from ..providers import catalog
 from ..providers.provider import Endpoint, Provider
-from ..providers.table import TABLE, default_path, is_dialect, is_provider, own_endpoint
-from ..providers.table import provider as provider_row
+from ..providers.table import TABLE, default_path, is_dialect, is_provider, own_endpoint, provider as provider_row
 from ..values.errors import NoProviderError, UsageError
 from ..values.expect import kind_of
 from ..values.model import Model, Target

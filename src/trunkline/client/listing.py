@@ -11,8 +11,8 @@ from ..engine.destination import Destination, Own, Wire
 from ..ports import IO, Deadlines
 from ..providers import catalog
 from ..providers.provider import Provider
-from ..providers.table import TABLE
-from ..providers.table import provider as provider_row
+from ..providers.table import TABLE, provider as provider_row
+from ..values import expect
 from ..values.errors import NoProviderError, ProviderError, TrunklineError, UsageError
 from ..values.model import Model
 from ..values.request import Request
@@ -28,6 +28,8 @@ _PATIENCE = 10.0
 async def models(io: IO, calls: Calls, provider: str | None, live: bool) -> tuple[Model, ...]:
     """The catalog's models; ``live`` those that the provider names itself (what the catalog knows of each beside it)."""
     destinations = calls.destinations
+    if provider is not None:
+        expect.text(provider, "provider")
     if not live:
         if provider is not None:
             provider_row(provider)

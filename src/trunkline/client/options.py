@@ -9,15 +9,16 @@ import msgspec
 
 from ..engine.call import Hooks, Limits
 from ..ports import Backend, Observer
+from ..values import expect
 from ..values.errors import UsageError
 from ..values.events import Event
-from ..values import expect
 from ..values.expect import kind_of, only
 from ..values.inputs import Prompt as Prompt
 from ..values.message import CacheMark, Part
 from ..values.request import AudioOutput, Effort, ReasoningOptions, Request, ToolChoice
 from ..values.response import Response
 from ..values.secret import Origin, Secret
+from .setting_values import LONGEST
 
 ModelName = str | Backend
 
@@ -171,8 +172,9 @@ def _timeout(value: object) -> dict[str, float | None]:
 def _seconds(value: Any, field: str) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise UsageError("not a time", field=field, got=_shown(value), allowed="seconds above 0, or None for no deadline")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST:
+        allowed = f"seconds above 0, up to {LONGEST:g}, or None for no deadline"
+        raise UsageError("not a time", field=field, got=_shown(value), allowed=allowed)
     return float(value)
 
 
@@ -184,7 +186,8 @@ def _retries(value: Any) -> int:
 
 def _shown(value: object) -> str:
     """A number may be shown, anything else is told by its type."""
-    return repr(value) if isinstance(value, int | float) else kind_of(value)
+    short = isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**18)
+    return repr(value) if short else kind_of(value)
 
 
 def to_hooks(options: Mapping[str, Any], base: Hooks) -> Hooks:

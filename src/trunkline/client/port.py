@@ -6,6 +6,8 @@ from collections.abc import Callable
 from threading import Lock
 
 from ..ports import IO
+from ..values.errors import UsageError
+from ..values.expect import kind_of
 
 
 class Port:
@@ -14,6 +16,8 @@ class Port:
     __slots__ = ("_io", "_lock", "_make")
 
     def __init__(self, io: IO | None, make: Callable[[], IO]) -> None:
+        if io is not None and not callable(getattr(io, "send", None)):
+            raise UsageError("no IO port", field="io", got=kind_of(io), allowed="an object with what ports.IO names, or None")
         self._io, self._make = io, make
         self._lock = Lock()
 

@@ -9,6 +9,9 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_args
 from ..values.errors import UsageError
 
 T = TypeVar("T")
+LONGEST = 1e9
+"""Seconds (32 years): the system's clocks for waits on sockets end not much later."""
+
 LogLevel = Literal["debug", "info", "warning", "error", "off"]
 ErrorStyle = Literal["full", "quiet"]
 
@@ -42,6 +45,8 @@ def _number(value: object) -> float:
 
 def _seconds(value: object) -> float:
     seconds = _number(value)
+    if seconds > LONGEST:
+        raise ValueError("is too long")
     if seconds <= 0:
         raise ValueError("is not above 0")
     return seconds
@@ -79,7 +84,7 @@ def _model(value: object) -> str:
 
 
 MODEL: Kind[str] = Kind("model", "TRUNKLINE_MODEL", "provider/model", _model)
-TIMEOUT: Kind[float] = Kind("timeout", "TRUNKLINE_TIMEOUT", "seconds above 0", _seconds)
+TIMEOUT: Kind[float] = Kind("timeout", "TRUNKLINE_TIMEOUT", f"seconds above 0, up to {LONGEST:g}", _seconds)
 RETRIES: Kind[int] = Kind("retries", "TRUNKLINE_RETRIES", "a whole number from 0 to 100", _whole(0, 100))
 LOG: Kind[LogLevel] = Kind("log", "TRUNKLINE_LOG", "debug, info, warning, error, off", _one_of(get_args(LogLevel)))
 MAX_LINE: Kind[int] = Kind("max_line", "TRUNKLINE_MAX_LINE", "a whole number of bytes from 1024", _whole(1024, 1 << 40))

@@ -9,7 +9,8 @@ from ..dialects.error_body import request_id_of
 from ..policy.retry import asked_wait, should_retry
 from ..ports import IO, Deadlines, Exchange
 from ..providers.catalog import retired_note
-from ..values.errors import DeadlineError, NotFoundError, ProviderError
+from ..values.check import check_built
+from ..values.errors import DeadlineError, NotFoundError, ProviderError, TrunklineError
 from ..values.response import Response
 from ..wire.http import Head, HttpReply
 from .call import Call, refuse_losses, seconds
@@ -19,7 +20,13 @@ from .settlement import Settlement
 
 def encode(call: Call, wire: Wire) -> Encoded:
     """The request in the endpoint's protocol. Raises ``UsageError`` for what it cannot say when the call is strict."""
-    encoded = wire.dialect.encode_request(call.request, wire.target)
+    try:
+        encoded = wire.dialect.encode_request(call.request, wire.target)
+    except TrunklineError:
+        raise
+    except Exception:  # a message that was built of wrong types is told by its place; anything else is a mistake of ours
+        check_built(call.request.messages)
+        raise
     if encoded.warnings:
         refuse_losses(call, encoded.warnings)
     return encoded

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from ..ports import IO, Deadlines
@@ -17,6 +17,7 @@ from ..wire.http import Head
 from .destination import Own
 
 _END = object()
+_PLAIN = "plain methods and iterators here; AsyncClient takes both"
 
 
 def check(own: Own, blocking: bool) -> None:
@@ -25,9 +26,7 @@ def check(own: Own, blocking: bool) -> None:
     if not any(callable(method) for method in methods):
         raise UsageError("a target of your own has generate(request) or stream(request)", field="model", got=own.provider)
     if blocking and any(map(declared_async, methods)):
-        raise UsageError(
-            "its methods are asynchronous", field="model", got=own.provider, allowed="plain methods here; AsyncClient takes both"
-        )
+        raise UsageError("its methods are asynchronous", field="model", got=own.provider, allowed=_PLAIN)
 
 
 def declared_async(function: Any) -> bool:
@@ -91,7 +90,7 @@ async def _run(io: IO, function: Callable[[Request], Any], request: Request) -> 
         if io.blocking:
             if isinstance(answered, Coroutine):
                 answered.close()
-            raise UsageError("its method returned an awaitable", field="model", allowed="plain methods here; AsyncClient takes both")
+            raise UsageError("its method returned an awaitable", field="model", allowed=_PLAIN)
         answered = await answered
     return answered
 
@@ -129,7 +128,7 @@ class BackendSource:
             return
         if hasattr(items, "__aiter__"):
             if self._io.blocking:
-                raise UsageError("its stream is asynchronous", field="model", allowed="a plain iterator here; AsyncClient takes both")
+                raise UsageError("its stream is asynchronous", field="model", allowed=_PLAIN)
             self._items = items.__aiter__()
         elif hasattr(items, "__iter__") and not isinstance(items, Mapping):
             self._items = iter(items)

@@ -142,15 +142,15 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
                 return await attempt(io, call, settlement, destination, deadlines(call, settlement, another))
             except ProviderError as error:
                 failed = error
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - an object of the user's own may raise anything; what is not its is raised on
                 own, failed = error, _as_provider_error(error, destination, bool(errors))
             dress(failed, destination, call)
             if isinstance(failed, ClosedByCallerError) or settlement.settled:  # the caller has ended it, from elsewhere
                 raise failed
             now = io.now()
             settlement.attempted(destination, now - began, error=failed)
-            remaining = settlement.until - now
-            verdict = judge(failed, tried=tried, another=another, remaining=remaining, policy=call.limits.retry, uniform=io.uniform)
+            left, policy = settlement.until - now, call.limits.retry
+            verdict = judge(failed, tried=tried, another=another, remaining=left, policy=policy, uniform=io.uniform)
             if isinstance(verdict, Raise):
                 raise own if own is not None and not errors else _final(errors, failed, settlement)
             if isinstance(verdict, Fallback):

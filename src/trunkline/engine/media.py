@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ..ports import IO
+from ..values.check import check_built
 from ..values.errors import UsageError
 from ..values.media import Data, LocalFile
 from ..values.message import Audio, File, Image, Message, Part, ToolResult, Video
@@ -23,11 +24,15 @@ _parts_of = attrgetter("parts")
 async def with_media(io: IO, request: Request) -> Request:
     """``request`` with each ``LocalFile`` replaced by its bytes; itself, when there is none."""
     messages = request.messages
-    # At C speed: a conversation may be long, and has seldom any file in it.
-    if _HOLDERS.isdisjoint(map(type, chain.from_iterable(map(_parts_of, messages)))):
-        return request
-    if not any(_has_local(message.parts) for message in messages):
-        return request
+    try:
+        # At C speed: a conversation may be long, and has seldom any file in it.
+        if _HOLDERS.isdisjoint(map(type, chain.from_iterable(map(_parts_of, messages)))):
+            return request
+        if not any(_has_local(message.parts) for message in messages):
+            return request
+    except (TypeError, AttributeError):
+        check_built(messages)
+        raise
     return msgspec.structs.replace(request, messages=tuple([await _message(io, message) for message in messages]))
 
 

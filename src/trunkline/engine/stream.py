@@ -17,7 +17,6 @@ from .engine import conclude, fail, finished, prepare, pursue
 from .settlement import Settlement, called
 from .source import Source, WireSource
 
-
 CLOSED = "the stream was closed while it was being read"
 
 

@@ -69,7 +69,13 @@ def transient(error: ProviderError) -> bool:
 
 
 def judge(
-    error: ProviderError, *, tried: int, another: bool, remaining: float, policy: RetryPolicy, uniform: Callable[[float, float], float]
+    error: ProviderError,
+    *,
+    tried: int,
+    another: bool,
+    remaining: float,
+    policy: RetryPolicy,
+    uniform: Callable[[float, float], float],
 ) -> Verdict:
     """What to do about ``error`` after ``tried`` retries of this target, with ``remaining`` seconds left.
 
@@ -128,7 +134,9 @@ def _number(text: str) -> float | None:
 
 # RFC 9110, 5.6.7: the form that is sent, and the two old ones that must be understood. Months by name in every locale.
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DATE = re.compile(r"[a-z]+,? +(\d{1,2})[ -]([a-z]{3})[ -](\d{4}|\d{2}) +(\d\d):(\d\d):(\d\d)(?: +(?:gmt|utc|[+-]0000))?", re.IGNORECASE)
+_DATE = re.compile(
+    r"[a-z]+,? +(\d{1,2})[ -]([a-z]{3})[ -](\d{4}|\d{2}) +(\d\d):(\d\d):(\d\d)(?: +(?:gmt|utc|[+-]0000))?", re.IGNORECASE
+)
 _ASCTIME = re.compile(r"[a-z]{3} +([a-z]{3}) +(\d{1,2}) +(\d\d):(\d\d):(\d\d) +(\d{4})", re.IGNORECASE)
 
 
