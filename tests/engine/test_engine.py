@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.engine.calls import Book, call, stream_call, wire
-from tests.replies import chat, chat_stream, failed, messages_body
+from tests.replies import chat, chat_body, chat_stream, failed, messages_body
 from tests.virtual import NO_CONNECTION, NO_HEAD, REFUSED, Reply, VirtualIO
 from trunkline.dialects.dialect import WireRequest
 from trunkline.engine import engine
@@ -74,6 +74,14 @@ def test_backing_off_doubles_with_full_jitter_up_to_a_cap(world: MakeIO) -> None
     assert [attempt.waited for attempt in error.attempts] == [0.0, *io.sleeps]
     assert {attempt.error for attempt in error.attempts} == {"ServerError"}
     assert "7 attempts" in str(error)
+
+
+def test_timings(world: MakeIO) -> None:
+    io = world([failed(500), Reply(200, {}, [(2.0, chat_body())], wait=1.0)])
+    timings = io.run(engine.generate(io, call())).timings
+    assert timings.head == pytest.approx(io.sleeps[0] + 1.0)
+    assert timings.first_event is None
+    assert timings.end == pytest.approx(io.sleeps[0] + 3.0)
 
 
 def test_what_failed_is_told_with_the_reply(world: MakeIO) -> None:
@@ -400,7 +408,8 @@ def test_output_that_does_not_parse_says_who_wrote_it(world: MakeIO) -> None:
 
 def test_calls_and_cut_replies_are_not_parsed(world: MakeIO) -> None:
     tool = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    for reply in (chat("x", message={"tool_calls": [tool]}), chat("{", finish_reason="length")):
+    refusal = chat(None, message={"refusal": "I will not"})
+    for reply in (chat("x", message={"tool_calls": [tool]}), chat("{", finish_reason="length"), refusal):
         io = world([reply])
         assert io.run(engine.generate(io, call(parse=lambda text: 1 / 0))).output is None
 

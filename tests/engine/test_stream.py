@@ -68,6 +68,7 @@ def test_timings(world: MakeIO) -> None:
     io.run(read(live))
     waited = io.sleeps[0]
     assert live.response.timings.first_event == pytest.approx(waited + 6.0)
+    assert live.response.timings.head == pytest.approx(waited + 1.0)
     assert live.response.timings.end == pytest.approx(waited + 10.0)
     assert live.response.latency == live.response.timings.end
     assert live.response.attempts[1].seconds == pytest.approx(10.0)

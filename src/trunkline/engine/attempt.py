@@ -91,21 +91,23 @@ def bare(error: ProviderError) -> ProviderError:
     return error.with_traceback(None)
 
 
-async def fetch(io: IO, wire: Wire, request: WireRequest, limits: Deadlines) -> HttpReply:
+async def fetch(io: IO, wire: Wire, request: WireRequest, limits: Deadlines, settlement: Settlement | None = None) -> HttpReply:
     """The whole reply, whatever its status."""
     exchange = io.send(wire.http(request), limits)
     try:
         head = await exchange.head()
+        if settlement is not None:
+            settlement.head = io.now()
         body = await read_all(exchange)
     finally:
         await exchange.close()
     return HttpReply(head.status, head.headers, body)
 
 
-async def unary(io: IO, call: Call, wire: Wire, limits: Deadlines) -> tuple[Encoded, HttpReply, Response]:
+async def unary(io: IO, call: Call, settlement: Settlement, wire: Wire, limits: Deadlines) -> tuple[Encoded, HttpReply, Response]:
     """One try that is answered whole."""
     encoded = encode(call, wire)
-    reply = await fetch(io, wire, encoded.wire, limits)
+    reply = await fetch(io, wire, encoded.wire, limits, settlement)
     if not 200 <= reply.status < 300:
         raise failure(io, wire, reply, encoded.context)
     try:

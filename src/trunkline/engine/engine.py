@@ -94,7 +94,7 @@ def _replacement(replaced: object, request: Request) -> Request:
 
 async def conclude(call: Call, response: Response) -> Response:
     """``response`` with the structured output parsed and the ``after`` hook heard."""
-    if call.parse is not None and not response.tool_calls and response.finish_reason == "stop":
+    if call.parse is not None and response.finish_reason == "stop" and (response.text or not response.refusal):
         response = msgspec.structs.replace(response, output=_parsed(call.parse, response))
     if call.hooks.after is not None:
         replaced: object = await called(call.hooks.after(response))
@@ -135,6 +135,7 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
         tried = 0
         while True:
             own: Exception | None = None
+            settlement.head = None
             began = io.now()
             if began >= settlement.until:
                 raise _final(errors, late(call, destination), settlement)
@@ -188,7 +189,7 @@ async def _answer(io: IO, call: Call, settlement: Settlement, to: Destination, l
         backend.check(to, io.blocking)
         response = await backend.answer(io, to, call.request, limits)
         return finished(io, settlement, to, response, began, (), None, None)
-    encoded, reply, response = await unary(io, call, to, limits)
+    encoded, reply, response = await unary(io, call, settlement, to, limits)
     return finished(io, settlement, to, response, began, encoded.warnings, None, reply.status, reply)
 
 
@@ -199,7 +200,7 @@ def finished(
     response: Response,
     began: float,
     warnings: tuple[Warning, ...],
-    timings: Timings | None,
+    first_event: float | None,
     status: int | None,
     reply: HttpReply | None = None,
 ) -> Response:
@@ -211,7 +212,7 @@ def finished(
     changes: dict[str, Any] = {
         "provider": to.provider,
         "latency": took,
-        "timings": timings or Timings(end=took),
+        "timings": Timings(head=settlement.head and settlement.head - settlement.began, first_event=first_event, end=took),
         "attempts": tuple(settlement.attempts),
     }
     if reply is not None:

@@ -30,7 +30,9 @@ class Settlement:
     ``how``: ``end``, ``error``, ``close`` (by the caller), ``cancel`` (cancellation, Ctrl-C) or ``collected`` (abandoned).
     """
 
-    __slots__ = ("_lock", "attempts", "began", "call", "call_id", "correlation", "destination", "settled", "until", "waited")
+    __slots__ = (
+        "_lock", "attempts", "began", "call", "call_id", "correlation", "destination", "head", "settled", "until", "waited",
+    )  # fmt: skip
 
     def __init__(self, io: IO, call: Call) -> None:
         self.call: Call = call
@@ -43,6 +45,8 @@ class Settlement:
         self.correlation: str | None = correlation_id.get()
         self.settled: bool = False
         self.waited: float = 0.0
+        self.head: float | None = None
+        """When the head of the reply came that is being read."""
         self._lock = Lock()
 
     def begin(self, now: float) -> None:

@@ -16,6 +16,7 @@ from ..wire.sse import Frame, SseDecoder
 from .attempt import bare, complete, encode, failure, read_all
 from .call import Call
 from .destination import Wire
+from .settlement import Settlement
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 
@@ -55,10 +56,11 @@ class WireSource:
     """The events of one exchange with an endpoint. Nobody waits for the end of the body once the protocol has said its last
     word."""
 
-    __slots__ = ("_decoder", "_done", "_encoded", "_exchange", "_first", "_frames", "_io", "_ready", "_wire", "error", "head")
+    __slots__ = ("_decoder", "_done", "_encoded", "_exchange", "_first", "_frames", "_io", "_ready", "_settlement", "_wire",
+                 "error", "head")  # fmt: skip
 
-    def __init__(self, io: IO, call: Call, wire: Wire, limits: Deadlines) -> None:
-        self._io, self._wire = io, wire
+    def __init__(self, io: IO, call: Call, settlement: Settlement, wire: Wire, limits: Deadlines) -> None:
+        self._io, self._wire, self._settlement = io, wire, settlement
         self._encoded = encode(call, wire)
         self._frames = FRAMINGS[wire.dialect.framing](call.limits.max_line)
         self._decoder = wire.dialect.event_decoder(self._encoded.context)
@@ -73,6 +75,7 @@ class WireSource:
         """Waits for the first event that says more than that there is a reply: until then a failure costs nobody anything, and is
         raised."""
         self.head = await self._exchange.head()
+        self._settlement.head = self._io.now()
         if not 200 <= self.head.status < 300:
             raise await self._refusal(self.head)
         self._ready = [Warned(warning) for warning in self._encoded.warnings]

@@ -9,7 +9,7 @@ from ..ports import IO, Deadlines
 from ..values.errors import ClosedByCallerError, ProviderError, StreamInterruptedError
 from ..values.events import Event
 from ..values.fold import Fold
-from ..values.response import Response, Timings
+from ..values.response import Response
 from . import backend
 from .call import Call, dress, without_key
 from .destination import Destination, Own
@@ -77,7 +77,7 @@ class LiveStream:
             backend.check(to, io.blocking)
             source = backend.BackendSource(io, to, call.request, limits)
         else:
-            source = WireSource(io, call, to, limits)
+            source = WireSource(io, call, settlement, to, limits)
         self._source = source
         try:
             if self._closed:  # from another thread, which has not seen this source
@@ -116,10 +116,8 @@ class LiveStream:
         await source.close()
         destination = self._destination
         assert destination is not None  # there is a source
-        took = self._io.now() - self._settlement.began
-        timings = Timings(first_event=self._first_at, end=took)
         status = source.head.status if source.head is not None else None
-        response = finished(self._io, self._settlement, destination, self._folded(), self._began, (), timings, status)
+        response = finished(self._io, self._settlement, destination, self._folded(), self._began, (), self._first_at, status)
         self._response = await conclude(self._call, response)
         self._settlement.settle("end", self._io.now(), self._response)
 
