@@ -138,7 +138,8 @@ class VirtualIO:
         self.exchanges: list[VirtualExchange] = []
         self.limits: list[Deadlines] = []
         self.sleeps: list[float] = []
-        self.offloaded = 0
+        self.offloaded = self.turns = 0
+        self.meanwhile: Callable[[int], None] | None = None
         self.uniforms: list[tuple[float, float]] = []
         self._random = random.Random(seed)
         self._next = script if callable(script) else self._scripted(list(script))
@@ -157,7 +158,10 @@ class VirtualIO:
         return [exchange.request for exchange in self.exchanges]
 
     async def turn(self) -> None:
-        """Where asynchronous code would let others run, the asynchronous flavour does."""
+        """Where asynchronous code would let others run, the asynchronous flavour does; ``meanwhile`` is what the others do."""
+        self.turns += 1
+        if self.meanwhile is not None:
+            self.meanwhile(self.turns)
         if not self.blocking:
             await asyncio.sleep(0)
 

@@ -132,6 +132,20 @@ def test_leaving_early_keeps_what_came() -> None:
     assert stream.response.text == "a"
 
 
+def test_a_closed_stream_hands_out_nothing_more() -> None:
+    whole = start() + delta("a") + delta("b") + finish()
+    with plain(streamed([whole])) as stream:
+        next(stream)
+    assert list(stream) == []
+
+    async def run() -> None:
+        async with asynchronous(streamed([whole])) as stream:
+            await anext(stream)
+        assert [event async for event in stream] == []
+
+    asyncio.run(run())
+
+
 def test_the_response_grows() -> None:
     with plain(chat_stream()) as stream:
         grown = []

@@ -408,7 +408,7 @@ def test_output_that_does_not_parse_says_who_wrote_it(world: MakeIO) -> None:
 
 def test_calls_and_cut_replies_are_not_parsed(world: MakeIO) -> None:
     tool = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    refusal = chat(None, message={"refusal": "I will not"})
+    refusal = chat("", message={"refusal": "I will not"})
     for reply in (chat("x", message={"tool_calls": [tool]}), chat("{", finish_reason="length"), refusal):
         io = world([reply])
         assert io.run(engine.generate(io, call(parse=lambda text: 1 / 0))).output is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -44,6 +45,10 @@ class Scenario:
         self.stream = chance.random() < 0.75
         self.plan = [wire(f"p{n}") for n in range(chance.choice((1, 1, 2, 3)))]
         self.close_after = chance.choice((None, None, None, 0, 1, 3))
+        self.meddles_at, self.meddling = chance.choice((None, None, None, chance.randrange(1, 30))), chance.choice(("close", "cancel"))
+        self.meddled = False
+        self.io.meanwhile = self.meddle
+        self.live: LiveStream | None = None
         self.hook_fails_at = chance.choice((None, None, None, None, None, chance.randrange(8)))
         self.book = Book()
         self.events: list[Event] = []
@@ -55,6 +60,16 @@ class Scenario:
         self.heard += 1
         if self.hook_fails_at is not None and self.heard > self.hook_fails_at:
             raise HookError
+
+    def meddle(self, turn: int) -> None:
+        """What happens from elsewhere while something is waited for: a close by another thread, a cancellation."""
+        if self.meddles_at is None or turn < self.meddles_at or self.meddled or self.book.ends:
+            return
+        self.meddled = True
+        if self.meddling == "cancel":
+            raise asyncio.CancelledError
+        if self.live is not None:
+            self.live.abort("close")
 
     def asked(self) -> Call:
         more: dict[str, Any] = {
@@ -113,13 +128,13 @@ class Scenario:
             if not self.stream:
                 self.response = await engine.generate(self.io, self.asked())
                 return
-            live = LiveStream(self.io, self.asked())
+            self.live = live = LiveStream(self.io, self.asked())
             try:
                 await self.read(live)
             finally:
                 await live.close()
                 self.response = live.response
-        except (ProviderError, HookError) as error:
+        except (ProviderError, HookError, asyncio.CancelledError) as error:
             self.error = error
 
     async def read(self, live: LiveStream) -> None:
@@ -148,7 +163,12 @@ class Scenario:
             assert self.response is not None
             assert self.response.text == "".join(self.said[-1])
         how = book.ends[0].how
-        assert (how == "error") == (self.error is not None)
+        if how == "cancel":
+            assert isinstance(self.error, asyncio.CancelledError)
+        elif how == "close":
+            assert self.error is None or self.meddled
+        else:
+            assert (how == "error") == (self.error is not None)
         if how == "end":
             assert self.response is not None
             assert not self.response.partial
@@ -165,7 +185,7 @@ class Scenario:
         assert all(0.0 < seconds <= 60.0 for seconds in io.sleeps)
         waited = [attempt.waited for attempt in book.attempts if attempt.waited]
         assert waited == io.sleeps[: len(waited)]
-        if book.ends[0].how == "end" or isinstance(self.error, ProviderError):
+        if book.ends[0].how == "end" or book.ends[0].how == "error" and isinstance(self.error, ProviderError):
             assert len(book.attempts) == len(io.exchanges), "every try written down, and only those"
             assert [attempt.provider for attempt in book.attempts] == tries
 
@@ -183,7 +203,7 @@ class Scenario:
             assert told == "".join(whole), "whatever arrived whole was handed out"
             assert self.error.partial.text == told
             assert self.error.__cause__ is not None
-        elif isinstance(self.error, ProviderError):
+        elif isinstance(self.error, ProviderError) and not self.meddled:
             assert not self.events, "an error of its own kind only where nobody has heard a word"
         if self.events:
             assert [n for n, event in enumerate(self.events) if type(event) is Start] == [0], "one beginning, and first"
@@ -206,5 +226,5 @@ def test_whatever_happens(world: MakeIO, block: int) -> None:
             scenario.check()
         except AssertionError as wrong:
             raise AssertionError(f"scenario {scenario.seed}: {wrong}") from wrong
-    assert set(outcomes) == {"end", "error", "close"}
+    assert set(outcomes) == {"end", "error", "close", "cancel"}
     assert min(outcomes.values()) > SCENARIOS // 50, "the draw covers every end"

@@ -77,6 +77,7 @@ class Stream(_Held):
 
     def close(self) -> None:
         """End it; what has been read stays in ``response``."""
+        self._pending = iter(())
         self._live.abort("close")
         run_blocking(self._live.close())
 
@@ -115,6 +116,7 @@ class AsyncStream(_Held):
 
     async def close(self) -> None:
         """End it; what has been read stays in ``response``."""
+        self._pending = iter(())
         await self._live.close()
 
 
