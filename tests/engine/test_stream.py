@@ -16,6 +16,7 @@ from trunkline.values.errors import (
     ConnectionResetByHostError,
     DeadlineError,
     MalformedResponseError,
+    NotFoundError,
     OverloadedError,
     ProviderError,
     ServerError,
@@ -115,6 +116,22 @@ def test_until_the_first_words_a_failure_costs_nothing(world: MakeIO, reply: Rep
     assert [attempt.error is None for attempt in live.response.attempts] == [False, True]
     assert [end.how for end in book.ends] == ["end"]
     assert all(exchange.closed for exchange in io.exchanges)
+
+
+def named(value: dict[str, object]) -> bytes:
+    return f"event: {value['type']}\n".encode() + sse(value)
+
+
+@pytest.mark.parametrize("prelude", [[], [{"type": "ping"}], [{"type": "ping"}, {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}]])
+def test_an_overload_after_the_first_frames_is_tried_again(world: MakeIO, prelude: list[dict[str, object]]) -> None:
+    """What Anthropic sends when it has no capacity: a message's start, a ping, and the error (anthropic-messages, errors in streams)."""
+    message = {"id": "m1", "type": "message", "role": "assistant", "model": "c", "content": [], "usage": {"input_tokens": 1, "output_tokens": 1}}
+    error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    frames = [named(frame) for frame in ({"type": "message_start", "message": message}, *prelude, error)]
+    io = world([streamed(frames), streamed([b"".join(frames)]), failed(404)])
+    with pytest.raises(NotFoundError) as caught:
+        io.run(LiveStream(io, stream_call(wire(dialect="anthropic-messages"))).open())
+    assert [attempt.error for attempt in caught.value.attempts] == ["OverloadedError", "OverloadedError", "NotFoundError"]
 
 
 def test_another_target_takes_over_before_the_first_words(world: MakeIO) -> None:
