@@ -44,6 +44,7 @@ from .settings import Settings
 
 _PATH = re.compile(r"/(?!/)[!-~]*")
 _REQUEST_FIELDS = frozenset(Request.__struct_fields__) - {"model", "messages", "stream", "tool_choice"}
+_ASIDE = CALL_OPTIONS - _REQUEST_FIELDS | {"output"}  # what touches more of a call than its request
 
 
 class Calls:
@@ -69,6 +70,7 @@ class Calls:
         self._said = said
         """Which of the limits were said by the caller, so that no setting takes their place."""
         self._ready: Call | None = None
+        self._scope = Scope()
 
     @classmethod
     def of(
@@ -134,18 +136,17 @@ class Calls:
         ready = self._ready or self._prepare()
         if options:
             known(options, CALL_OPTIONS)
-            check_carrying(options)
             options = {**self._options, **options} if self._options else options
         else:
             options = self._options
-        plan = ready.plan
+        if _ASIDE.isdisjoint(options):
+            return _with(ready, self._request(to_messages(prompt, scope=self._scope), options, stream))
+        check_carrying(options)
+        plan, scope = ready.plan, self._scope
         if "model" in options or "fallbacks" in options:
             plan = self._plan(options.get("model") or self._model, options.get("fallbacks") or ())
-        first = plan[0].target  # what a provider sealed in a dict is for it alone
-        messages = to_messages(prompt, options.get("system"), scope=Scope(first.provider, first.model))
-        request = self._request(messages, options, stream)
-        if not options:
-            return _with(ready, request)
+            scope = _scope(plan)
+        request = self._request(to_messages(prompt, options.get("system"), scope=scope), options, stream)
         output = options.get("output")
         return Call(
             request=request,
@@ -176,6 +177,7 @@ class Calls:
             logs.show(settings.log)
         limits = to_limits(_settings_limits(settings, self._said), self._limits)
         plan = self._plan(self._model, self._options.get("fallbacks") or ())
+        self._scope = _scope(plan)
         self._ready = Call(
             request=Request(model=self.name, messages=()),
             plan=plan,
@@ -206,6 +208,12 @@ class Calls:
         request = Request(**fields)
         check_request(request)
         return request
+
+
+def _scope(plan: tuple[Destination, ...]) -> Scope:
+    """Whom what a provider sealed in a dict is for: the first target alone."""
+    first = plan[0].target
+    return Scope(first.provider, first.model)
 
 
 def _with(ready: Call, request: Request) -> Call:

@@ -16,11 +16,11 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from ..providers.table import TABLE, is_dialect
 from ..values.errors import UsageError
+from ..values.late_pattern import LatePattern
 from ..values.secret import Origin, Secret, mask_keys
 from .dotenv import read_dotenv
 
@@ -30,7 +30,7 @@ LARGEST_FILE = 1 << 20
 TOP_KEYS = ("model", "timeout", "retries", "log", "max_line", "errors", "providers")
 PROVIDER_KEYS = ("api_key", "api_key_env", "base_url")
 
-_RUNS_PROGRAMS = re.compile(
+_RUNS_PROGRAMS = LatePattern(
     r"(?i)(?:.*_)?(?:command|commands|cmd|argv|args|exec|executable|program|programs|shell|script|scripts"
     r"|mcp|mcp_?servers?|hook|hooks|before|after|on_error|on_event|plugins?|backends?)"
 )
@@ -253,13 +253,15 @@ def _known(table: Mapping[str, Any], allowed: tuple[str, ...], path: str, origin
         if key in allowed:
             continue
         field = f"{prefix}{_shown(key)} ({path})"
-        if origin is Origin.PROJECT and _RUNS_PROGRAMS.fullmatch(key):
+        if origin is Origin.PROJECT and _RUNS_PROGRAMS().fullmatch(key):
             raise UsageError(
                 "a project's file may not name commands, MCP programs or hooks, because whoever wrote the project would run them"
                 " as you; that takes your consent (`trunkline trust`, which this version does not have yet)",
                 field=field,
                 allowed=", ".join(allowed),
             )
+        from difflib import get_close_matches  # only for this message
+
         near = get_close_matches(key, allowed, 1)
         hint = f"unknown key; did you mean {near[0]}?" if near else "unknown key"
         raise UsageError(hint, field=field, allowed=", ".join(allowed))
@@ -268,6 +270,8 @@ def _known(table: Mapping[str, Any], allowed: tuple[str, ...], path: str, origin
 def _known_provider(name: str, field: str) -> None:
     names = [row.name for row in TABLE]
     if name not in names and not is_dialect(name):
+        from difflib import get_close_matches  # only for this message
+
         near = get_close_matches(name, names, 1)
         hint = f"no such provider; did you mean {near[0]}?" if near else "no such provider"
         raise UsageError(hint, field=field, allowed=", ".join(names))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 
 from ..values.errors import UsageError
+from ..values.late_pattern import LatePattern
 
-_START = re.compile(r"[ \t]*(?:(export)[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*(=[ \t]*|(?=\n|#|\Z))")
-_SINGLE = re.compile(r"'([^']*)'")
-_DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_REST = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
-_EMPTY = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
-_BARE = re.compile(r"[^\n]*")
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_START = LatePattern(r"[ \t]*(?:(export)[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*(=[ \t]*|(?=\n|#|\Z))")
+_SINGLE = LatePattern(r"'([^']*)'")
+_DOUBLE = LatePattern(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_REST = LatePattern(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+_EMPTY = LatePattern(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+_BARE = LatePattern(r"[^\n]*")
+_ESCAPE = LatePattern(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -28,7 +29,7 @@ def read_dotenv(text: str, path: str) -> dict[str, str]:
     found: dict[str, str] = {}
     at = 0
     while at < len(text):
-        empty = _EMPTY.match(text, at)
+        empty = _EMPTY().match(text, at)
         if empty is not None:
             at = max(empty.end(), at + 1)
             continue
@@ -39,7 +40,7 @@ def read_dotenv(text: str, path: str) -> dict[str, str]:
 
 
 def _entry(text: str, at: int, path: str) -> tuple[str, str | None, int]:
-    start = _START.match(text, at)
+    start = _START().match(text, at)
     if start is None:
         raise _bad(text, at, path, "this is no NAME=value")
     name = start[2]
@@ -50,14 +51,14 @@ def _entry(text: str, at: int, path: str) -> tuple[str, str | None, int]:
     begin = start.end()
     quote = text[begin : begin + 1]
     if quote in ("'", '"'):
-        quoted = (_SINGLE if quote == "'" else _DOUBLE).match(text, begin)
+        quoted = (_SINGLE if quote == "'" else _DOUBLE)().match(text, begin)
         if quoted is None:
             raise _bad(text, at, path, "the quote is never closed")
-        rest = _REST.match(text, quoted.end())
+        rest = _REST().match(text, quoted.end())
         if rest is None:
             raise _bad(text, at, path, "something stands behind the closing quote")
-        return name, quoted[1] if quote == "'" else _ESCAPE.sub(_unescape, quoted[1]), rest.end()
-    bare = _BARE.match(text, begin)
+        return name, quoted[1] if quote == "'" else _ESCAPE().sub(_unescape, quoted[1]), rest.end()
+    bare = _BARE().match(text, begin)
     assert bare is not None  # it matches nothing at least
     return name, _without_comment(bare[0]), bare.end()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from ..values.errors import UsageError
+from ..values.late_pattern import LatePattern
 from ..values.secret import Origin, Secret
 
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = LatePattern(
     r"""(?ix)
       (?:sk|pk|key)?[-_]?(?:\.{2,}|…|x{3,}|\*{3,})[-_x.*…]*   # sk-..., xxxx, ****
     | .*(?:\.{3}|…)                                      # sk-proj-...
@@ -19,6 +20,12 @@ _PLACEHOLDER = re.compile(
     | .*(?:key|token)[-_ ]here
     """
 )
+
+# One of these stands in whatever the pattern takes: most keys are known to be none without it.
+_MARKS = (
+    "..", "…", "xxx", "***", "<", "$", "%", "{{", "your", "change", "replace", "fill", "insert", "enter", "put", "key", "todo", "tbd",
+    "none", "null", "undefined", "example", "secret", "placeholder", "here",
+)  # fmt: skip
 
 
 def checked_key(text: object, field: str, origin: Origin) -> Secret | None:
@@ -46,7 +53,10 @@ def is_placeholder(text: str) -> bool:
     Words that local servers are given (``dummy``, ``EMPTY``, ``test``) are keys.
     """
     text = text.strip()
-    return not text or (len(text) <= 200 and _PLACEHOLDER.fullmatch(text) is not None)
+    if not text or len(text) > 200:
+        return not text
+    low = text.lower()
+    return any(mark in low for mark in _MARKS) and _PLACEHOLDER().fullmatch(text) is not None
 
 
 def shown_key(key: Secret) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
 from ..values.errors import UsageError
+from ..values.late_pattern import LatePattern
 from ..values.secret import Origin, Secret
 
 ALLOWED_URL = "http:// or https://, a host, perhaps a port and a path, and nothing else"
@@ -25,9 +26,9 @@ ORIGIN_WORDS = {
     Origin.BUILT_IN: "our own table",
 }
 
-_HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
-_IPV6 = re.compile(r"\[[0-9a-f:.]{2,45}\]")
-_LOOPBACK = re.compile(r"(?:.*\.)?localhost\.?|127(?:\.\d{1,3}){3}|\[?::1\]?")
+_HOST = LatePattern(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
+_IPV6 = LatePattern(r"\[[0-9a-f:.]{2,45}\]")
+_LOOPBACK = LatePattern(r"(?:.*\.)?localhost\.?|127(?:\.\d{1,3}){3}|\[?::1\]?")
 
 _log = logging.getLogger("trunkline.trust")
 
@@ -55,7 +56,7 @@ def checked_base_url(value: object, field: str = "base_url") -> str:
     if "@" in parts.netloc:
         raise _bad_url(field, "holds credentials; give the key as api_key")
     name = _host_part(parts)
-    if not (_HOST.fullmatch(name) or _IPV6.fullmatch(name)) or len(name) > 253:
+    if not (_HOST().fullmatch(name) or _IPV6().fullmatch(name)) or len(name) > 253:
         raise _bad_url(field, "has no valid host")
     if port == 0 or parts.netloc.endswith(":"):
         raise _bad_url(field, "has a bad port")
@@ -69,7 +70,7 @@ def host_of(url: str) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address means this machine whatever a name server says."""
-    return _LOOPBACK.fullmatch(host.lower()) is not None
+    return _LOOPBACK().fullmatch(host.lower()) is not None
 
 
 def may_send(key: Secret, base_url_origin: Origin, host: str, provider_hosts: Iterable[str]) -> bool:

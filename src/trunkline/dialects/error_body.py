@@ -14,6 +14,7 @@ import msgspec
 
 from ..values.errors import ContextLengthError, InvalidRequestError, OverloadedError, ProviderError, RateLimitError
 from ..values.headers import NO_HEADERS, Headers
+from ..values.late_pattern import LatePattern
 from ..values.model import NO_QUIRKS, Quirks, Target
 from ..wire.loose_json import loads
 from .error_kinds import Kind, generic_kind, in_our_words, kind_of_status, kind_of_text, kind_of_words, normal, says_nothing
@@ -51,10 +52,10 @@ class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
 # --- durations --------------------------------------------------------------------------------------------------------
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PIECE = re.compile(
+_PIECE = LatePattern(
     r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|ns|us|µs|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|s|m|h|d)(?![a-z])"
 )
-_AGO = re.compile(r"(?:try again|retry)\s+(?:in|after)\s+(?:about\s+)?((?:\d+(?:\.\d+)?\s*[a-zµ]+[\s,]*(?:and\s+)?)+)")
+_AGO = LatePattern(r"(?:try again|retry)\s+(?:in|after)\s+(?:about\s+)?((?:\d+(?:\.\d+)?\s*[a-zµ]+[\s,]*(?:and\s+)?)+)")
 
 
 def _unit(word: str) -> float:
@@ -66,13 +67,13 @@ def _unit(word: str) -> float:
 def duration(text: str) -> float | None:
     """Seconds of ``1m2.5s``, ``20ms``, ``45 seconds``; None where it is no duration."""
     text = re.sub(r"(?<=[a-zµ])(?=\d)", " ", text.strip().lower())
-    pieces = _PIECE.findall(text)
+    pieces = _PIECE().findall(text)
     return sum(float(amount) * _unit(unit) for amount, unit in pieces) if pieces else None
 
 
 def retry_hint(text: str) -> float | None:
     """Seconds of a "try again in 1m2.5s" or "retry after 45 seconds" in a sentence; None where there is none."""
-    found = _AGO.search(text.lower())
+    found = _AGO().search(text.lower())
     return duration(found[1]) if found else None
 
 
@@ -89,8 +90,8 @@ def _seconds(value: object) -> float | None:
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_TITLE = LatePattern(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_TAG = LatePattern(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
 
 def read_error_body(body: bytes) -> ErrorBody:
@@ -115,8 +116,8 @@ def _event_data(body: bytes) -> bytes:
 def _plain(data: bytes) -> str | None:
     text = data[:100_000].decode("utf-8", "replace").removeprefix("\ufeff").strip()
     if text.startswith("<"):
-        title = _TITLE.search(text)
-        text = (title[1].strip() if title else "") or _TAG.sub(" ", text)
+        title = _TITLE().search(text)
+        text = (title[1].strip() if title else "") or _TAG().sub(" ", text)
         text = " ".join(text.split())
     return text[:WORDS_KEPT] or None
 

@@ -18,6 +18,7 @@ from ..values.errors import (
     RateLimitError,
     ServerError,
 )
+from ..values.late_pattern import LatePattern
 
 Kind = type[ProviderError]
 TEXT_READ = 2_000
@@ -123,7 +124,7 @@ _TEXTS: dict[Kind, tuple[frozenset[int], str]] = {
     PermissionDeniedError: (frozenset({401}), r"missing scopes?|insufficient permissions"),
     NotFoundError: (frozenset({400}), r"model identifier is invalid|model .{1,100} (?:does not exist|not found)"),
 }
-_PATTERNS = tuple((kind, statuses, re.compile(pattern)) for kind, (statuses, pattern) in _TEXTS.items())
+_PATTERNS = tuple((kind, statuses, LatePattern(pattern)) for kind, (statuses, pattern) in _TEXTS.items())
 _SAYS: dict[Kind, str] = {
     AuthenticationError: "the key was refused",
     PermissionDeniedError: "the key may not do this",
@@ -157,7 +158,7 @@ def kind_of_text(message: str, status: int | None) -> Kind | None:
     """What the words for people mean, for the few things that some providers say in no other way."""
     text = message[:TEXT_READ].lower()
     for kind, statuses, pattern in _PATTERNS:
-        if (status is None or status in statuses) and pattern.search(text):
+        if (status is None or status in statuses) and pattern().search(text):
             return kind
     return None
 

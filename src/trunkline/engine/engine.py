@@ -209,18 +209,19 @@ def finished(
     now = io.now()
     settlement.attempted(to, now - began, status, response.request_id)
     took = now - settlement.began
-    changes: dict[str, Any] = {
-        "provider": to.provider,
-        "latency": took,
-        "timings": Timings(head=settlement.head and settlement.head - settlement.began, first_event=first_event, end=took),
-        "attempts": tuple(settlement.attempts),
-    }
-    if reply is not None:
-        changes["headers"], changes["raw"] = reply.headers, reply.body
-    if warnings:
-        changes["warnings"] = warnings + response.warnings
-    if response.cost is None and to.record is not None:
+    price = response.cost
+    if price is None and to.record is not None:
         tier = response.service_tier or settlement.call.request.service_tier
         hosted = HostedToolCall in map(type, response.message.parts)
-        changes["cost"] = cost(response.usage, to.record, io.wall(), tier, hosted_tools=hosted)
-    return msgspec.structs.replace(response, **changes)
+        price = cost(response.usage, to.record, io.wall(), tier, hosted_tools=hosted)
+    return msgspec.structs.replace(
+        response,
+        provider=to.target.provider,
+        latency=took,
+        timings=Timings(head=settlement.head and settlement.head - settlement.began, first_event=first_event, end=took),
+        attempts=tuple(settlement.attempts),
+        warnings=warnings + response.warnings if warnings else response.warnings,
+        cost=price,
+        headers=response.headers if reply is None else reply.headers,
+        raw=response.raw if reply is None else reply.body,
+    )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from threading import Lock
 from typing import TypeVar
 
-from ..ports import IO, Settled, correlation_id
+from ..ports import INFINITY, IO, Settled, correlation_id
 from ..values.errors import ProviderError
 from ..values.response import Attempt, Response
 from .call import Call
@@ -37,9 +37,9 @@ class Settlement:
     def __init__(self, io: IO, call: Call) -> None:
         self.call: Call = call
         self.call_id: str = io.new_id()
-        self.began: float = 0.0
-        self.until: float = 0.0
-        self.begin(io.now())
+        self.began: float = io.now()
+        total = call.limits.total
+        self.until: float = INFINITY if total is None else self.began + total
         self.attempts: list[Attempt] = []
         self.destination: Destination | None = None
         self.correlation: str | None = correlation_id.get()
@@ -53,7 +53,7 @@ class Settlement:
         """Starts the clock."""
         total = self.call.limits.total
         self.began = now
-        self.until = float("inf") if total is None else now + total
+        self.until = INFINITY if total is None else now + total
 
     def attempted(
         self,
@@ -66,9 +66,10 @@ class Settlement:
         """Writes down one try."""
         if request_id is not None and destination.secret is not None:  # a provider may have quoted the key in it
             request_id = destination.secret.mask(request_id)
+        target = destination.target
         attempt = Attempt(
-            provider=destination.provider,
-            model=destination.model,
+            provider=target.provider,
+            model=target.model,
             seconds=seconds,
             waited=self.waited,
             status=error.status if error is not None else status,

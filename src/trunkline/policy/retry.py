@@ -25,6 +25,7 @@ from ..values.errors import (
     TransportError,
 )
 from ..values.headers import Headers
+from ..values.late_pattern import LatePattern
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -134,17 +135,17 @@ def _number(text: str) -> float | None:
 
 # RFC 9110, 5.6.7: the form that is sent, and the two old ones that must be understood. Months by name in every locale.
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DATE = re.compile(
+_DATE = LatePattern(
     r"[a-z]+,? +(\d{1,2})[ -]([a-z]{3})[ -](\d{4}|\d{2}) +(\d\d):(\d\d):(\d\d)(?: +(?:gmt|utc|[+-]0000))?", re.IGNORECASE
 )
-_ASCTIME = re.compile(r"[a-z]{3} +([a-z]{3}) +(\d{1,2}) +(\d\d):(\d\d):(\d\d) +(\d{4})", re.IGNORECASE)
+_ASCTIME = LatePattern(r"[a-z]{3} +([a-z]{3}) +(\d{1,2}) +(\d\d):(\d\d):(\d\d) +(\d{4})", re.IGNORECASE)
 
 
 def _http_date(text: str) -> float | None:
     text = text.strip()
-    if found := _DATE.fullmatch(text):
+    if found := _DATE().fullmatch(text):
         day, month, year, *clock = found.groups()
-    elif found := _ASCTIME.fullmatch(text):
+    elif found := _ASCTIME().fullmatch(text):
         month, day, *clock, year = found.groups()
     else:
         return None
@@ -157,7 +158,7 @@ def _http_date(text: str) -> float | None:
     return moment.timestamp()
 
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
+_DURATION = LatePattern(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -168,8 +169,8 @@ def duration(text: str, wall: float) -> float | None:
         return seconds
     if text.isascii() and text.isdigit() and len(text) in (10, 13):  # Unix seconds, or milliseconds (OpenRouter)
         return max(0.0, int(text) / (1.0 if len(text) == 10 else 1000.0) - wall)
-    if text and _DURATION.sub("", text) == "":
-        return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
+    if text and _DURATION().sub("", text) == "":
+        return sum(float(number) * _UNITS[unit] for number, unit in _DURATION().findall(text))
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

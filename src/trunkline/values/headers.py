@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from .secret import mask_keys
 
 SENSITIVE = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "set-cookie"})
+
+
+@lru_cache(maxsize=32)
+def _in_bytes(names: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(name.encode("latin-1") for name in names)
 
 
 class Headers(Mapping[str, str]):
@@ -39,16 +45,15 @@ class Headers(Mapping[str, str]):
             self._index = index
         return self._index
 
-    def first(self, names: Iterable[str]) -> str | None:
+    def first(self, names: Sequence[str]) -> str | None:
         """The field of the first of ``names`` (lower case) that there is; decodes no other."""
         raw = self._raw
         if self._index is None and raw is not None:
-            present = [name.lower() for name, _ in raw]
-            for name in names:
-                wanted = name.encode("latin-1")
-                if wanted in present:
-                    return self[name] if present.count(wanted) > 1 else raw[present.index(wanted)][1].decode("latin-1")
-            return None
+            fields = {name.lower(): value for name, value in raw}
+            if len(fields) == len(raw):
+                wanted = _in_bytes(names if type(names) is tuple else tuple(names))
+                value = next((fields[name] for name in wanted if name in fields), None)
+                return None if value is None else value.decode("latin-1")
         index = self._fields()
         return next((index[name] for name in names if name in index), None)
 

@@ -14,14 +14,15 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from .errors import MalformedResponseError, UsageError
+from .late_pattern import LatePattern
 from .strict_schema import strict_schema
 
 Schema = dict[str, Any]
 WRAPPED = "value"
 """The key under which a type that is no object travels: the reply's JSON must be an object."""
 
-_PATH = re.compile(r"`(\$[^`]*)`$")
-_FENCE = re.compile(r"\A\s*```[A-Za-z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+_PATH = LatePattern(r"`(\$[^`]*)`$")
+_FENCE = LatePattern(r"\A\s*```[A-Za-z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
 class Plan(NamedTuple):
@@ -118,7 +119,7 @@ def parse_output(kind: Any, text: str) -> Any:
     Nulls that stand only because the strict subset knows no optional keys are taken out again. Raises
     ``MalformedResponseError`` with the JSON path, never the content.
     """
-    fenced = _FENCE.match(text)
+    fenced = _FENCE().match(text)
     data = (fenced[1] if fenced else text).encode("utf-8", "surrogatepass")
     plan = output_plan(kind)
     decode = _decoder(kind)
@@ -157,7 +158,7 @@ def decode_pydantic(kind: type, value: Any) -> Any:
 
 def _path_of(error: Exception) -> str:
     """Where a decoding error points, as a JSON path; of pydantic's errors the first."""
-    if (found := _PATH.search(str(error))) is not None:
+    if (found := _PATH().search(str(error))) is not None:
         return found[1]
     details: Any = getattr(error, "errors", None)
     if callable(details):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 from binascii import b2a_base64
 from enum import IntEnum
 from typing import NoReturn, final
 
+from .late_pattern import LatePattern
+
 # What looks like a key of some provider, in any text. A known prefix, at the start of a word, and a rest that no prose has:
 # a digit or the asterisks of a provider's own masking, or no break for long. Lookaheads are bounded: the time stays linear.
-_PREFIXED = re.compile(
+_PREFIXED = LatePattern(
     r"(?<![A-Za-z0-9])(?:"
     r"(?:sk|pk|rk|gsk|csk|tgp|r8|nvapi|gh[opsur]|github_pat)[-_](?=[\w.-]{0,48}[\d*•…]|[\w-]{0,24}[A-Za-z]{20})[\w.*•…-]{8,}"
     r"|(?:xai|pplx|fw|hf|pa|jina)[-_](?=[\w.-]{0,48}(?:(?=[A-Za-z]{0,48}\d)[A-Za-z0-9]{12}|[*•…]{2}))[\w.*•…-]{8,}"
@@ -19,7 +20,7 @@ _PREFIXED = re.compile(
     r")"
 )
 # A word that announces a credential, and what follows it: likewise nothing that prose would have there.
-_ANNOUNCED = re.compile(
+_ANNOUNCED = LatePattern(
     r"(?i:((?:\b(?:bearer|basic)\s{1,4}"
     r"|(?:api[-_ ]?key|access[-_ ]?token|auth[-_ ]?token|secret|password)(?:[ ](?:provided|given|used|is|was))?"
     r"[\"'`]?(?:\s{0,4}[:=]\s{0,4}[\"'`(]?|\s{1,4}[\"'`(]))"
@@ -110,7 +111,9 @@ class Secret:
     __str__ = __repr__
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(_bytes(self), _bytes(other))
+        from hmac import compare_digest  # costs a millisecond, and keys are seldom compared
+
+        return isinstance(other, Secret) and compare_digest(_bytes(self), _bytes(other))
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -149,5 +152,5 @@ def _in_base64(text: str) -> tuple[str, ...]:
 
 def mask_keys(text: str) -> str:
     """``text`` with whatever looks like a provider's key replaced by ``***``."""
-    text = _PREFIXED.sub("***", text)
-    return _ANNOUNCED.sub(lambda found: f"{found[1] or found[2]}***", text)
+    text = _PREFIXED().sub("***", text)
+    return _ANNOUNCED().sub(lambda found: f"{found[1] or found[2]}***", text)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 import msgspec
 
+from ..values.late_pattern import LatePattern
+
 _BOM = b"\xef\xbb\xbf"
 # An escaped surrogate pair, an escaped lone surrogate, or any other escape (so that ``\\ud800`` is not taken for one).
-_ESCAPE = re.compile(r"\\(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
+_ESCAPE = LatePattern(r"\\(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
 _strict = msgspec.json.Decoder()
 
 
@@ -23,7 +24,9 @@ def loads(data: bytes) -> Any:
         pass
     text = data.removeprefix(_BOM).decode("utf-8", "replace").strip()
     if "\\ud" in text or "\\uD" in text:
-        text = _ESCAPE.sub(_mend, text)
+        text = _ESCAPE().sub(_mend, text)
+    import json  # costs a millisecond, and few need it
+
     try:
         return json.loads(text, strict=False)
     except RecursionError:
