@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 CORPUS = SHARED / "corpus"
 ABSENT = "../shared is not here (recorded traffic, protocol sheets)"
+
+# Time is asserted in tests/io only: a machine that is busy finds no errors.
+settings.register_profile("trunkline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("trunkline")
 
 
 def pytest_configure(config: pytest.Config) -> None:
