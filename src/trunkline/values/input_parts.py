@@ -84,7 +84,7 @@ def read_call(call: object, at: str, scope: Scope) -> ToolCall:
     inner = f"{at}.{kind}"
     said = expect.mapping(fields.get(kind), inner)
     content = "arguments" if kind == "function" else "input"
-    expect.only(said, inner, ("name", content))
+    expect.only(said, inner, ("name", content, "parsed_arguments"))  # the last is the vendor's SDK's view of the arguments
     name = expect.filled(said.get("name"), f"{inner}.name")
     identity = expect.filled(fields.get("id"), f"{at}.id")
     state = openai_state(fields, ("extra_content",), at, scope)

@@ -199,7 +199,7 @@ class _Reading:
 _EMPTY = Text("")
 _ASSISTANT_KEYS = (
     "role", "content", "name", "refusal", "tool_calls", "function_call", "audio", "annotations", "reasoning_content", "reasoning",
-    "reasoning_details", "reasoning_encrypted",
+    "reasoning_details", "reasoning_encrypted", "parsed",  # what the vendor's SDK made of the text: it says nothing new
 )  # fmt: skip
 
 

@@ -357,3 +357,18 @@ def test_a_tool_loop_is_told_to_a_model_without_tools():
     assert wire["messages"][1]["content"][1] == {"type": "text", "text": '(Tool call c1: weather {"city":"Oslo"})'}
     assert [part["text"] for part in wire["messages"][2]["content"]] == ["(Answer to tool call c1:)", "4 C", "And now?"]
     assert losses(encoded) == [("approximated", "messages.tool_call"), ("approximated", "messages")]
+
+
+def test_answers_of_tools_stand_behind_their_calls():
+    calls = Message.assistant(ToolCall("c1", "t"), ToolCall("c2", "t"))
+    one, two = ToolResult("c1", (Text("1"),)), ToolResult("c2", (Text("2"), Image(PNG)))
+    for turns in (
+        [Message.user("and"), Message.tool(one, two)],
+        [Message.tool(one), Message.user("and"), Message.tool(two)],
+        [Message.user("and", one, two)],
+    ):
+        body, _ = encode("hi", calls, *turns, Message.assistant("so"), calls, Message.tool(one, two))
+        told = [(said["role"], said.get("tool_call_id")) for said in body["messages"]]
+        assert told[:4] == [("user", None), ("assistant", None), ("tool", "c1"), ("tool", "c2")]
+        assert told[-5:] == [("assistant", None), ("assistant", None), ("tool", "c1"), ("tool", "c2"), ("user", None)]
+        assert any("and" in str(said["content"]) for said in body["messages"][4:])

@@ -234,6 +234,7 @@ class MessageWriter:
 
     def _arranged(self, wire: list[Wire]) -> list[Wire]:
         quirks = self._quirks
+        wire = _answers_first(wire)
         if quirks.no_system_in_messages:
             wire = self._without_system(wire)
         if quirks.alternate_roles:
@@ -267,6 +268,19 @@ class MessageWriter:
 
 
 # --- pieces -----------------------------------------------------------------------------------------------------------
+
+
+def _answers_first(wire: list[Wire]) -> list[Wire]:
+    """Answers of tools right behind the calls, before what the user says in the same turn: else they are refused (§4)."""
+    behind = -1  # where the last answer to the calls at hand stands, or the calls themselves
+    for n, said in enumerate(wire):
+        if said["role"] == "assistant":
+            behind = n if "tool_calls" in said else -1
+        elif said["role"] == "tool" and behind >= 0:
+            behind += 1
+            if behind < n:
+                wire.insert(behind, wire.pop(n))
+    return wire
 
 
 def mark_end(wire: list[Wire], mark: CacheMark) -> None:
