@@ -69,7 +69,8 @@ NO_VARIABLES = Variables({}, "no file")
 
 
 class ConfigFile:
-    """One ``trunkline.toml`` or ``.yaml``: path, origin and table, whose keys are known and whose API keys are Secrets of origin ``key_origin``."""
+    """One ``trunkline.toml`` or ``.yaml``: path, origin and table, whose keys are known and whose API keys are Secrets of origin
+    ``key_origin``."""
 
     __slots__ = ("key_origin", "origin", "path", "table")
 

@@ -65,7 +65,8 @@ class Destinations:
         return other
 
     def _keeps_address(self, owner: ModelName | None) -> bool:
-        """Whether the address that was handed over is ``owner``'s too: nobody else's yet, its own, or that of an endpoint that has no other."""
+        """Whether the address that was handed over is ``owner``'s too: nobody else's yet, its own, or that of an endpoint that
+        has no other."""
         before = self._owner
         if not (isinstance(owner, str) and isinstance(before, str)) or self._base_url is None:
             return True
