@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import gc
 import traceback
 from typing import Any
 
 import pytest
 
-from tests.replies import chat
+from tests.replies import chat, chat_stream, failed
 from tests.virtual import VirtualIO
 from trunkline import AsyncClient, Client, Timeout
 from trunkline.client.settings import Settings
 from trunkline.values.errors import UsageError
-from trunkline.values.message import Message
+from trunkline.values.message import Image, Message, ToolCall, ToolResult
 
 KEY = "sk-canary-0123456789abcdefghij"
 SECRET = "a-canary-in-the-content"
@@ -241,6 +243,16 @@ def test_a_blocking_client_takes_no_coroutine_function(hook: Any, name: str) -> 
     client(AsyncClient, **{name: hook})
 
 
+@pytest.mark.parametrize("name", ["before", "after", "on_event", "on_error"])
+def test_a_plain_hook_that_gives_a_coroutine_is_told_so(name: str) -> None:
+    """No declaration shows it: it is refused when it waits, and nothing is left un-awaited."""
+    hook = {name: lambda _: asyncio.sleep(0)}
+    llm = client(Client, VirtualIO([failed(404) if name == "on_error" else chat_stream()]), **hook)
+    with pytest.raises(UsageError, match="use AsyncClient"), llm.stream("hi") as stream:
+        list(stream)
+    gc.collect()
+
+
 def test_nor_an_asynchronous_target() -> None:
     for options in ({"model": Asynchronous()}, {"fallbacks": [Asynchronous()]}):
         with pytest.raises(UsageError, match="AsyncClient takes both"):
@@ -330,3 +342,28 @@ def assert_without_key(error: BaseException) -> None:
     assert ours
     assert KEY not in ours
     assert KEY not in str(error) + repr(error)
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"timeout": 10**400}, "timeout"), ({"timeout": 1e300}, "timeout"), ({"timeout": Timeout(idle=10**5000)}, "timeout.idle"),
+        ({"retries": 10**5000}, "retries"), ({"settings": {}}, "settings"), ({"io": print}, "io"),
+    ],
+)  # fmt: skip
+def test_numbers_beyond_all_use_and_strange_objects_are_refused(options: dict[str, Any], field: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Client("openai/m", **options)
+    assert caught.value.field == field
+
+
+def test_a_message_that_was_built_of_wrong_types_is_refused_before_anything_is_sent() -> None:
+    llm = Client("openai-chat/m", base_url="http://h.test", settings=Settings({}), io=VirtualIO([]))
+    said: Any = [("user", Image(None)), ("tool", ToolResult("a", 5)), ("assistant", ToolCall(None, "f", "{}"))]  # type: ignore[arg-type]
+    for role, part in said:
+        with pytest.raises(UsageError) as caught:
+            llm.generate([Message(role, (part,))])
+        assert (caught.value.field or "").startswith("messages[0].parts[0]")
+        assert caught.value.__context__ is None or caught.value.__suppress_context__
+    with pytest.raises(UsageError, match="provider"):
+        llm.models(5)  # type: ignore[arg-type]

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 
 from tests import strategies
-from trunkline.values.check import check_headers, check_request, refuse_unknown
+from trunkline.values.check import check_built, check_headers, check_query, check_request, refuse_unknown
 from trunkline.values.errors import UsageError
-from trunkline.values.message import CacheMark, Message
+from trunkline.values.media import Data
+from trunkline.values.message import CacheMark, Image, Message, Reasoning, Text, ToolCall, ToolResult
 from trunkline.values.request import AudioOutput, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
 
 CANARY = "CANARY-7f3a"
@@ -168,3 +169,42 @@ def test_an_unknown_option_is_refused_with_what_was_probably_meant() -> None:
 def test_headers_may_be_checked_under_another_name() -> None:
     with pytest.raises(UsageError, match=r"^headers\.A: "):
         check_headers({"A": "\n"}, "headers")
+
+
+@pytest.mark.parametrize(
+    ("message", "field", "got"),
+    [
+        (Message("user", (Text(None),)), "messages[1].parts[0].text", "null"),  # type: ignore[arg-type]
+        (Message("user", (Text("a"), Text("b", citations=True))), "messages[1].parts[1].citations", "bool"),  # type: ignore[arg-type]
+        (Message("user", (Image("a.png"),)), "messages[1].parts[0].source", "str"),  # type: ignore[arg-type]
+        (Message("assistant", (ToolCall(5, "f", "{}"),)), "messages[1].parts[0].id", "int"),  # type: ignore[arg-type]
+        (Message("tool", (ToolResult("a", None),)), "messages[1].parts[0].parts", "null"),  # type: ignore[arg-type]
+        (Message("assistant", (Reasoning(bytearray(b"secret")),)), "messages[1].parts[0]", None),  # type: ignore[arg-type]
+        (Message("user", (Text(object()),)), "messages[1].parts[0]", "Text"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_message_that_was_built_of_wrong_types_is_told_by_its_place(message: Message, field: str, got: str | None) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_built((Message.user("hi"), message))
+    assert caught.value.field is not None
+    assert caught.value.field.startswith(field)
+    assert got is None or caught.value.got == got
+    assert "secret" not in str(caught.value)
+
+
+def test_messages_that_are_well_built_pass() -> None:
+    check_built((Message.user("a\ud800", Image(Data(b"\xff", "image/png"))), Message("assistant", (ToolCall("a", "f", "{}"),)), Message("tool", (ToolResult("a", (Text("b"),)),))))
+
+
+@pytest.mark.parametrize("query", [{"a": "\ud800"}, {"\udfff": "a"}])
+def test_a_query_is_what_a_url_can_carry(query: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="half a surrogate pair") as caught:
+        check_query(query, "extra_query")
+    str(caught.value).encode()
+
+
+def test_what_an_error_names_can_be_written() -> None:
+    with pytest.raises(UsageError) as caught:
+        check_request(Request(model="m", messages=(Message.user("a"),), logit_bias={"\ud800": "much"}))  # type: ignore[dict-item]
+    assert "\\ud800" in str(caught.value)
+    str(caught.value).encode()

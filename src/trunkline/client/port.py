@@ -16,7 +16,7 @@ class Port:
     __slots__ = ("_io", "_lock", "_make")
 
     def __init__(self, io: IO | None, make: Callable[[], IO]) -> None:
-        if io is not None and not callable(getattr(io, "send", None)):
+        if io is not None and not callable(getattr(io, "new_id", None)):
             raise UsageError("no IO port", field="io", got=kind_of(io), allowed="an object with what ports.IO names, or None")
         self._io, self._make = io, make
         self._lock = Lock()

@@ -6,13 +6,18 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from . import expect
 from .errors import UsageError
-from .message import CacheMark, Message
+from .message import CacheMark, Message, Part
 from .request import EFFORTS, AudioOutput, CustomTool, HostedTool, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, 5.6.2
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110, 5.5: no CR, no LF, no NUL; Latin-1
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_PLACE = re.compile(r"`\$([^`]*)`$")  # where, and which types: nothing else of msgspec's words is told, they may quote the value
+_TYPES = re.compile(r"Expected `([a-z |]+)`, got `([a-z]+)`")
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 
@@ -34,8 +39,43 @@ def check_request(request: Request) -> None:
         check_headers(request.extra_headers)
     if request.extra_query:
         _text_map(request.extra_query, "extra_query")
+        check_query(request.extra_query, "extra_query")
     if request.extra_body:
         expect.json_object(request.extra_body, "extra_body")
+
+
+def check_built(messages: Iterable[Message]) -> None:
+    """Raise ``UsageError`` for the first message or part with a field of a wrong type. Costs two conversions of all: for use where
+    something has gone wrong already."""
+    for n, message in enumerate(messages):
+        for k, part in enumerate(_parts(message, f"messages[{n}]")):
+            _built(part, Part, f"messages[{n}].parts[{k}]")
+        _built(message, Message, f"messages[{n}]")
+
+
+def _parts(message: Message, at: str) -> tuple[Part, ...]:
+    if not isinstance(message, Message):
+        expect.wrong(at, message, "Message")
+    if not isinstance(message.parts, tuple):
+        expect.wrong(f"{at}.parts", message.parts, "a tuple of parts")
+    return message.parts
+
+
+def _built(value: object, kind: Any, at: str) -> None:
+    from datetime import date, datetime, time, timedelta  # only a mistake needs them
+    from decimal import Decimal
+
+    if not isinstance(value, kind):
+        expect.wrong(at, value, "a part")
+    as_they_are = (bytes, bytearray, memoryview, datetime, date, time, timedelta, Decimal)  # JSON would make texts of them
+    try:
+        msgspec.convert(msgspec.to_builtins(value, builtin_types=as_they_are), kind)
+    except msgspec.ValidationError as error:
+        place, types = _PLACE.search(str(error)), _TYPES.match(str(error))
+        field = at + (place[1] if place else "")
+        raise UsageError("wrong type", field=field, got=types and types[2], allowed=types and types[1]) from None
+    except (TypeError, ValueError, RecursionError):
+        raise UsageError("holds what has no place in a message", field=at, got=expect.kind_of(value), allowed="text and our values") from None
 
 
 def refuse_unknown(given: Iterable[str], allowed: Iterable[str], what: str = "option") -> None:
@@ -94,11 +134,21 @@ def _words(request: Request) -> None:
         expect.text(word, "prediction")
     if request.metadata is not None:
         _text_map(request.metadata, "metadata")
-    if request.cache is not None and not isinstance(request.cache, CacheMark):
-        expect.wrong("cache", request.cache, "CacheMark")
+    if request.cache is not None:
+        if not isinstance(request.cache, CacheMark):
+            expect.wrong("cache", request.cache, "CacheMark")
+        if request.cache.ttl is not None:
+            expect.filled(request.cache.ttl, "cache.ttl")
     for name in ("stream", "logprobs", "parallel_tool_calls", "store"):
         if (value := getattr(request, name)) is not None and value is not True and value is not False:
             expect.wrong(name, value, "True or False")
+
+
+def check_query(query: Mapping[str, str], at: str) -> None:
+    """Raise ``UsageError`` for text that a URL cannot carry: half a surrogate pair."""
+    for name, value in query.items():
+        if _SURROGATE.search(name) or _SURROGATE.search(value):
+            raise UsageError("holds half a surrogate pair", field=at, got="text", allowed="text that UTF-8 can say")
 
 
 def _texts(values: object, at: str) -> None:

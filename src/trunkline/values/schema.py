@@ -57,7 +57,7 @@ def schemas_of(kinds: list[Any]) -> tuple[list[Schema], dict[str, Schema]]:
 
     try:
         schemas, own = msgspec.json.schema_components(kinds, schema_hook=hook, ref_template="#/$defs/{name}")
-    except (TypeError, NameError) as error:
+    except (TypeError, NameError, ValueError, RecursionError) as error:
         names = ", ".join(_name(kind) for kind in kinds)
         raise UsageError(
             "a type without a JSON Schema",
