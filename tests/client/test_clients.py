@@ -295,3 +295,42 @@ def test_a_notebook_shows_the_text(server: Loopback) -> None:
     assert response._repr_markdown_() == "hello"
     assert str(response) == "hello"
     assert KEY not in repr(response)
+
+
+# --- health and models, over a socket ---------------------------------------------------------------------------------
+
+
+def listing(asked: Asked) -> Reply:
+    assert (asked.method, asked.path.partition("?")[0], asked.body) == ("GET", "/v1/models", b"")
+    assert KEY in (asked.headers.get("authorization") or asked.headers.get("x-api-key") or "")
+    return Reply(200, {"content-type": "application/json"}, [b'{"object": "list", "has_more": false, "data": [{"id": "m1"}, {"id": "m2"}]}'])
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "anthropic-messages"])
+def test_health_and_models(dialect: str) -> None:
+    with Loopback(listing) as server:
+        options: Any = {"base_url": server.url, "api_key": KEY, "settings": Settings({})}
+        with Client(f"{dialect}/m", **options) as llm:
+            plain = (llm.health(), llm.models(live=True))
+
+        async def run() -> Any:
+            async with AsyncClient(f"{dialect}/m", **options) as llm:
+                return await llm.health(), await llm.models(live=True)
+
+        for health, models in (plain, asyncio.run(run())):
+            assert health.ok, health
+            assert health.model == f"{dialect}/m"
+            (row,) = [row for row in health.providers if row.provider == dialect]
+            assert (row.reachable, row.models, row.key_from) == (True, 2, "argument")
+            assert [model.id for model in models] == ["m1", "m2"]
+
+
+def test_health_of_what_is_not_there() -> None:
+    with Loopback(listing) as server:
+        pass
+    with Client("openai-chat/m", base_url=server.url, settings=Settings({})) as llm:
+        health = llm.health()
+    assert not health.ok
+    (row,) = [row for row in health.providers if row.provider == "openai-chat"]
+    assert (row.configured, row.reachable) == (True, False)
+    assert "127.0.0.1" in (row.problem or "")
