@@ -15,7 +15,7 @@ from tests.virtual import VirtualIO
 from trunkline import AsyncClient, Client, Timeout
 from trunkline.client.settings import Settings
 from trunkline.values.errors import UsageError
-from trunkline.values.message import Image, Message, ToolCall, ToolResult
+from trunkline.values.message import Image, Message, ToolResult
 
 KEY = "sk-canary-0123456789abcdefghij"
 SECRET = "a-canary-in-the-content"
@@ -359,7 +359,7 @@ def test_numbers_beyond_all_use_and_strange_objects_are_refused(options: dict[st
 
 def test_a_message_that_was_built_of_wrong_types_is_refused_before_anything_is_sent() -> None:
     llm = Client("openai-chat/m", base_url="http://h.test", settings=Settings({}), io=VirtualIO([]))
-    said: Any = [("user", Image(None)), ("tool", ToolResult("a", 5)), ("assistant", ToolCall(None, "f", "{}"))]  # type: ignore[arg-type]
+    said: Any = [("user", Image(None)), ("tool", ToolResult("a", 5))]  # type: ignore[arg-type]
     for role, part in said:
         with pytest.raises(UsageError) as caught:
             llm.generate([Message(role, (part,))])
