@@ -292,6 +292,18 @@ def test_what_only_anthropic_can_say_is_kept_verbatim(block: dict[str, Any]) -> 
     assert only_part(to_messages(user(block))) == Opaque(block["type"], state(block))
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "compaction", "content": "so far", "signature": "s"},
+        {"type": "fallback", "from": {"model": "a"}, "to": {"model": "b"}, "trigger": {}},
+    ],
+    ids=lambda block: block["type"],
+)
+def test_what_only_anthropics_models_say_is_kept_verbatim(block: dict[str, Any]) -> None:
+    assert only_part(to_messages(assistant(content=[block]))) == Opaque(block["type"], state(block))
+
+
 def test_anthropic_thinking_goes_back_as_it_was() -> None:
     thought = {"type": "thinking", "thinking": "hm", "signature": "sig"}
     hidden = {"type": "redacted_thinking", "data": "xyz"}

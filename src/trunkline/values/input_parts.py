@@ -241,6 +241,8 @@ _KINDS: dict[str, Kind] = {
     "server_tool_use": _kind(_MODEL, ("id", "name", "input", "caller", "cache_control"), _hosted_call),
     "mcp_tool_use": _kind(_MODEL, ("id", "name", "input", "server_name", "cache_control"), _hosted_call),
     "container_upload": _kind(_BOTH, ("file_id", "cache_control"), _opaque),
+    "compaction": _kind(_MODEL, ("content", "encrypted_content", "signature", "tool_changes", "cache_control"), _opaque),
+    "fallback": _kind(_MODEL, ("from", "to", "trigger"), _opaque),
     "tool_reference": _kind({"tool"}, ("tool_name", "cache_control"), _opaque),
     "browser_state": _kind({"tool"}, ("tabs", "state_changes", "cache_control"), _opaque),
 }

@@ -69,6 +69,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """The reasoning efforts that are accepted; others are moved to the nearest, with a warning."""
     thinking: Literal["adaptive", "enabled", "always", "none"] | None = None
     """How thinking is asked for: adaptive with an effort, enabled with a budget, never switched off, or not at all."""
+    least_thinking: Literal["between_tools"] | None = None
+    """What a model that always thinks has in place of being switched off."""
     thinking_bound_to_account: bool | None = None
     """Thinking goes back only under the key that it came under."""
     no_prefill: bool | None = None

@@ -60,6 +60,16 @@ def test_how_thinking_is_asked_for(quirks, asked, thinking, effort, told):
     assert losses(encoded) == told
 
 
+def test_the_least_that_a_model_may_think():
+    aim = target(Quirks(thinking="always", least_thinking="between_tools"))
+    for asked in (R("none"), R(enabled=False)):
+        body, encoded = encode(reasoning=asked, aim=aim, judged=False, temperature=0.5)
+        assert body["thinking"] == {"type": "between_tools"}
+        assert "output_config" not in body
+        assert losses(encoded) == [("approximated", "reasoning"), ("dropped", "temperature")]
+    assert encode(reasoning=R("low"), aim=aim)[0]["output_config"] == {"effort": "low"}
+
+
 def test_updates_need_a_beta():
     body, encoded = encode(reasoning=R("high", show="updates"), aim=target(ADAPTIVE), judged=False)
     assert body["thinking"] == {"type": "adaptive", "display": "updates"}

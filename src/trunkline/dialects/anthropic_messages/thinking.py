@@ -62,7 +62,11 @@ def _default_limit(request: Request, target: Target) -> int:
 
 
 def _switch_off(chosen: Plan, mode: str | None, target: Target, losses: Losses) -> None:
-    if mode == "always":
+    least = target.quirks.least_thinking
+    if mode == "always" and least is not None:
+        chosen.on, chosen.thinking = True, {"type": least}
+        losses.approximated("reasoning", f"this model always thinks: {least} is its least")
+    elif mode == "always":
         chosen.on = True
         chosen.effort = _accepted("low", target, losses, "reasoning.effort") or "low"
         losses.approximated("reasoning", f"this model always thinks: effort {chosen.effort} is its least")
