@@ -264,7 +264,7 @@ def to_output(output: Any) -> tuple[OutputFormat | None, Any]:
     except UsageError as error:
         allowed = "a type, a JSON Schema, a dict in OpenAI's or Anthropic's shape, OutputFormat, or 'json'"
         raise UsageError("nothing that a reply could be", field="output", got=expect.kind_of(output), allowed=allowed) from error
-    return OutputFormat(plan.sent, output_name(output), None, plan.strict or None), output
+    return OutputFormat(plan.sent, output_name(output), None, "if_known" if plan.strict else None), output
 
 
 def _output_from_dict(fields: Json, at: str) -> OutputFormat | None:

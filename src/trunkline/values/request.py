@@ -56,12 +56,15 @@ class ToolChoice(Value, frozen=True, tag="tool_choice"):
 
 
 class OutputFormat(Value, frozen=True, tag="output_format"):
-    """The reply's text shall be JSON: any object (``schema`` None), or what the JSON Schema says."""
+    """The reply's text shall be JSON: any object (``schema`` None), or what the JSON Schema says.
+
+    ``strict``: to the letter; ``if_known``: where the endpoint knows the word, and no loss where it does not.
+    """
 
     schema: dict[str, Any] | None = None
     name: str = "output"
     description: str | None = None
-    strict: bool | None = None
+    strict: bool | Literal["if_known"] | None = None
 
 
 class ReasoningOptions(Value, frozen=True, tag="reasoning_options"):

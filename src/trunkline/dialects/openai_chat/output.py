@@ -43,7 +43,10 @@ def _schema(output: OutputFormat, quirks: Quirks, losses: Losses) -> Wire:
         losses.renamed("output.name", "names of schemas are 1 to 64 letters, digits, _ or - here")
     if output.description is not None:
         schema["description"] = output.description
-    write_strict(schema, output.strict, quirks, losses, "output.strict")
+    strict = output.strict
+    if strict == "if_known":
+        strict = None if quirks.no_strict else True
+    write_strict(schema, strict, quirks, losses, "output.strict")
     return schema
 
 
