@@ -60,7 +60,12 @@ def default_rows() -> str:
             "and within the deadline; if longer, the error is raised at once",
         ),
         ("connections kept", "", f"{pool.KEPT_PER_ROUTE} a host, for {pool.KEPT_SECONDS:g} s", "idle ones"),
-        ("longest line of a stream", "max_line in the settings", f"{limits.max_line // 2**20} MiB", ""),
+        (
+            "longest line of a stream, longest whole reply",
+            "max_line=…",
+            f"{limits.max_line // 2**20} MiB",
+            "compression undone; `request` has no such limit",
+        ),
         (
             "output limit where a protocol demands one",
             "max_tokens=…",

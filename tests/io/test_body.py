@@ -141,3 +141,11 @@ def test_broken_compression_and_its_early_end() -> None:
     packed = gzip.compress(b"hello" * 100)
     with pytest.raises(TruncatedBodyError):
         Inflated(Counted(len(packed) - 9)).feed(packed[:-9])
+
+
+def test_thousands_of_gzip_members_are_one_body() -> None:
+    packed = gzip.compress(b"") * 3_000 + gzip.compress(b"a") * 3_000 + gzip.compress(b"end") + b"padding"
+    for size in (len(packed), 65_536, 1_000, 7):
+        reader = Inflated(Counted(len(packed)))
+        assert b"".join(reader.feed(packed[n : n + size]) for n in range(0, len(packed), size)) == b"a" * 3_000 + b"end"
+        assert reader.done

@@ -115,3 +115,9 @@ def test_waits_for_the_rest_of_a_head() -> None:
     whole = b"HTTP/1.1 200 OK\r\nx: y\r\n\r\n"
     assert [end_of_head(whole[:cut]) for cut in range(1, len(whole))] == [-1] * (len(whole) - 1)
     assert end_of_head(whole + b"body") == len(whole)
+
+
+@pytest.mark.parametrize("field", [b"x: a\rb: c", b"x: a\0b", b"x: a\r", b"\rx: a"])
+def test_a_head_with_a_bare_cr_or_a_nul_is_none(field: bytes) -> None:
+    with pytest.raises(GarbledReplyError, match="NUL, or a CR"):
+        parse_head(b"HTTP/1.1 200 OK\r\n" + field + b"\r\ncontent-length: 0\r\n\r\n", "GET")

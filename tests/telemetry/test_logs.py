@@ -100,3 +100,11 @@ def test_silent_unless_it_is_asked_for(level: str, count: int) -> None:
 def test_whoever_configures_logging_hears_it() -> None:
     said = program("import logging; logging.basicConfig(level=logging.INFO)\n" + FAILING)
     assert said.count("INFO:trunkline:call") == 4
+
+
+def test_no_provider_begins_a_line_of_the_log(lines: Lines) -> None:
+    forged = "r1\n2026-01-01 trunkline INFO all is well\x1b[2J" + "x" * 500
+    with pytest.raises(NotFoundError):
+        client(failed(404, request_id=forged, headers={"request-id": forged})).generate("hi")
+    assert lines()
+    assert all(line.isprintable() and len(line) < 300 for _, line in lines())

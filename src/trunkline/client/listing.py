@@ -6,7 +6,7 @@ import msgspec
 
 from ..dialects.dialect import Context
 from ..engine.attempt import bare, complete, failure, fetch
-from ..engine.call import Call, dress
+from ..engine.call import Call, Limits, dress
 from ..engine.destination import Destination, Own, Wire
 from ..ports import IO, Deadlines
 from ..providers import catalog
@@ -63,7 +63,7 @@ async def _pages(io: IO, wire: Wire) -> tuple[str, ...]:
 
 
 async def _page(io: IO, wire: Wire, after: str | None, limits: Deadlines) -> tuple[tuple[str, ...], str | None]:
-    reply = await fetch(io, wire, wire.dialect.models_request(after), limits)
+    reply = await fetch(io, wire, wire.dialect.models_request(after), limits, Limits().max_line)
     if not 200 <= reply.status < 300:
         raise failure(io, wire, reply, Context(target=wire.target, model=wire.model))
     try:

@@ -98,7 +98,7 @@ class ClientOptions(CarryOptions, total=False):
     version: str | None
     """The protocol's version, where it has one (``anthropic-version``: 2023-06-01 unless said)."""
     max_line: int | None
-    """Bytes of the longest line of a stream that is read (64 MiB)."""
+    """Bytes of the longest line of a stream that is read, and of a whole reply, compression undone (64 MiB)."""
     before: Callable[[Request], Request | None | Awaitable[Request | None]] | None
     after: Callable[[Response], Response | None | Awaitable[Response | None]] | None
     on_error: Callable[[BaseException], None | Awaitable[None]] | None

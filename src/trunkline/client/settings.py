@@ -10,7 +10,7 @@ key in a file  variable               value
 ``timeout``    ``TRUNKLINE_TIMEOUT``  seconds for a whole call, above 0
 ``retries``    ``TRUNKLINE_RETRIES``  how often to try again, 0 to 100
 ``log``        ``TRUNKLINE_LOG``      ``debug``, ``info``, ``warning``, ``error`` or ``off``
-``max_line``   ``TRUNKLINE_MAX_LINE`` bytes of the longest line of a stream, 1,024 or more
+``max_line``   ``TRUNKLINE_MAX_LINE`` bytes of the longest line of a stream or whole reply, 1,024 or more
 ``errors``     ``TRUNKLINE_ERRORS``   ``full``, or ``quiet``: without the provider's own words
 =============  =====================  =========================================================
 

@@ -10,7 +10,7 @@ from ..policy.retry import asked_wait, should_retry
 from ..ports import IO, Deadlines, Exchange
 from ..providers.catalog import retired_note
 from ..values.check import check_built
-from ..values.errors import DeadlineError, NotFoundError, ProviderError, TrunklineError
+from ..values.errors import DeadlineError, MalformedResponseError, NotFoundError, ProviderError, TrunklineError
 from ..values.response import Response
 from ..wire.http import Head, HttpReply
 from .call import Call, refuse_losses, seconds
@@ -49,17 +49,40 @@ def late(call: Call, destination: Destination) -> DeadlineError:
     return DeadlineError(phase="total", seconds=total, provider=destination.provider, model=destination.model or None)
 
 
-async def read_all(exchange: Exchange) -> bytes:
-    """The whole body."""
+LARGEST_ERROR = 1 << 20
+"""Bytes of an error's reply that are read: its words are cut far below that."""
+
+
+async def read_all(exchange: Exchange, most: float) -> bytes:
+    """The whole body. Raises ``MalformedResponseError`` for one of more than ``most`` bytes, compression undone."""
     pieces: list[bytes] = []
+    size = 0
     piece = b""
     try:
         while piece := await exchange.read():
             pieces.append(piece)
+            size += len(piece)
+            if size > most:
+                raise MalformedResponseError(f"the reply is longer than {most:.0f} bytes (option max_line)")
     except BaseException:
         del piece, pieces  # a traceback that shows local variables shows nothing of what a provider quoted
         raise
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def read_error(exchange: Exchange) -> bytes:
+    """The beginning of the body of an error's reply, which may be all of it."""
+    pieces: list[bytes] = []
+    left = LARGEST_ERROR
+    piece = b""
+    try:
+        while left > 0 and (piece := await exchange.read()):
+            pieces.append(piece[:left])
+            left -= len(piece)
+    except BaseException:
+        del piece, pieces  # as above
+        raise
+    return b"".join(pieces)
 
 
 def failure(io: IO, wire: Wire, reply: HttpReply, context: Context) -> ProviderError:
@@ -91,14 +114,16 @@ def bare(error: ProviderError) -> ProviderError:
     return error.with_traceback(None)
 
 
-async def fetch(io: IO, wire: Wire, request: WireRequest, limits: Deadlines, settlement: Settlement | None = None) -> HttpReply:
-    """The whole reply, whatever its status."""
+async def fetch(
+    io: IO, wire: Wire, request: WireRequest, limits: Deadlines, most: float, settlement: Settlement | None = None
+) -> HttpReply:
+    """The whole reply, whatever its status; ``most`` bytes of it at most, and of an error's the beginning."""
     exchange = io.send(wire.http(request), limits)
     try:
         head = await exchange.head()
         if settlement is not None:
             settlement.head = io.now()
-        body = await read_all(exchange)
+        body = await (read_all(exchange, most) if 200 <= head.status < 300 else read_error(exchange))
     finally:
         await exchange.close()
     return HttpReply(head.status, head.headers, body)
@@ -107,7 +132,7 @@ async def fetch(io: IO, wire: Wire, request: WireRequest, limits: Deadlines, set
 async def unary(io: IO, call: Call, settlement: Settlement, wire: Wire, limits: Deadlines) -> tuple[Encoded, HttpReply, Response]:
     """One try that is answered whole."""
     encoded = encode(call, wire)
-    reply = await fetch(io, wire, encoded.wire, limits, settlement)
+    reply = await fetch(io, wire, encoded.wire, limits, call.limits.max_line, settlement)
     if not 200 <= reply.status < 300:
         raise failure(io, wire, reply, encoded.context)
     try:

@@ -24,7 +24,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     ``connect`` until the connection stands, ``connect_with_fallback`` the same while another target remains;
     ``first_byte`` until the reply begins; ``idle`` between two reads (keep-alive comments count as life); ``total`` the whole
-    call, retries included. ``max_line``: bytes of one line of a stream.
+    call, retries included. ``max_line``: bytes of one line of a stream, and of a whole reply.
     """
 
     connect: float | None = 5.0

@@ -11,7 +11,7 @@ from ..dialects.dialect import Context, WireRequest
 from ..dialects.error_body import request_id_of
 from ..policy.price import cost
 from ..policy.retry import Fallback, Raise, judge
-from ..ports import IO, Deadlines
+from ..ports import INFINITY, IO, Deadlines
 from ..values.check import check_request
 from ..values.errors import AllTargetsFailedError, ClosedByCallerError, ProviderError, TrunklineError, UsageError
 from ..values.expect import kind_of
@@ -50,7 +50,7 @@ async def raw(io: IO, call: Call, request: WireRequest) -> HttpReply:
     async def attempt(io: IO, call: Call, settlement: Settlement, to: Destination, limits: Deadlines) -> HttpReply:
         assert isinstance(to, Wire)
         began = io.now()
-        reply = await fetch(io, to, request, limits)
+        reply = await fetch(io, to, request, limits, INFINITY)  # his own business how long it is
         if not 200 <= reply.status < 300:
             raise failure(io, to, reply, Context(target=to.target, model=to.model))
         reply = to.masked(reply)

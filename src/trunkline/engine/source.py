@@ -13,7 +13,7 @@ from ..values.events import Event, Start, UsageUpdate, Warned
 from ..values.fold import unfold
 from ..wire.http import Head, HttpReply
 from ..wire.sse import Frame, SseDecoder
-from .attempt import bare, complete, encode, failure, read_all
+from .attempt import bare, complete, encode, failure, read_all, read_error
 from .call import Call
 from .destination import Wire
 from .settlement import Settlement
@@ -56,7 +56,7 @@ class WireSource:
     """The events of one exchange with an endpoint. Nobody waits for the end of the body once the protocol has said its last
     word."""
 
-    __slots__ = ("_decoder", "_done", "_encoded", "_exchange", "_first", "_frames", "_io", "_ready", "_settlement", "_wire",
+    __slots__ = ("_decoder", "_done", "_encoded", "_exchange", "_first", "_frames", "_io", "_most", "_ready", "_settlement", "_wire",
                  "error", "head")  # fmt: skip
 
     def __init__(self, io: IO, call: Call, settlement: Settlement, wire: Wire, limits: Deadlines) -> None:
@@ -66,6 +66,7 @@ class WireSource:
         self._decoder = wire.dialect.event_decoder(self._encoded.context)
         self._exchange: Exchange = io.send(wire.http(self._encoded.wire), limits)
         self._first = b""
+        self._most = call.limits.max_line
         self._ready: list[Event] = []
         self._done = False
         self.error: ProviderError | None = None
@@ -85,7 +86,7 @@ class WireSource:
             raise self.error
 
     async def _refusal(self, head: Head) -> ProviderError:
-        reply = HttpReply(head.status, head.headers, await read_all(self._exchange))
+        reply = HttpReply(head.status, head.headers, await read_error(self._exchange))
         return failure(self._io, self._wire, reply, self._encoded.context)
 
     async def _begin(self, head: Head) -> bool:
@@ -143,7 +144,7 @@ class WireSource:
     async def _whole(self, head: Head) -> list[Event]:
         """The events of a provider that answers with one JSON body although it was asked for a stream."""
         self._done = True
-        rest = await read_all(self._exchange)
+        rest = await read_all(self._exchange, self._most - len(self._first))
         reply, self._first = HttpReply(head.status, head.headers, self._first + rest), b""
         return unfold(self._wire.dialect.decode_response(reply, self._encoded.context))
 

@@ -214,9 +214,19 @@ class Inflated:
             raise _cut_off("in the middle of its compression")
 
     def _inflate(self, data: bytes) -> bytes:
+        out = self._member(self._zlib.unconsumed_tail + self._start + data)
+        if not (rest := self._zlib.unused_data):
+            return out
+        parts = [out]
+        while rest:  # a server may well send a member of its own for each piece that it flushes
+            parts.append(self._member(rest))
+            rest = self._zlib.unused_data if self._zlib.unused_data != rest else b""
+        return b"".join(parts)
+
+    def _member(self, data: bytes) -> bytes:
+        """What the open gzip member, or the next one, makes of ``data``."""
         import zlib
 
-        data = self._zlib.unconsumed_tail + self._start + data
         if self._zlib.eof:  # another gzip member may follow; padding is ignored, as gzip does
             if data[:1] != b"\x1f":
                 return b""
@@ -237,8 +247,7 @@ class Inflated:
                 out = None
         if out is None:
             raise garbled("its content coding is broken", in_body=True)
-        rest = self._zlib.unused_data
-        return out + self._inflate(rest) if rest else out
+        return out
 
     def eof(self) -> None:
         self._inner.eof()

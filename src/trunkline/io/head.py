@@ -53,6 +53,8 @@ def parse_head(data: bytes, method: str) -> ReplyHead:
 
     Raises ``GarbledReplyError``, which never quotes what came.
     """
+    if b"\0" in data or data.count(b"\r") != data.count(b"\r\n"):  # RFC 9110, 5.5: nobody can say what was meant
+        raise garbled("it holds a NUL, or a CR within a line")
     lines = data.rstrip(b"\r\n").split(b"\n")
     started = _STATUS_LINE(lines[0])
     if started is None:

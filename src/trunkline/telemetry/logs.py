@@ -33,7 +33,7 @@ class LogObserver:
             attempt.model,
             f"failed with {attempt.error}" if attempt.error else "answered",
             attempt.seconds,
-            f" (HTTP {attempt.status}, request {attempt.request_id})" if attempt.status else "",
+            f" (HTTP {attempt.status}, request {_in_line(attempt.request_id)})" if attempt.status else "",
             f", correlation {correlation}" if (correlation := correlation_id.get()) else "",
         )
 
@@ -69,6 +69,11 @@ class LogObserver:
                     continue
                 self._told.add(known)
             _log.warning("%s: %s was %s: %s", *known[:3], warning.reason)
+
+
+def _in_line(words: str | None) -> str:
+    """What a provider named, short and without anything that could begin another line."""
+    return "None" if words is None else words[:100] if words.isprintable() else ascii(words[:100])
 
 
 def show(level: str) -> None:
