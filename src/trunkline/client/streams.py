@@ -130,7 +130,12 @@ class _Texts:
         return self
 
     async def __anext__(self) -> str:
+        stream = self._stream
         while True:
-            event = await self._stream.__anext__()
-            if type(event) is TextDelta and event.choice == 0:
-                return event.text
+            for event in stream._pending:
+                if type(event) is TextDelta and event.choice == 0:
+                    return event.text
+            batch = await stream._live.batch()
+            if not batch:
+                raise StopAsyncIteration
+            stream._pending = iter(batch)

@@ -67,7 +67,7 @@ class AsyncExchange:
         self._where = ""
 
     def __repr__(self) -> str:
-        return f"AsyncExchange({self._request!r}, {self._phase})"
+        return f"AsyncExchange({self._request.method} {self._request.url.partition('?')[0]}, {self._phase})"
 
     async def head(self) -> Head:
         if self._head is not None:
@@ -81,6 +81,11 @@ class AsyncExchange:
 
     async def read(self) -> bytes:
         content, home = self._content, self._home
+        if content is not None and content._exception is None and self._fault is None and monotonic() < self._deadlines.until:
+            if content._buffer:  # nothing to wait for
+                return content.read_nowait()
+            if content._eof:
+                return b""
         if content is None or home is None:
             if self._over:
                 raise faults.ended(self._phase, self._phase != "connect")
@@ -115,6 +120,8 @@ class AsyncExchange:
         if response is None:
             if self._task is not None:
                 self._cut_off(faults.ended(self._phase, self._phase != "connect"))
+            return
+        if response.connection is None and response.content.is_eof():  # it has been given back
             return
         try:
             # Perhaps only the end of the body has not been read yet: let the loop look at the socket once.
@@ -185,6 +192,7 @@ class AsyncExchange:
             self._task = None
         self._response, self._content, self._transport = response, response.content, None
         self._phase, self._wait = "body", "idle"
+        self._request = HttpRequest(request.method, request.url)  # a stream may be long, and its request's body too
         self._head = head = Head(response.status, Headers(raw=response.raw_headers))
         return head
 

@@ -46,20 +46,29 @@ class _Choice:
         "stop_sequence", "text", "transcript",
     )  # fmt: skip
 
+    parts: list[Part]
+    reasoning: list[str]
+    refusal: list[str]
+    citations: list[Citation]
+    audio: list[bytes]
+    transcript: list[str]
+    calls: dict[int, _Call]
+    logprobs: list[TokenLogprob]
+
     def __init__(self) -> None:
-        self.parts: list[Part] = []
         self.text: list[str] = []
-        self.reasoning: list[str] = []
-        self.refusal: list[str] = []
-        self.citations: list[Citation] = []
-        self.audio: list[bytes] = []
-        self.transcript: list[str] = []
         self.audio_id: str | None = None
-        self.calls: dict[int, _Call] = {}
-        self.logprobs: list[TokenLogprob] = []
         self.reason: FinishReason | None = None
         self.raw_reason: str | None = None
         self.stop_sequence: str | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """An open stream has one of these: what it says nothing of costs it nothing."""
+        if name not in self.__slots__:
+            raise AttributeError(name)
+        made: Any = {} if name == "calls" else []
+        setattr(self, name, made)
+        return made
 
     @property
     def begun(self) -> bool:

@@ -43,6 +43,14 @@ class SseDecoder:
             chunk = self._skip_mark(self._start + chunk)
         if self._after_cr or b"\r" in chunk:
             chunk = self._unify_line_ends(chunk)
+        elif (
+            chunk.find(b"\n") == len(chunk) - 2  # one line and no more: an event by itself, as models that are writing send them
+            and chunk.startswith(b"data: ")
+            and chunk.endswith(b"\n\n")
+            and not (self._tail or self._data or self._event is not None)
+            and len(chunk) <= self.max_line
+        ):
+            return [Frame(chunk[6:-2], None, self._id)]
         frames: list[Frame] = []
         if self._tail:
             chunk = self._complete_line(chunk, frames)

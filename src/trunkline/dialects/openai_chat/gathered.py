@@ -91,36 +91,46 @@ class Gathered:
         "number", "opaque", "raw_reason", "reasoning", "reasoning_name", "refusal", "reply_id", "text", "thinking", "transcript",
     )  # fmt: skip
 
+    reasoning: list[str]
+    refusal: list[str]
+    citations: list[Citation]
+    notes: list[Any]
+    details: list[dict[str, Any]]
+    audio: list[bytes]
+    audio_facts: dict[str, Any]
+    transcript: list[str]
+    images: list[Image]
+    opaque: list[Opaque]
+    calls: list[_Call]
+    logprobs: list[TokenLogprob]
+    extra: dict[str, Any]
+
     def __init__(self, number: int, context: Context) -> None:
         self.number: int = number
         self.context: Context = context
         self.reply_id: str | None = None
         self.text: list[str] = []
-        self.reasoning: list[str] = []
         self.reasoning_name: str | None = None
-        self.refusal: list[str] = []
-        self.citations: list[Citation] = []
-        self.notes: list[Any] = []
-        self.details: list[dict[str, Any]] = []
         self.encrypted: Any = None
         self.thinking: dict[str, Any] | None = None
-        self.audio: list[bytes] = []
         self.audio_pending: str = ""
-        self.audio_facts: dict[str, Any] = {}
-        self.transcript: list[str] = []
-        self.images: list[Image] = []
-        self.opaque: list[Opaque] = []
-        self.calls: list[_Call] = []
-        self.logprobs: list[TokenLogprob] = []
         self.raw_reason: str | None = None
-        self.extra: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        """An open stream has one of these: what it says nothing of costs it nothing."""
+        if name not in self.__slots__:
+            raise AttributeError(name)
+        made: Any = {} if name in ("audio_facts", "extra") else []
+        setattr(self, name, made)
+        return made
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def take(self, said: dict[str, Any], events: list[Event], logprobs: object = None, *, whole: bool = False) -> None:
         """Read one message (``whole``) or delta; what it tells is appended to ``events``."""
         tokens, refused = read_logprobs(logprobs)
-        self.logprobs += tokens + refused
+        if tokens or refused:
+            self.logprobs += tokens + refused
         before = len(self.text)
         self._reasoning(said, events, whole=whole)
         content = said.get("content")
