@@ -9,6 +9,7 @@ import msgspec
 
 from ..values.late_pattern import LatePattern
 
+DEEPEST = 200
 _BOM = b"\xef\xbb\xbf"
 # An escaped surrogate pair, an escaped lone surrogate, or any other escape (so that ``\\ud800`` is not taken for one).
 _ESCAPE = LatePattern(r"\\(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
@@ -17,11 +18,16 @@ _strict = msgspec.json.Decoder()
 
 def loads(data: bytes) -> Any:
     """The value of a JSON text. A byte order mark, space around it, bytes that are not UTF-8, NaN, control characters and
-    lone surrogates (read as U+FFFD) are borne; of duplicate keys the last wins. Raises ``ValueError`` without content."""
+    lone surrogates (read as U+FFFD) are borne; of duplicate keys the last wins. Raises ``ValueError`` without content, also
+    for what is nested deeper than ``DEEPEST``: what we took could not be pickled."""
     try:
-        return _strict.decode(data)
+        value = _strict.decode(data)
     except (ValueError, RecursionError):
-        pass
+        value = _loose(data)
+    return _not_too_deep(value, data)
+
+
+def _loose(data: bytes) -> Any:
     text = data.removeprefix(_BOM).decode("utf-8", "replace").strip()
     if "\\ud" in text or "\\uD" in text:
         text = _ESCAPE().sub(_mend, text)
@@ -33,6 +39,24 @@ def loads(data: bytes) -> Any:
         raise ValueError("nested too deeply") from None
     except ValueError:
         raise ValueError("not JSON") from None
+
+
+def _not_too_deep(value: Any, data: bytes) -> Any:
+    """``value``, unless it is nested deeper than ``DEEPEST``; only a text with so many brackets is looked into."""
+    if data.count(b"[") + data.count(b"{") <= DEEPEST:
+        return value
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return value
+    raise ValueError("nested too deeply")
+
+
+def _inside(value: Any) -> list[Any]:
+    """The containers that a container holds."""
+    held = value.values() if type(value) is dict else value if type(value) is list else ()
+    return [inner for inner in held if type(inner) is dict or type(inner) is list]
 
 
 def _mend(escape: re.Match[str]) -> str:
