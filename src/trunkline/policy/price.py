@@ -15,6 +15,7 @@ STANDARD = frozenset({"default", "standard", "on_demand"})
 
 _RATES = ("service_tier", "speed")  # where a provider's own usage says at what rate it charged
 _FEES = ("server_tool_use", "num_sources_used")  # where it counts what costs a fee besides the tokens
+_TELLING = frozenset({*_RATES, *_FEES})
 _EXACT = Context(prec=100)  # the caller's context may round; this one never has to
 
 
@@ -61,6 +62,8 @@ def cost(
 
 
 def _charged_otherwise(raw: dict[str, Any]) -> bool:
+    if _TELLING.isdisjoint(raw):
+        return False
     for name in _RATES:
         rate = raw.get(name)
         if isinstance(rate, str) and rate not in STANDARD:

@@ -97,25 +97,25 @@ def flag(value: object, at: str) -> bool:
 
 def whole(value: object, at: str, least: int | None = None, most: int | None = None) -> int:
     """A whole number within the bounds; True and False are none."""
-    allowed = "a whole number" + _bounds(least, most)
     if not isinstance(value, int) or isinstance(value, bool):
-        wrong(at, value, allowed)
+        wrong(at, value, "a whole number" + _bounds(least, most))
     if (least is not None and value < least) or (most is not None and value > most):
-        wrong(at, value, allowed, "out of range")
+        wrong(at, value, "a whole number" + _bounds(least, most), "out of range")
     return value
 
 
 def number(value: object, at: str, least: float | None = None, most: float | None = None) -> float:
     """A finite number within the bounds; True and False are none."""
-    allowed = "a number" + _bounds(least, most)
+    if type(value) is float and least is not None and most is not None and least <= value <= most:
+        return value
     if not isinstance(value, (int, float)) or isinstance(value, bool):
-        wrong(at, value, allowed)
+        wrong(at, value, "a number" + _bounds(least, most))
     try:
         finite = math.isfinite(value)
     except OverflowError:
         finite = False
     if not finite or (least is not None and value < least) or (most is not None and value > most):
-        wrong(at, value, allowed, "out of range")
+        wrong(at, value, "a number" + _bounds(least, most), "out of range")
     return value
 
 

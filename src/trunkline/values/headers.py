@@ -49,11 +49,12 @@ class Headers(Mapping[str, str]):
         """The field of the first of ``names`` (lower case) that there is; decodes no other."""
         raw = self._raw
         if self._index is None and raw is not None:
-            fields = {name.lower(): value for name, value in raw}
-            if len(fields) == len(raw):
-                wanted = _in_bytes(names if type(names) is tuple else tuple(names))
-                value = next((fields[name] for name in wanted if name in fields), None)
-                return None if value is None else value.decode("latin-1")
+            present = b"\n".join([name for name, _ in raw]).lower().split(b"\n")  # one call for all, and no name has a LF
+            for name in _in_bytes(names if type(names) is tuple else tuple(names)):
+                if name in present:
+                    once = present.count(name) == 1
+                    return raw[present.index(name)][1].decode("latin-1") if once else self[name.decode("latin-1")]
+            return None
         index = self._fields()
         return next((index[name] for name in names if name in index), None)
 
