@@ -60,7 +60,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     reasoning_field: Literal["reasoning_content", "reasoning", "as_sent"] | None = None
     """Where an earlier turn's reasoning goes on the way back, where the endpoint wants it; ``as_sent``: where it came."""
     return_reasoning: bool | None = None
-    """Reasoning of the current tool loop must go back, else 400."""
+    """In a conversation with tool calls every reply's reasoning must go back, else 400."""
     reasoning_style: (
         Literal["effort", "openrouter", "thinking_type", "enable_thinking", "together", "chat_template", "none"] | None
     ) = None

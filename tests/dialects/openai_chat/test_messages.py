@@ -271,14 +271,18 @@ def test_reasoning_goes_back_in_the_field_that_the_endpoint_reads():
     assert encoded.warnings == ()
 
 
-def test_reasoning_of_the_current_tool_loop_only():
-    call = Message.assistant(Reasoning("r"), ToolCall("c", "t"))
-    loop = (call, Message.tool(ToolResult("c", (Text("1"),))))
+def test_reasoning_that_must_go_back():
+    loop = (Message.assistant(Reasoning("r"), ToolCall("c", "t")), Message.tool(ToolResult("c", (Text("1"),))))
+    foreign = (Message.assistant(ToolCall("d", "t")), Message.tool(ToolResult("d", (Text("2"),))), Message.assistant("b"))
     aim = Quirks(return_reasoning=True)
     body, encoded = encode(
-        Message.user("q"), *loop, Message.assistant(Reasoning("old"), "a"), Message.user("p"), *loop, aim=aim, judged=False
-    )
-    assert [message.get("reasoning_content") for message in body["messages"]] == [None, None, None, None, None, "r", None]
+        "q", *loop, Message.assistant(Reasoning("old"), "a"), "p", *foreign, "o", *loop, aim=aim, judged=False
+    )  # fmt: skip
+    thoughts = [said.get("reasoning_content") for said in body["messages"] if said["role"] == "assistant"]
+    assert thoughts == ["r", "old", " ", " ", "r"]
+    assert encoded.warnings == ()
+    body, encoded = encode("q", Message.assistant(Reasoning("r"), "a"), "p", Message.assistant("b"), "o", aim=aim, judged=False)
+    assert [said.get("reasoning_content") for said in body["messages"]] == [None, "r", None, None, None]
     assert encoded.warnings == ()
 
 

@@ -39,6 +39,7 @@ from ..dialect import Context
 from .pieces import (
     ID,
     arguments_text,
+    finish_reason,
     image_of,
     merge_fragments,
     objects,
@@ -53,20 +54,6 @@ _PLAIN_FIELDS = frozenset(
     {"role", "content", "refusal", "reasoning", "reasoning_content", "reasoning_details", "reasoning_encrypted"}
 )
 _FIELDS = _PLAIN_FIELDS | {"tool_calls", "function_call", "audio", "annotations", "images"}
-
-_REASONS: dict[str, FinishReason] = {
-    "stop": "stop", "end_turn": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end": "stop",
-    "complete": "stop", "completed": "stop", "length": "length", "max_tokens": "length",
-    "model_length": "length", "max_output_tokens": "length",
-    "tool_calls": "tool_calls", "function_call": "tool_calls", "tool_use": "tool_calls", "tool_call": "tool_calls",
-    "content_filter": "content_filter", "sensitive": "content_filter", "safety": "content_filter", "error": "error",
-    "network_error": "error", "insufficient_system_resource": "error", "abort": "error",
-}  # fmt: skip
-
-
-def finish_reason(raw: str | None) -> FinishReason:
-    """Our word for the provider's."""
-    return _REASONS.get((raw or "").lower(), "other")
 
 
 class _Call:

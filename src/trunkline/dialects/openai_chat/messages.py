@@ -23,13 +23,14 @@ from .names import Names
 from .parts import PartWriter, Wire, cache_control, tag
 from .pieces import ID
 
+_UNSAID = " "  # in place of reasoning that must go back and that another model did; empty text counts as none
 _NO_TOOLS = "this model takes no tools: earlier calls and their answers are told as text"
 
 
 class MessageWriter:
     """Writes the messages of one request, and notes what is lost."""
 
-    __slots__ = ("_field", "_loop_from", "_losses", "_names", "_parts", "_quirks", "_target")
+    __slots__ = ("_field", "_losses", "_must_think", "_names", "_parts", "_quirks", "_target")
 
     def __init__(self, target: Target, losses: Losses, names: Names) -> None:
         quirks = target.quirks
@@ -38,14 +39,14 @@ class MessageWriter:
         if self._field == "as_sent":  # how it came stands in its state; without one the elder name is the better known
             self._field = "reasoning_content"
         self._parts = PartWriter(target, losses)
-        self._loop_from = 0
+        self._must_think = False
 
     def write(self, messages: Sequence[Message]) -> list[Wire]:
         """All of them, in the wire's order."""
         wire: list[Wire] = []
         moved: list[Wire] = []  # what tools gave besides text: it follows once all results of the turn are said
-        self._loop_from = _last_user(messages) if self._quirks.return_reasoning else 0
-        for n, message in enumerate(messages):
+        self._must_think = self._quirks.return_reasoning is True and any(message.tool_calls for message in messages)
+        for message in messages:
             parts = message.parts
             if moved and not _is_results(message):
                 wire.append({"role": "user", "content": moved})
@@ -58,10 +59,10 @@ class MessageWriter:
                 and message.name is None
             ):
                 text = parts[0]
-                if message.role != "assistant" or (text.state is None and not text.citations):
+                if message.role != "assistant" or (text.state is None and not text.citations and not self._must_think):
                     wire.append({"role": self._role(message.role), "content": text.text})
                     continue
-            self._message(n, message, wire, moved)
+            self._message(message, wire, moved)
         if moved:
             wire.append({"role": "user", "content": moved})
         return self._arranged(wire)
@@ -69,9 +70,9 @@ class MessageWriter:
     def _role(self, role: str) -> str:
         return "developer" if role == "system" and self._quirks.system_role == "developer" else role
 
-    def _message(self, n: int, message: Message, wire: list[Wire], moved: list[Wire]) -> None:
+    def _message(self, message: Message, wire: list[Wire], moved: list[Wire]) -> None:
         if message.role == "assistant":
-            wire.append(self._assistant(n, message))
+            wire.append(self._assistant(message))
             return
         rest: list[Part] = []
         for part in message.parts:
@@ -102,7 +103,7 @@ class MessageWriter:
 
     # --- assistant ----------------------------------------------------------------------------------------------------
 
-    def _assistant(self, n: int, message: Message) -> Wire:
+    def _assistant(self, message: Message) -> Wire:
         said: Wire = {"role": "assistant", "content": None}
         if message.name is not None:
             said["name"] = message.name
@@ -121,7 +122,7 @@ class MessageWriter:
             elif type(part) is ToolCall:
                 calls.append(self._call(part))
             elif type(part) is Reasoning:
-                self._reasoning(n, part, said, content)
+                self._reasoning(part, said, content)
             elif type(part) is Refusal:
                 content.append({"type": "refusal", "refusal": part.text})
             elif type(part) is Audio:
@@ -138,6 +139,8 @@ class MessageWriter:
             said["content"] = content
         elif not calls and "audio" not in said:
             said["content"] = ""
+        if self._must_think and self._field is not None:
+            said.setdefault(self._field, _UNSAID)
         return said
 
     def _citations(self, part: Text) -> None:
@@ -161,7 +164,7 @@ class MessageWriter:
         else:
             self._parts.lost(part, "sound is not taken back here")
 
-    def _reasoning(self, n: int, part: Reasoning, said: Wire, content: list[Any]) -> None:
+    def _reasoning(self, part: Reasoning, said: Wire, content: list[Any]) -> None:
         if part.state is not None:
             lost = "messages.reasoning.state" if self._field and part.text else "messages.reasoning"
             fields = self._parts.fields(part.state, lost)
@@ -174,7 +177,7 @@ class MessageWriter:
                 return
         if self._field is None:
             self._losses.dropped("messages.reasoning", "this endpoint takes no earlier reasoning back")
-        elif part.text and n >= self._loop_from:
+        elif part.text:
             said[self._field] = said.get(self._field, "") + part.text
 
     def _returned(self, part: Opaque, said: Wire, content: list[Any]) -> None:
@@ -299,14 +302,6 @@ def _joined(one: Any, other: Any) -> Any:
         return f"{one}\n\n{other}" if one and other else one or other
     lists = [[{"type": "text", "text": said}] if isinstance(said, str) else said for said in (one, other) if said]
     return [item for items in lists for item in items] or ""
-
-
-def _last_user(messages: Sequence[Message]) -> int:
-    """Where the current tool loop begins: after the last thing that the user said himself."""
-    for n in range(len(messages) - 1, -1, -1):
-        if messages[n].role == "user" and not _is_results(messages[n]):
-            return n
-    return 0
 
 
 def _is_results(message: Message) -> bool:

@@ -9,10 +9,23 @@ import msgspec
 
 from ...values.media import Data, Source, Url
 from ...values.message import Citation, Image, ProviderState, Scope
-from ...values.response import TokenLogprob
+from ...values.response import FinishReason, TokenLogprob
 from ..dialect import Context
 
 ID = "openai-chat"
+_REASONS: dict[str, FinishReason] = {
+    "stop": "stop", "end_turn": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end": "stop",
+    "complete": "stop", "completed": "stop", "length": "length", "max_tokens": "length",
+    "model_length": "length", "max_output_tokens": "length",
+    "tool_calls": "tool_calls", "function_call": "tool_calls", "tool_use": "tool_calls", "tool_call": "tool_calls",
+    "content_filter": "content_filter", "sensitive": "content_filter", "safety": "content_filter", "error": "error",
+    "network_error": "error", "insufficient_system_resource": "error", "abort": "error",
+}  # fmt: skip
+
+
+def finish_reason(raw: str | None) -> FinishReason:
+    """Our word for the provider's."""
+    return _REASONS.get((raw or "").lower(), "other")
 
 
 def text_of(value: object) -> str:

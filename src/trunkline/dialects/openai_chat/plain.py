@@ -15,7 +15,7 @@ from ...values.response import Response
 from ...wire.http import HttpReply
 from ..dialect import Context
 from ..error_body import request_id_of
-from .gathered import finish_reason
+from .pieces import finish_reason
 from .usage import read_usage, reported_cost
 
 _Words = Annotated[str, msgspec.Meta(min_length=1)]
