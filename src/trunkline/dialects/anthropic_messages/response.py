@@ -12,7 +12,7 @@ from ...values.response import FinishReason, Response, Usage
 from ...wire.http import HttpReply
 from ...wire.loose_json import loads
 from ..dialect import Context
-from .blocks import REFUSED, Fields, fields_of, list_of, malformed, part_of, text_of
+from .blocks import Fields, fields_of, list_of, malformed, part_of, text_of
 from .errors import error_in_reply
 
 NAMED = frozenset({"type", "role", "id", "model", "content", "stop_reason", "stop_sequence", "usage"})
@@ -68,12 +68,9 @@ def values_of(fields: Fields, name: str) -> dict[str, Any]:
 
 def value_of(raw: msgspec.Raw) -> Any:
     try:
-        return msgspec.json.decode(raw)
-    except REFUSED:
-        try:
-            return loads(bytes(raw))
-        except ValueError:
-            return None
+        return loads(bytes(raw))
+    except ValueError:
+        return None
 
 
 def extra_of(fields: Fields) -> dict[str, Any]:
