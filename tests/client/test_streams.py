@@ -132,6 +132,36 @@ def test_leaving_early_keeps_what_came() -> None:
     assert stream.response.text == "a"
 
 
+class Ends:
+    """How each call ended."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def attempted(self, call_id: str, attempt: Attempt) -> None: ...
+
+    def settled(self, settled: Settled) -> None:
+        self.told.append(settled.how)
+
+
+def test_leaving_after_the_last_event_is_an_end_and_before_it_a_close() -> None:
+    ends = Ends()
+    for heard in (len(WHOLE), len(WHOLE) - 1):
+        with plain(chat_stream(), observers=[ends]) as stream:
+            for _ in range(heard):
+                next(stream)
+        assert bool(stream.response.attempts) is (heard == len(WHOLE))
+
+    async def run() -> None:
+        for heard in (len(WHOLE), len(WHOLE) - 1):
+            async with asynchronous(chat_stream(), observers=[ends]) as stream:
+                for _ in range(heard):
+                    await anext(stream)
+
+    asyncio.run(run())
+    assert ends.told == ["end", "close"] * 2
+
+
 def test_a_closed_stream_hands_out_nothing_more() -> None:
     whole = start() + delta("a") + delta("b") + finish()
     with plain(streamed([whole])) as stream:
@@ -511,3 +541,23 @@ def test_closed_by_another_task_while_it_waits() -> None:
 
     with Loopback(STALLED["in the body"]) as server:
         asyncio.run(run(server))
+
+
+def test_a_stream_is_read_in_the_loop_that_it_was_opened_in() -> None:
+    with Loopback(streamed([start(), delta("a")], "stall")) as server:
+        llm = AsyncClient("openai-chat/m", base_url=server.url, settings=Settings({}))
+        stream = llm.stream("hi")
+
+        async def begun() -> None:
+            assert [type(await anext(stream)) for _ in range(2)] == [Start, TextDelta]
+
+        async def read_on() -> None:
+            await anext(stream)
+
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(begun())
+        with pytest.raises(TrunklineError, match="another event loop"):
+            asyncio.run(read_on())
+        loop.run_until_complete(llm.close())
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()

@@ -28,6 +28,10 @@ class _Held:
         then."""
         return self._live.response
 
+    def _heard_all(self) -> bool:
+        """Whether who leaves now has heard the last event: an end like any other. What is pending is given up."""
+        return self._live.complete and next(self._pending, None) is None
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'ended' if self._live.ended else 'open'}>"
 
@@ -77,6 +81,8 @@ class Stream(_Held):
 
     def close(self) -> None:
         """End it; what has been read stays in ``response``."""
+        if self._heard_all():
+            run_blocking(self._live.batch())
         self._pending = iter(())
         self._live.abort("close")
         run_blocking(self._live.close())
@@ -116,6 +122,8 @@ class AsyncStream(_Held):
 
     async def close(self) -> None:
         """End it; what has been read stays in ``response``."""
+        if self._heard_all():
+            await self._live.batch()
         self._pending = iter(())
         await self._live.close()
 

@@ -140,6 +140,10 @@ class BackendSource:
         self._finished = True
         self._ready = [TextDelta(whole), Finish("stop")] if isinstance(whole, str) else unfold(whole)
 
+    @property
+    def complete(self) -> bool:
+        return self._items is None and self._finished and not self._ready and self.error is None
+
     async def batch(self) -> list[Event]:
         if self._ready:
             ready, self._ready = self._ready, []

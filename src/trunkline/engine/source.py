@@ -46,6 +46,11 @@ class Source(Protocol):
     error: ProviderError | None
     head: Head | None
 
+    @property
+    def complete(self) -> bool:
+        """Whether all there was has been handed out, so that asking for more only says that it is the end."""
+        ...
+
     async def open(self) -> None: ...
     async def batch(self) -> list[Event]: ...
     async def close(self) -> None: ...
@@ -56,15 +61,16 @@ class WireSource:
     """The events of one exchange with an endpoint. Nobody waits for the end of the body once the protocol has said its last
     word."""
 
-    __slots__ = ("_decoder", "_done", "_encoded", "_exchange", "_first", "_frames", "_io", "_most", "_ready", "_settlement", "_wire",
-                 "error", "head")  # fmt: skip
+    __slots__ = ("_context", "_decoder", "_done", "_exchange", "_first", "_frames", "_io", "_most", "_ready", "_settlement",
+                 "_warnings", "_wire", "error", "head")  # fmt: skip
 
     def __init__(self, io: IO, call: Call, settlement: Settlement, wire: Wire, limits: Deadlines) -> None:
         self._io, self._wire, self._settlement = io, wire, settlement
-        self._encoded = encode(call, wire)
+        encoded = encode(call, wire)
+        self._context, self._warnings = encoded.context, encoded.warnings
         self._frames = FRAMINGS[wire.dialect.framing](call.limits.max_line)
-        self._decoder = wire.dialect.event_decoder(self._encoded.context)
-        self._exchange: Exchange = io.send(wire.http(self._encoded.wire), limits)
+        self._decoder = wire.dialect.event_decoder(encoded.context)
+        self._exchange: Exchange = io.send(wire.http(encoded.wire), limits)
         self._first = b""
         self._most = call.limits.max_line
         self._ready: list[Event] = []
@@ -79,7 +85,7 @@ class WireSource:
         self._settlement.head = self._io.now()
         if not 200 <= self.head.status < 300:
             raise await self._refusal(self.head)
-        self._ready = [Warned(warning) for warning in self._encoded.warnings]
+        self._ready = [Warned(warning) for warning in self._warnings]
         told = await self._begin(self.head)
         if self.error is not None and not told:
             self._ready = []
@@ -87,7 +93,7 @@ class WireSource:
 
     async def _refusal(self, head: Head) -> ProviderError:
         reply = HttpReply(head.status, head.headers, await read_error(self._exchange))
-        return failure(self._io, self._wire, reply, self._encoded.context)
+        return failure(self._io, self._wire, reply, self._context)
 
     async def _begin(self, head: Head) -> bool:
         """Reads the first events into ``_ready``; whether they tell anything. No error is raised here, where variables hold
@@ -109,6 +115,10 @@ class WireSource:
             return False
         self._ready += events
         return _tell(events)
+
+    @property
+    def complete(self) -> bool:
+        return self._done and not self._ready and self.error is None
 
     async def batch(self) -> list[Event]:
         if self._ready:
@@ -146,7 +156,7 @@ class WireSource:
         self._done = True
         rest = await read_all(self._exchange, self._most - len(self._first))
         reply, self._first = HttpReply(head.status, head.headers, self._first + rest), b""
-        return unfold(self._wire.dialect.decode_response(reply, self._encoded.context))
+        return unfold(self._wire.dialect.decode_response(reply, self._context))
 
     def _end(self, error: ProviderError) -> None:
         self._done = True

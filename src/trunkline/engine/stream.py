@@ -164,6 +164,11 @@ class LiveStream:
             raise
         await fail(self._io, self._call, self._settlement, error)
 
+    @property
+    def complete(self) -> bool:
+        """Whether all has been handed out, and only the end itself is not yet told: one more ``batch`` tells it, without waiting."""
+        return self._source is not None and self._source.complete and not self._settlement.settled
+
     async def close(self) -> None:
         """Ends the stream; what has been read stays in ``response``. Idempotent."""
         self._leave("close")
