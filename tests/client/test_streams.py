@@ -132,7 +132,7 @@ def test_leaving_early_keeps_what_came() -> None:
     assert stream.response.text == "a"
 
 
-class Ends:
+class HowEnded:
     """How each call ended."""
 
     def __init__(self) -> None:
@@ -145,7 +145,7 @@ class Ends:
 
 
 def test_leaving_after_the_last_event_is_an_end_and_before_it_a_close() -> None:
-    ends = Ends()
+    ends = HowEnded()
     for heard in (len(WHOLE), len(WHOLE) - 1):
         with plain(chat_stream(), observers=[ends]) as stream:
             for _ in range(heard):
