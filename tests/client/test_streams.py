@@ -24,7 +24,7 @@ from trunkline import AsyncClient, Client
 from trunkline.client.settings import Settings
 from trunkline.client.streams import AsyncStream, Stream
 from trunkline.ports import Settled
-from trunkline.values.errors import ClosedByCallerError, NotFoundError, ProviderError, StreamInterruptedError
+from trunkline.values.errors import ClosedByCallerError, NotFoundError, ProviderError, StreamInterruptedError, UsageError
 from trunkline.values.events import Event, Finish, Start, TextDelta, UsageUpdate
 from trunkline.values.response import Attempt
 
@@ -132,20 +132,8 @@ def test_leaving_early_keeps_what_came() -> None:
     assert stream.response.text == "a"
 
 
-class HowEnded:
-    """How each call ended."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def attempted(self, call_id: str, attempt: Attempt) -> None: ...
-
-    def settled(self, settled: Settled) -> None:
-        self.told.append(settled.how)
-
-
 def test_leaving_after_the_last_event_is_an_end_and_before_it_a_close() -> None:
-    ends = HowEnded()
+    ends = Ends()
     for heard in (len(WHOLE), len(WHOLE) - 1):
         with plain(chat_stream(), observers=[ends]) as stream:
             for _ in range(heard):
@@ -159,7 +147,7 @@ def test_leaving_after_the_last_event_is_an_end_and_before_it_a_close() -> None:
                     await anext(stream)
 
     asyncio.run(run())
-    assert ends.told == ["end", "close"] * 2
+    assert ends.hows == ["end", "close"] * 2
 
 
 def test_a_closed_stream_hands_out_nothing_more() -> None:
@@ -556,7 +544,7 @@ def test_a_stream_is_read_in_the_loop_that_it_was_opened_in() -> None:
 
         loop = asyncio.new_event_loop()
         loop.run_until_complete(begun())
-        with pytest.raises(TrunklineError, match="another event loop"):
+        with pytest.raises(UsageError, match="another event loop"):
             asyncio.run(read_on())
         loop.run_until_complete(llm.close())
         loop.run_until_complete(loop.shutdown_asyncgens())

@@ -112,7 +112,7 @@ class BlockingExchange:
                 self._connection.sever()
 
     def __del__(self) -> None:
-        connection = self._connection
+        connection = getattr(self, "_connection", None)  # a Ctrl-C may have ended __init__
         if connection is not None:
             if not connection.severed:
                 warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
@@ -155,7 +155,7 @@ class BlockingExchange:
     def _adopt(self, connection: Connection) -> None:
         """From here on an abort finds the connection."""
         with self._pool.lock:
-            self._pool.busy.add(connection)
+            self._pool.busy.add(connection.itself)
             self._connection = connection
         if self._stopped():
             raise StoppedError

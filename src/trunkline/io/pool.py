@@ -49,10 +49,11 @@ class Route:
 class Connection:
     """A connected socket (TLS included, where there is any). Every wait on it ends at a moment that the caller names."""
 
-    __slots__ = ("idle_since", "reused", "route", "severed", "sock")
+    __slots__ = ("__weakref__", "idle_since", "itself", "reused", "route", "severed", "sock")
 
     def __init__(self, sock: socket.socket, route: Route) -> None:
         self.sock: socket.socket = sock
+        self.itself: weakref.ref[Connection] = weakref.ref(self)
         self.route: Route = route
         self.reused: bool = False
         self.severed: bool = False
@@ -60,6 +61,9 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"Connection({self.route!r})"
+
+    def __del__(self) -> None:
+        self.sock.close()  # a Ctrl-C between two steps of its user may have lost it
 
     def wait_until(self, limit: float) -> None:
         """Let the next call on the socket wait until ``limit``. Raises ``LateError`` when that is past already."""
@@ -143,7 +147,8 @@ class Pool:
         # Re-entrant: a finalizer may abort an exchange while its own thread holds the lock.
         self.lock: threading.RLock = threading.RLock()
         self.generation: int = 0  # goes up when everything under way is to end
-        self.busy: set[Connection] = set()
+        # Weak: what a Ctrl-C between two steps tore from its user is collected, and does not count as busy for ever.
+        self.busy: set[weakref.ref[Connection]] = set()
         self._routes: dict[str, Route] = {}
         self._next_sweep = monotonic() + KEPT_SECONDS
         _pools.add(self)
@@ -157,7 +162,7 @@ class Pool:
             proxy = self.proxies.choose(parsed.scheme, parsed.host, parsed.port)
             with self.lock:
                 if len(self._routes) > 1000:  # a program that calls ever new hosts
-                    used = {connection.route for connection in self.busy}
+                    used = {connection.route for connection in self.under_way()}
                     for key in [key for key, known in self._routes.items() if not known.idle and known not in used]:
                         del self._routes[key]
                 route = self._routes.setdefault(origin, Route(parsed, proxy))
@@ -171,7 +176,7 @@ class Pool:
                 if not route.idle:
                     return None
                 connection = route.idle.pop()
-                self.busy.add(connection)
+                self.busy.add(connection.itself)
             if now - connection.idle_since <= KEPT_SECONDS and not connection.dead():
                 connection.reused = True
                 return connection
@@ -181,7 +186,7 @@ class Pool:
         """Keep a connection whose reply has been read whole."""
         connection.idle_since = now = monotonic()
         with self.lock:
-            self.busy.discard(connection)
+            self.busy.discard(connection.itself)
             idle = connection.route.idle
             if len(idle) < KEPT_PER_ROUTE and not connection.severed:
                 idle.append(connection)
@@ -193,14 +198,20 @@ class Pool:
     def drop(self, connection: Connection) -> None:
         """Close a connection for good."""
         with self.lock:
-            self.busy.discard(connection)
+            self.busy.discard(connection.itself)
             connection.close()
+
+    def under_way(self) -> list[Connection]:
+        """The connections in use. Call it with the lock held."""
+        found = [connection for known in self.busy if (connection := known()) is not None]
+        self.busy = {connection.itself for connection in found}
+        return found
 
     def close(self) -> None:
         """Close what is idle and end what is under way."""
         with self.lock:
             self.generation += 1
-            for connection in self.busy:
+            for connection in self.under_way():
                 connection.sever()
             for route in self._routes.values():
                 while route.idle:
@@ -209,6 +220,7 @@ class Pool:
     def _sweep(self, now: float) -> None:
         with self.lock:
             self._next_sweep = now + KEPT_SECONDS / 4
+            self.under_way()  # forgets those that have been collected
             for route in self._routes.values():
                 while route.idle and now - route.idle[0].idle_since > KEPT_SECONDS:
                     route.idle.popleft().close()
@@ -217,7 +229,7 @@ class Pool:
         """After a fork, in the child: the connections are the parent's. Only our descriptors of them are closed."""
         self.lock = threading.RLock()
         self.generation += 1
-        for connection in self.busy:
+        for connection in self.under_way():
             connection.severed = True
             connection.sock.close()
         self.busy = set()
