@@ -63,6 +63,7 @@ TABLE: tuple[Provider, ...] = (
         endpoints=_chat("https://api.mistral.ai/v1", Quirks(
             seed_field="random_seed", required_tool_choice="any", tool_id_format="alnum9", prefill_flag="prefix",
             no_stream_options=True, no_logprobs=True, no_logit_bias=True, reasoning_style="effort",
+            assistant_after_tool=True,
         ).over(_ELSEWHERE)),
     ),
     Provider(
@@ -91,7 +92,10 @@ TABLE: tuple[Provider, ...] = (
             alternate_roles=True, no_tools=True, no_done=True, cost_field="cost.total_cost", reasoning_style="effort",
         ).over(_PLAIN)),
     ),
-    Provider(name="local", needs_key=False, endpoints=_chat(None, Quirks(no_done=True, reasoning_field="as_sent").over(_COMPATIBLE))),
+    Provider(
+        name="local", needs_key=False,
+        endpoints=_chat(None, Quirks(no_done=True, reasoning_field="as_sent").over(_COMPATIBLE)),
+    ),
 )  # fmt: skip
 
 _BY_NAME = {row.name: row for row in TABLE}
@@ -114,7 +118,7 @@ def provider(name: str, field: str = "provider") -> Provider:
     if row is None:
         import difflib  # only for this message
 
-        near = difflib.get_close_matches(name, [*_BY_NAME, *_OWN], 1)
+        near = difflib.get_close_matches(name.lower(), [*_BY_NAME, *_OWN], 1)
         raise UsageError(
             "no such provider" + (f" (did you mean {near[0]}?)" if near else ""),
             field=field,

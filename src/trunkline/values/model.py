@@ -80,6 +80,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     no_system_in_messages: bool | None = None
     alternate_roles: bool | None = None
     """User and assistant must take turns: neighbours of one role are joined."""
+    assistant_after_tool: bool | None = None
+    """After the answers of tools comes the assistant, never the user: else 400."""
     no_tools: bool | None = None
     no_images: bool | None = None
     file_urls: bool | None = None

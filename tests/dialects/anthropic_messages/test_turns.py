@@ -192,6 +192,18 @@ def test_arguments_that_are_no_object(raw):
     assert ("approximated", "messages.tool_call.arguments") in losses(encoded)
 
 
+@pytest.mark.parametrize("name", ["call_0", "call.0"])
+def test_no_two_calls_share_an_id(name):
+    """Some servers count anew in every turn."""
+    loop = (Message.assistant(ToolCall(name, "t")), Message.tool(ToolResult(name, (Text("r"),))), Message.assistant("a"))
+    body, encoded = encode(Message.user("q"), *loop, Message.user("p"), *loop, Message.user("o"), *loop, Message.user("n"))
+    blocks = [block for turn in body["messages"] if isinstance(turn["content"], list) for block in turn["content"]]
+    calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
+    assert len(set(calls)) == 3
+    assert [block["tool_use_id"] for block in blocks if block["type"] == "tool_result"] == calls
+    assert {warning.kind for warning in encoded.warnings} == {"renamed"}
+
+
 def test_ids_that_the_protocol_refuses_are_renamed_in_call_and_result():
     body, encoded = encode(
         "hi",

@@ -376,3 +376,14 @@ def test_answers_of_tools_stand_behind_their_calls():
         assert told[:4] == [("user", None), ("assistant", None), ("tool", "c1"), ("tool", "c2")]
         assert told[-5:] == [("assistant", None), ("assistant", None), ("tool", "c1"), ("tool", "c2"), ("user", None)]
         assert any("and" in str(said["content"]) for said in body["messages"][4:])
+
+
+def test_the_assistant_speaks_after_tools_where_it_must():
+    loop = (Message.assistant(ToolCall("c", "t")), Message.tool(ToolResult("c", (Text("1"),))))
+    aim = Quirks(assistant_after_tool=True)
+    body, encoded = encode("q", *loop, "stop", aim=aim)
+    assert [said["role"] for said in body["messages"]] == ["user", "assistant", "tool", "assistant", "user"]
+    assert losses(encoded) == [("approximated", "messages")]
+    for turns in (loop, (*loop, Message.assistant("a"), Message.user("p"))):
+        body, encoded = encode("q", *turns, aim=aim)
+        assert (len(body["messages"]), encoded.warnings) == (1 + len(turns), ())

@@ -53,8 +53,8 @@ class Turns:
     """
 
     __slots__ = (
-        "_alternate", "_call_ids", "_losses", "_names", "_results", "_target", "_users_cite", "_where", "messages", "system",
-        "uses_files",
+        "_alternate", "_call_ids", "_called", "_losses", "_names", "_results", "_target", "_users_cite", "_where", "messages",
+        "system", "uses_files",
     )  # fmt: skip
 
     def __init__(self, target: Target, names: Names, losses: Losses, *, users_cite: bool = True) -> None:
@@ -65,6 +65,8 @@ class Turns:
         self.uses_files: bool = False
         self._results = 0  # how many blocks at the head of the last turn are results of tools
         self._call_ids: dict[str, str] = {}
+        self._called: dict[str, int] = {}
+        """Which message a call's id on the wire stands in."""
         self._where = 0
 
     def take(self, messages: Iterable[Message]) -> None:
@@ -264,15 +266,24 @@ class Turns:
             block["is_error"] = True
         return self._marked(block, part.cache)
 
-    def _call_id(self, ours: str) -> str:
-        """``ours``, or what stands for it where the protocol refuses its letters. The call and its result agree."""
-        if _CALL_ID(ours):
-            return ours
-        known = self._call_ids.get(ours)
-        if known is None:
-            known = self._call_ids[ours] = f"{_NOT_IN_ID.sub('_', ours)}_{len(self._call_ids)}"
+    def _new_call_id(self, ours: str) -> str:
+        """The id of a call: ``ours``, or what stands for it where the protocol refuses its letters or has seen it before."""
+        wire = ours
+        if not _CALL_ID(ours):
+            wire = f"{_NOT_IN_ID.sub('_', ours)}_{len(self._called)}"
             self._losses.renamed("messages.tool_call.id", "a call's id is made of letters, digits, _ and -")
-        return known
+        while self._called.get(wire, self._where) != self._where:  # some servers count anew in every turn
+            wire = f"{wire}_{len(self._called)}"
+            self._losses.renamed("messages.tool_call.id", "no two calls of a conversation may share an id")
+        self._called[wire] = self._where
+        if wire != ours or ours in self._call_ids:
+            self._call_ids[ours] = wire
+        return wire
+
+    def _call_id(self, ours: str) -> str:
+        """The id of the latest call of that name of ours, for its result."""
+        known = self._call_ids.get(ours, ours)
+        return known if _CALL_ID(known) else self._new_call_id(ours)
 
     # --- what the model said --------------------------------------------------------------------------------------------
 
@@ -315,7 +326,7 @@ class Turns:
             arguments = self._object(part.raw_arguments)
         block: dict[str, Any] = {
             "type": "tool_use",
-            "id": self._call_id(part.id),
+            "id": self._new_call_id(part.id),
             "name": self._names.of(part.name),
             "input": arguments,
         }

@@ -238,6 +238,8 @@ class MessageWriter:
     def _arranged(self, wire: list[Wire]) -> list[Wire]:
         quirks = self._quirks
         wire = _answers_first(wire)
+        if quirks.assistant_after_tool:
+            wire = self._bridged(wire)
         if quirks.no_system_in_messages:
             wire = self._without_system(wire)
         if quirks.alternate_roles:
@@ -249,6 +251,15 @@ class MessageWriter:
             elif quirks.prefill_flag is not None:
                 wire[-1][quirks.prefill_flag] = True
         return wire
+
+    def _bridged(self, wire: list[Wire]) -> list[Wire]:
+        bridged: list[Wire] = []
+        for said in wire:
+            if said["role"] == "user" and bridged and bridged[-1]["role"] == "tool":
+                self._losses.approximated("messages", "a user may not speak right after a tool here: an OK stands between")
+                bridged.append({"role": "assistant", "content": "OK."})
+            bridged.append(said)
+        return bridged
 
     def _without_system(self, wire: list[Wire]) -> list[Wire]:
         for said in wire:
