@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.dialects.anthropic_messages.judge import encode, losses, target
+from trunkline.values.message import Message, ProviderState, Reasoning, Text, ToolCall, ToolResult
 from trunkline.values.model import Quirks
 from trunkline.values.request import OutputFormat, ReasoningOptions, Tool, ToolChoice
 
@@ -120,3 +121,20 @@ def test_effort_and_format_share_a_field():
     schema = {"type": "object", "additionalProperties": False}
     body, _ = encode(reasoning=R(effort="max"), output=OutputFormat(schema), aim=target(ADAPTIVE))
     assert body["output_config"] == {"format": {"type": "json_schema", "schema": schema}, "effort": "max"}
+
+
+def test_thinking_does_not_begin_in_the_midst_of_a_tool_loop():
+    asked = {"reasoning": R(budget=2000), "aim": target(ENABLED), "temperature": 0.5}
+    thought = Reasoning("hm", state=ProviderState("anthropic-messages", b'{"type":"thinking","thinking":"hm","signature":"s"}'))
+    call, answer = ToolCall("c", "t"), Message.tool(ToolResult("c", (Text("r"),)))
+    body, encoded = encode("q", Message.assistant("a", call), answer, **asked)
+    assert ("thinking" in body, body["temperature"]) == (False, 0.5)
+    assert losses(encoded) == [("dropped", "reasoning")]
+    for turns in (
+        ("q", Message.assistant(thought, call), answer),
+        ("q", Message.assistant("a", call), answer, Message.assistant("b"), "p"),
+        ("q", Message.assistant("a"), "p"),
+    ):
+        body, encoded = encode(*turns, **asked)
+        assert body["thinking"]["type"] == "enabled"
+        assert losses(encoded) == [("dropped", "temperature")]

@@ -40,6 +40,9 @@ def encode_request(request: Request, target: Target) -> Encoded:
     turns = Turns(target, names, losses, users_cite=version <= VERSION)
     turns.take(request.messages)
     plan = thinking.plan(request, target, losses)
+    if plan.thinking is not None and plan.thinking["type"] == "enabled" and turns.loop_began_without_thinking():
+        losses.dropped("reasoning", "the tool loop at hand began without thinking, and thinking cannot begin in its midst")
+        plan.thinking, plan.on = None, False
     body: dict[str, Any] = {"model": target.model, "max_tokens": plan.max_tokens}
     if request.output is not None:
         _output(request.output, body, turns, target, losses)

@@ -115,6 +115,14 @@ class Turns:
             turns.append({"role": role, "content": _simple(blocks)})
             self._results = results
 
+    def loop_began_without_thinking(self) -> bool:
+        """Whether the last turn answers calls whose own turn does not open with thinking."""
+        turns = self.messages
+        if not self._results or len(turns) < 2 or turns[-2]["role"] != "assistant":
+            return False
+        first = _blocks(turns[-2]["content"])[0]
+        return isinstance(first, dict) or _type_of(first) not in ("thinking", "redacted_thinking")
+
     # --- system -------------------------------------------------------------------------------------------------------
 
     def _system(self, message: Message) -> None:
@@ -361,6 +369,20 @@ class Turns:
 def _plain(part: Text) -> bool:
     text = part.text
     return part.cache is None and part.state is None and not part.citations and bool(text) and not text.isspace()
+
+
+class _Typed(msgspec.Struct):
+    type: str = ""
+
+
+_typed = msgspec.json.Decoder(_Typed).decode
+
+
+def _type_of(block: msgspec.Raw) -> str:
+    try:
+        return _typed(block).type
+    except (ValueError, RecursionError):
+        return ""
 
 
 def _simple(blocks: list[Any]) -> Any:
