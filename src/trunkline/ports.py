@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -163,7 +163,17 @@ class Backend(Protocol):
     def generate(self, request: Request) -> Response | str | Awaitable[Response | str]: ...
 
 
+Pieces = Iterator[Event | str] | AsyncIterator[Event | str]
+"""What ``stream`` gives: events, or plain text."""
+
+
+class StreamingBackend(Protocol):
+    """A ``Backend`` that has ``stream`` alone."""
+
+    def stream(self, request: Request) -> Pieces | Awaitable[Pieces]: ...
+
+
 __all__ = [
-    "IO", "INFINITY", "Backend", "Deadlines", "Event", "Exchange", "Head", "HttpRequest", "Observer", "ProcessRequest",
-    "Semaphore", "Settled", "Store", "ToolSource", "correlation_id",
+    "IO", "INFINITY", "Backend", "Deadlines", "Event", "Exchange", "Head", "HttpRequest", "Observer", "Pieces",
+    "ProcessRequest", "Semaphore", "Settled", "Store", "StreamingBackend", "ToolSource", "correlation_id",
 ]

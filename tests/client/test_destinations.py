@@ -68,6 +68,10 @@ def test_the_model_is_sent_by_its_own_name() -> None:
         ("openai/", {}, "model", "no model after"),
         ("", {}, "model", "name"),
         ("opnai/gpt-5.4", {}, "model", "did you mean openai"),
+        ("OpenAI/gpt-5.4", {}, "model", "did you mean openai"),
+        ("OpenAI", {}, "model", "allowed: openai/model$"),
+        ("openai/gpt-5.4", {"api_key": ARGUMENT, "fallbacks": ["openai/gpt-5", "antropic/y"]}, "fallbacks[1]", "did you mean anthropic"),
+        (None, {"settings": Settings({"TRUNKLINE_MODEL": "opnai/x"})}, "TRUNKLINE_MODEL (environment)", "did you mean openai"),
         ("no-such-model-anywhere", {}, "model", "no model of that name"),
         ("openai-chat/x", {}, "base_url", "needs its address"),
         ("local/x", {}, "base_url", "needs an address"),
@@ -79,7 +83,7 @@ def test_the_model_is_sent_by_its_own_name() -> None:
 def test_what_cannot_be_found_is_refused_before_anything_is_sent(model: Any, options: dict[str, Any], field: str, words: str) -> None:
     io = VirtualIO()
     with pytest.raises(UsageError, match=words) as caught:
-        Client(model, settings=Settings({}), io=io, **options).generate("hi")
+        Client(model, io=io, **{"settings": Settings({}), **options}).generate("hi")
     assert caught.value.field == field
 
 

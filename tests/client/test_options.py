@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import re
 import traceback
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 
 from tests.replies import chat, chat_stream, failed
 from tests.virtual import VirtualIO
-from trunkline import AsyncClient, Client, Timeout
+from trunkline import AsyncClient, CallOptions, Client, ClientOptions, Timeout
+from trunkline.client.options import ELSEWHERE
 from trunkline.client.settings import Settings
 from trunkline.values.errors import UsageError
 from trunkline.values.message import Image, Message, ToolResult
@@ -158,8 +160,25 @@ def test_an_unknown_option_says_what_was_meant(kind: Kind, typo: str, meant: str
         with pytest.raises(UsageError, match=f"did you mean '{meant}'"):
             run(client(kind).generate("hi", **{typo: 1}))
     else:
-        with pytest.raises(UsageError, match="unknown option"):
+        with pytest.raises(UsageError, match=r"^api_key: not an option of a call; allowed: Client\(\.\.\.\) and with_options"):
             run(client(kind).generate("hi", api_key=KEY))
+
+
+@pytest.mark.parametrize("name", ["stream", "provider", "response_format", "reasoning_effort"])
+def test_an_option_that_other_libraries_taught_says_what_to_write_here(kind: Kind, name: str) -> None:
+    assert ELSEWHERE[name]
+    with pytest.raises(UsageError) as caught:
+        run(client(kind).generate("hi", **{name: 1}))
+    assert (caught.value.field, caught.value.allowed) == (name, ELSEWHERE[name])
+    with pytest.raises(UsageError) as caught:
+        client(kind, **{name: 1})
+    assert caught.value.allowed == ELSEWHERE[name]
+
+
+@pytest.mark.parametrize("options", [CallOptions, ClientOptions])
+def test_help_tells_of_every_option(options: type) -> None:
+    told = set(re.findall(r"\w+", f"{CallOptions.__doc__} {options.__doc__}"))
+    assert not set(options.__annotations__) - told
 
 
 PROMPTS: list[tuple[Any, str]] = [

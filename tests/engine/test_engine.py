@@ -31,6 +31,7 @@ from trunkline.values.errors import (
     TruncatedBodyError,
     UsageError,
 )
+from trunkline.values.json_form import from_json, to_json
 from trunkline.values.model import Model
 from trunkline.values.response import Response
 
@@ -369,7 +370,7 @@ def test_before_its_last_day_a_404_is_a_404(world: MakeIO) -> None:
     io = world([failed(404)], wall=datetime(2026, 2, 28, tzinfo=UTC).timestamp())
     error = fails(io, call(wire(record=RECORD)), NotFoundError)
     assert isinstance(error, NotFoundError)
-    assert (error.retired, error.hint) == (None, None)
+    assert (error.retired, error.hint) == (None, NotFoundError.hint_default)
 
 
 def test_what_is_lost_is_a_warning_and_strict_an_error_before_anything_is_sent(world: MakeIO) -> None:
@@ -402,6 +403,9 @@ def test_output_that_does_not_parse_says_who_wrote_it(world: MakeIO) -> None:
     io, book = world([chat("{}")]), Book()
     error = fails(io, call(parse=parse, observers=(book,)), MalformedResponseError)
     assert isinstance(error, MalformedResponseError)
+    assert error.response is not None
+    assert (error.response.text, error.hint) == ("{}", "The reply stands in its `response`")
+    assert from_json(to_json(error)).response.text == "{}"
     assert (error.provider, error.request_id, len(error.attempts)) == ("p1", "req_ok", 1)
     assert [end.how for end in book.ends] == ["error"]
 

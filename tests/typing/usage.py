@@ -107,7 +107,19 @@ class SlowParrot:
         return request.messages[-1].text
 
 
+class Dripping:
+    def stream(self, request: Request) -> Iterator[str]:
+        yield request.messages[-1].text
+
+
+class SlowlyDripping:
+    async def stream(self, request: Request) -> AsyncIterator[str]:
+        yield request.messages[-1].text
+
+
 def own_targets() -> None:
+    Client(Dripping())
+    AsyncClient(SlowlyDripping(), fallbacks=[Dripping()])
     Client(Parrot(), fallbacks=[Parrot(), "openai/gpt-5.4-mini"])
     AsyncClient(SlowParrot(), before=lambda request: request, on_error=lambda error: None)
 

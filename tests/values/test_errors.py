@@ -116,7 +116,7 @@ def test_a_provider_error_says_who_what_and_what_to_do() -> None:
         (ProviderError("x", retry_after=0.0), "x (retry after 0 s)"),
         (ProviderError("x", attempts=[Attempt(provider="p", model="m", seconds=1.0)]), "x"),
         (AuthenticationError("refused"), "refused. Check the key: `trunkline config` shows where it was read from"),
-        (DeadlineError(phase="first_byte"), "the first byte deadline passed"),
+        (DeadlineError(phase="first_byte"), "the first byte deadline passed. A longer timeout gives it more time"),
         (MalformedResponseError(path="$.choices[0]"), "the reply breaks its protocol at $.choices[0]"),
         (AllTargetsFailedError(errors=[CircuitOpenError("a"), CircuitOpenError("b")]), "all targets failed\n  - a\n  - b"),
         (NoProviderError("set a key"), "set a key"),

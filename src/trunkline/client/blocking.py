@@ -30,6 +30,9 @@ class Client:
     provider has, or an object of your own with ``generate`` or ``stream``; None: the configured model, else that of the first
     provider with a key. Nothing is read or sent before the first call. Safe to share among threads; after a fork too.
     Raises ``UsageError`` for whatever is wrong with the arguments.
+
+    Options are the same for a client, for ``with_options`` and for a call; the nearest wins. ``help(trunkline.CallOptions)`` lists
+    them, ``help(trunkline.ClientOptions)`` what a client takes besides.
     """
 
     def __init__(
@@ -39,8 +42,9 @@ class Client:
         self._port = Port(io, lambda: BlockingIO(proxies=calls.destinations.settings.proxies))
 
     def generate(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Response:
-        """The whole reply. Raises ``UsageError`` before anything is sent, ``ProviderError`` (its subclasses) when no target
-        answers."""
+        """The whole reply. ``prompt`` is text, a ``Message``, or a list of messages (``Message``, or dicts in OpenAI's or
+        Anthropic's shape); ``options`` as in ``CallOptions``. Raises ``UsageError`` before anything is sent, ``ProviderError``
+        (its subclasses) when no target answers."""
         return run_blocking(engine.generate(self._port.get(), self._calls.call(prompt, options, False)))
 
     def stream(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Stream:

@@ -79,19 +79,20 @@ class Destinations:
             return (first,)
         if isinstance(fallbacks, str):
             raise UsageError("one name where several are expected", field="fallbacks", got="str", allowed="a list of model names")
-        return (first, *(self.find(name) for name in fallbacks))
+        return (first, *(self.find(name, f"fallbacks[{n}]") for n, name in enumerate(fallbacks)))
 
-    def find(self, model: ModelName | None) -> Destination:
+    def find(self, model: ModelName | None, field: str = "model") -> Destination:
+        """The one target that ``model`` names. ``UsageError`` names ``field``."""
         if model is None or isinstance(model, str):
             wire = self._known.get(model)
             if wire is None:
-                wire = self._make(model)
+                wire = self._make(model, field)
                 with self._lock:
                     wire = self._known.setdefault(model, wire)
             return wire
         if not callable(getattr(model, "generate", None)) and not callable(getattr(model, "stream", None)):
             raise UsageError(
-                "no model", field="model", got=kind_of(model), allowed="'provider/model', or an object with generate or stream"
+                "no model", field=field, got=kind_of(model), allowed="'provider/model', or an object with generate or stream"
             )
         return Own(model)
 
@@ -127,15 +128,17 @@ class Destinations:
         found = self.settings.key_setting(row)
         return (found.value, found.name) if found is not None else (None, None)
 
-    def _make(self, name: str | None) -> Wire:
-        row, model = self._split(self.default()[0] if name is None else name)
-        return self.wire(row, model)
+    def _make(self, name: str | None, field: str) -> Wire:
+        if name is None:
+            name = self.default()[0]
+            field = self.settings.field("model")
+        return self.wire(*self._split(name, field))
 
-    def _split(self, name: str) -> tuple[Provider, str]:
+    def _split(self, name: str, field: str = "model") -> tuple[Provider, str]:
         """The provider's row and its own name for the model."""
         prefix, slash, rest = name.partition("/")
         if slash and not rest:
-            raise UsageError("no model after the provider's name", field="model", allowed="provider/model")
+            raise UsageError("no model after the provider's name", field=field, allowed="provider/model")
         if slash and is_dialect(prefix):
             if self._base_url is None:
                 raise UsageError("an endpoint of your own needs its address", field="base_url", got="None", allowed="http(s)://host/…")
@@ -143,10 +146,12 @@ class Destinations:
         if slash and is_provider(prefix):
             return provider_row(prefix), rest
         if not slash and not name.strip():
-            raise UsageError("no model's name", field="model", got="empty text", allowed="provider/model")
+            raise UsageError("no model's name", field=field, got="empty text", allowed="provider/model")
         if slash:
-            return provider_row(prefix, "model"), rest  # it says what there is
-        return provider_row(catalog.resolve(name).provider), name
+            return provider_row(prefix, field), rest  # it says what there is
+        if is_provider(name.lower()):
+            raise UsageError("a provider's name, and no model's", field=field, allowed=f"{name.lower()}/model")
+        return provider_row(catalog.resolve(name, field).provider), name
 
     def wire(self, row: Provider, model: str) -> Wire:
         """The endpoint of ``row`` that serves ``model``, with the key it takes."""
@@ -205,5 +210,6 @@ def _key(value: object) -> Secret:
     except UsageError as error:
         raise error.with_traceback(None) from None  # the frames below hold the text
     if key is None:
-        raise UsageError("that is no key but a placeholder", field="api_key", got="text", allowed="the provider's key")
+        got = "text" if value.reveal().strip() else "empty text"
+        raise UsageError("that is no key but a placeholder", field="api_key", got=got, allowed="the provider's key, or None")
     return key

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict, cast
 import msgspec
 
 from ..engine.call import Hooks, Limits
-from ..ports import Backend, Observer
+from ..ports import Backend, Observer, StreamingBackend
 from ..values import expect
 from ..values.errors import UsageError
 from ..values.events import Event
@@ -20,7 +20,7 @@ from ..values.response import Response
 from ..values.secret import Origin, Secret
 from .setting_values import LONGEST
 
-ModelName = str | Backend
+ModelName = str | Backend | StreamingBackend
 
 
 class Timeout(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,13 +84,43 @@ class CarryOptions(RequestOptions, total=False):
 
 
 class CallOptions(CarryOptions, total=False):
-    """What can be said with one call."""
+    """What can be said with one call, and for all calls of a client.
+
+    Of the request:
+
+    - ``system`` instructions; ``model`` in place of the client's (in a call only).
+    - ``tools``: functions, ``Tool``, ``CustomTool``, ``HostedTool``, or dicts in OpenAI's or Anthropic's shape; ``tool_choice``:
+      ``auto, none, required``, or a tool's name; ``parallel_tool_calls``.
+    - ``output``: the type that ``response.output`` shall have (msgspec Struct, dataclass, TypedDict, pydantic model), a JSON
+      Schema, an ``OutputFormat``, or ``"json"``.
+    - ``reasoning``: an effort (``none, minimal, low, medium, high, xhigh, max``), tokens, True, False, or ``ReasoningOptions``;
+      ``verbosity``: ``low, medium, high``.
+    - ``max_tokens`` (reasoning counts too), ``stop``, ``n`` (choices).
+    - ``temperature, top_p, top_k, frequency_penalty, presence_penalty, seed, logprobs, top_logprobs, logit_bias``.
+    - ``modalities, audio`` (``AudioOutput``), ``prediction`` (text that the reply will mostly repeat).
+    - ``cache`` (True or a ``CacheMark``: of the whole prompt), ``cache_key``, ``service_tier``, ``store``, ``user``, ``metadata``.
+    - ``extra_headers, extra_query, extra_body`` go to the wire as they are.
+
+    Of how it is carried out (``docs/defaults.md``):
+
+    - ``timeout``: seconds for the whole call, or a ``Timeout``. ``retries``: further tries of one target.
+    - ``fallbacks``: further models, tried in order when one fails.
+    - ``strict=True``: what a target cannot express is an error and not a warning on the reply.
+    - ``errors="quiet"``: the provider's own words are kept out of errors; they can quote prompts.
+    """
 
     model: ModelName | None
 
 
 class ClientOptions(CarryOptions, total=False):
-    """What can be said to a client, for all its calls."""
+    """What can be said to a client: whatever ``CallOptions`` has (``help(trunkline.CallOptions)``), for all its calls, and
+
+    - ``api_key`` and ``base_url``: of the provider of ``model`` alone; others have theirs from the settings. ``version``: of the
+      protocol, where it has one. ``max_line``: bytes of the longest line of a stream.
+    - ``before(request)`` and ``after(response)`` may return a replacement; ``on_error(error)`` hears what a call ends with,
+      ``on_event(event)`` every event of a stream. With ``AsyncClient`` they may be coroutine functions.
+    - ``observers``: objects with ``attempted`` and ``settled`` (``Observer``).
+    """
 
     api_key: str | Secret | None
     """For the provider of ``model`` alone; other providers have their own from the settings."""
@@ -116,12 +146,27 @@ CALL_OPTIONS = frozenset(CallOptions.__annotations__)
 CLIENT_OPTIONS = frozenset(ClientOptions.__annotations__)
 NEW_OPTIONS = frozenset(NewOptions.__annotations__)
 HOOKS = ("before", "after", "on_error", "on_event")
+ELSEWHERE = {
+    "stream": "the method stream(...), in place of generate(...)",
+    "provider": "model='provider/model'",
+    "messages": "the list of messages as the first argument",
+    "response_format": "output='json', a JSON Schema, or a type such as a dataclass",
+    "reasoning_effort": "reasoning='low', 'medium', 'high', …",
+    "thinking": "reasoning='low', 'medium', 'high', … or a number of tokens",
+}
+"""Names that other libraries taught, and what to write here."""
 
 
 def known(options: Mapping[str, Any], allowed: frozenset[str]) -> None:
     """Raises ``UsageError`` for an option that there is not."""
-    if not allowed.issuperset(options):
-        only(options, "", sorted(allowed), "option")
+    if allowed.issuperset(options):
+        return
+    for name in options:
+        if name in CLIENT_OPTIONS - allowed:
+            raise UsageError("not an option of a call", field=name, allowed="Client(...) and with_options(...) take it")
+        if name not in allowed and name in ELSEWHERE:
+            raise UsageError("unknown option", field=name, allowed=ELSEWHERE[name])
+    only(options, "", sorted(allowed), "option")
 
 
 def seal(options: Mapping[str, Any]) -> None:

@@ -166,6 +166,11 @@ class Settings:
         found = self._setting(KINDS[name]) if name in KINDS else self._variable(name)
         return None if found is None else found.origin
 
+    def field(self, name: str) -> str:
+        """How errors name a setting: with where it came from, if it is set."""
+        found = self._setting(KINDS[name])
+        return name if found is None else found.field
+
     def _setting(self, kind: Kind[Any]) -> Setting | None:
         for found in (
             self._from_environment(kind.variable),

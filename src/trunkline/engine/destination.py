@@ -6,7 +6,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from ..dialects.dialect import ClientHalf, WireRequest
-from ..ports import Backend
+from ..ports import Backend, StreamingBackend
 from ..values.headers import Headers
 from ..values.model import Model, Target
 from ..values.secret import Secret
@@ -91,8 +91,8 @@ class Own:
     record: Model | None = None
     secret: Secret | None = None
 
-    def __init__(self, backend: Backend, name: str | None = None) -> None:
-        self.backend: Backend = backend
+    def __init__(self, backend: Backend | StreamingBackend, name: str | None = None) -> None:
+        self.backend: Backend | StreamingBackend = backend
         given = name or getattr(backend, "name", None) or type(backend).__name__
         self.target: Target = Target("backend", str(given), "")
 

@@ -13,7 +13,14 @@ from ..policy.price import cost
 from ..policy.retry import Fallback, Raise, judge
 from ..ports import INFINITY, IO, Deadlines
 from ..values.check import check_request
-from ..values.errors import AllTargetsFailedError, ClosedByCallerError, ProviderError, TrunklineError, UsageError
+from ..values.errors import (
+    AllTargetsFailedError,
+    ClosedByCallerError,
+    MalformedResponseError,
+    ProviderError,
+    TrunklineError,
+    UsageError,
+)
 from ..values.expect import kind_of
 from ..values.message import HostedToolCall
 from ..values.request import Request
@@ -111,6 +118,8 @@ def _parsed(parse: Callable[[str], Any], response: Response) -> Any:
     except ProviderError as error:
         error.provider, error.model, error.request_id = response.provider, response.model, response.request_id
         error.attempts = response.attempts
+        if isinstance(error, MalformedResponseError):
+            error.response, error.hint = response, "The reply stands in its `response`"
         raise
 
 

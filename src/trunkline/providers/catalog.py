@@ -63,22 +63,22 @@ def models(provider: str | None = None) -> tuple[Model, ...]:
     return _models() if provider is None else tuple(model for model in _models() if model.provider == provider)
 
 
-def resolve(name: str) -> Model:
+def resolve(name: str, field: str = "model") -> Model:
     """The only model of that bare name; ask its provider for the name as it was given (it may be a dated snapshot).
 
-    ``UsageError`` lists the providers that have one, or what is spelled like it.
+    ``UsageError`` names ``field`` and lists the providers that have one, or what is spelled like it.
     """
     found = [model for shelf in _shelves().values() if (model := shelf.find(name))]
     if len(found) == 1:
         return found[0]
     if found:
-        raise UsageError(f"several providers have {name}", field="model", allowed=", ".join(model.name for model in found))
+        raise UsageError(f"several providers have {name}", field=field, allowed=", ".join(model.name for model in found))
     import difflib  # only for this message
 
     known = {key: model.name for shelf in _shelves().values() for key, model in shelf.by_id.items()}
-    near = [known[key] for key in difflib.get_close_matches(name, known, 3)]
+    near = [known[key] for key in difflib.get_close_matches(name.lower(), known, 3)]
     hint = f" (did you mean {' or '.join(dict.fromkeys(near))}?)" if near else ""
-    raise UsageError(f"the catalog has no model of that name{hint}", field="model", allowed="provider/model for any other")
+    raise UsageError(f"the catalog has no model of that name{hint}", field=field, allowed="provider/model for any other")
 
 
 def retired_note(model: Model, today: str) -> str | None:

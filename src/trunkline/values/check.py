@@ -73,7 +73,8 @@ def _built(value: object, kind: Any, at: str) -> None:
     except msgspec.ValidationError as error:
         place, types = _PLACE.search(str(error)), _TYPES.match(str(error))
         field = at + (place[1] if place else "")
-        raise UsageError("wrong type", field=field, got=types and types[2], allowed=types and types[1]) from None
+        allowed = types and ("a value of ours, such as Url, Data or LocalFile" if types[1] == "object" else types[1])
+        raise UsageError("wrong type", field=field, got=types and types[2], allowed=allowed) from None
     except (TypeError, ValueError, RecursionError):
         raise UsageError("holds what has no place in a message", field=at, got=expect.kind_of(value), allowed="text and our values") from None
 

@@ -39,6 +39,7 @@ _FACTS: dict[str, Any] = {
     "seconds": float | None,
     "path": _TEXT,
     "partial": Response | None,
+    "response": Response | None,
     "errors": tuple[Any, ...],
 }
 """What errors carry besides their class, and of which type."""

@@ -176,6 +176,7 @@ class NotFoundError(ProviderError):
     """No such model, path or file. ``retired`` is the date (YYYY-MM-DD) on which the model ended and ``successor`` what
     to use now, where the catalog knows."""
 
+    hint_default: ClassVar[str | None] = "Check the name: `trunkline models --live --provider NAME` lists what a provider has"
     retired: str | None = None
     successor: str | None = None
 
@@ -210,6 +211,8 @@ class QuotaError(ProviderError):
 class OverloadedError(ProviderError):
     """The provider has no capacity just now."""
 
+    hint_default: ClassVar[str | None] = "Try again later, or name another model in fallbacks"
+
 
 class ServerError(ProviderError):
     """The provider failed."""
@@ -236,6 +239,8 @@ class ConnectionRefusedByHostError(TransportError):
 class NameResolutionError(TransportError):
     """The host's name could not be resolved."""
 
+    hint_default: ClassVar[str | None] = "Is base_url right, and is there a network?"
+
 
 class TlsError(TransportError):
     """TLS could not be agreed on, or the certificate does not hold."""
@@ -261,6 +266,8 @@ class ClosedByCallerError(TransportError):
 class DeadlineError(ProviderError, TimeoutError):
     """A deadline passed; ``phase`` says which (connect, first_byte, idle, total), ``seconds`` how long it was."""
 
+    hint_default: ClassVar[str | None] = "A longer timeout gives it more time"
+
     def __init__(self, message: str = "", *, phase: DeadlinePhase = "total", seconds: float | None = None, **facts: Any) -> None:
         super().__init__(message or f"the {phase.replace('_', ' ')} deadline passed", **facts)
         self.phase: DeadlinePhase = phase
@@ -268,15 +275,26 @@ class DeadlineError(ProviderError, TimeoutError):
 
 
 class MalformedResponseError(ProviderError):
-    """The reply breaks its protocol. ``path`` is the JSON path where (never the content)."""
+    """The reply breaks its protocol, or is not the ``output`` that was asked for: then ``response`` is the reply, which has been
+    paid for. ``path`` is the JSON path where (never the content)."""
 
-    def __init__(self, message: str = "the reply breaks its protocol", *, path: str | None = None, **facts: Any) -> None:
+    def __init__(
+        self,
+        message: str = "the reply breaks its protocol",
+        *,
+        path: str | None = None,
+        response: Response | None = None,
+        **facts: Any,
+    ) -> None:
         super().__init__(f"{message} at {path}" if path else message, **facts)
         self.path = path
+        self.response = response
 
 
 class StreamInterruptedError(ProviderError):
     """A stream ended before its end. ``partial`` is the response so far; the cause stands in ``__cause__``."""
+
+    hint_default: ClassVar[str | None] = "What came stands in its `partial`"
 
     def __init__(self, message: str = "the stream was interrupted", *, partial: Response | None = None, **facts: Any) -> None:
         super().__init__(message, **facts)

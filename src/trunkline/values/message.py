@@ -225,6 +225,7 @@ PART_TYPES: tuple[type[Value], ...] = (
     Opaque,
 )
 _PART_TYPES = frozenset(PART_TYPES)
+_PARTS = "a tuple of parts; Message.user(...) and its like take text and parts as they are"
 
 
 class Message(Value, frozen=True, tag="message"):
@@ -238,7 +239,7 @@ class Message(Value, frozen=True, tag="message"):
         if self.role not in ROLES:
             raise UsageError("unknown role", field="role", got=repr(str(self.role)[:20]), allowed=", ".join(ROLES))
         if type(self.parts) is not tuple:
-            raise UsageError("parts are a tuple", field="parts", got=type(self.parts).__name__, allowed="a tuple of parts")
+            raise UsageError("parts are a tuple", field="parts", got=type(self.parts).__name__, allowed=_PARTS)
         if _PART_TYPES.issuperset(map(type, self.parts)):
             return
         for n, part in enumerate(self.parts):
