@@ -22,6 +22,7 @@ SAID = "Because of scattering."
 STORY = "Once upon a time there was a wire."
 PRINTED = {
     "fallbacks=": [SAID, "11 19 0.", STORY, "stop", "It is sunny in Paris."],
+    "output=Person": ["Ada Lovelace 1815"],
     "AsyncClient": [SAID, STORY],
     "RateLimitError": ["too fast; try again in 7.0 seconds"],
     "local/": [],
@@ -39,6 +40,8 @@ def answer(path: str, body: Body) -> Reply:
     if "/models" in path:
         return whole({"object": "list", "data": [{"id": "gpt-5.4-mini", "object": "model"}]})
     asked = json.dumps(body["messages"])
+    if "response_format" in body:
+        return whole(completion('{"name": "Ada Lovelace", "born": 1815}'))
     if body.get("stream"):
         pieces = events(STORY) if path.endswith("/chat/completions") else message_events(STORY)
         return 200, {"content-type": "text/event-stream"}, pieces
