@@ -107,3 +107,23 @@ def test_a_key_goes_to_its_own_hosts_only(host: str) -> None:
 @pytest.mark.parametrize("dialect", sorted({endpoint.dialect for row in TABLE for endpoint in row.endpoints}))
 def test_the_dialects_that_the_table_names_exist(dialect: str) -> None:
     assert find_spec(f"trunkline.dialects.{dialect.replace('-', '_')}")
+
+
+@pytest.mark.parametrize(
+    ("flag", "rows"),
+    [
+        ("bad_gateway_is_overloaded", {"openrouter": True}),
+        ("file_urls", {"openrouter": True}),
+        ("video_urls", {"openrouter": True, "together": True}),
+        ("assistant_after_tool", {"mistral": True}),
+        ("return_reasoning", {"deepseek": True}),
+        ("forbidden_is_context", {"together": True}),
+    ],
+)
+def test_habits_that_few_have(flag: str, rows: dict[str, object]) -> None:
+    assert {row.name: value for row in TABLE if (value := getattr(row.endpoint().quirks, flag)) is not None} == rows
+
+
+def test_a_choice_among_some_tools_is_openais_own() -> None:
+    speakers = [row for row in TABLE if row.endpoint().dialect == "openai-chat"]
+    assert [row.name for row in speakers if not row.endpoint().quirks.no_allowed_tools] == ["openai"]

@@ -17,7 +17,9 @@ MESSAGES = "anthropic-messages"
 
 _OPENAI = Quirks(max_tokens_field="max_completion_tokens", system_role="system", reasoning_style="effort")
 # What every server with OpenAI's protocol takes, whoever wrote it.
-_COMPATIBLE = Quirks(max_tokens_field="max_tokens", system_role="system", user_field="user", cache_marks="none")
+_COMPATIBLE = Quirks(
+    max_tokens_field="max_tokens", system_role="system", user_field="user", cache_marks="none", no_allowed_tools=True
+)  # fmt: skip
 # Fields of OpenAI's platform, which others refuse (400, 422) or silently ignore.
 _ELSEWHERE = Quirks(no_metadata=True, no_service_tier=True, no_user=True, no_cache_key=True).over(_COMPATIBLE)
 _PLAIN = Quirks(no_parallel_tool_calls=True, no_strict=True, no_logit_bias=True).over(_ELSEWHERE)

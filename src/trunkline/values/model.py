@@ -52,6 +52,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     no_response_format: bool | None = None
     required_tool_choice: Literal["required", "any"] | None = None
     """The word for "some tool must be called"."""
+    no_allowed_tools: bool | None = None
+    """A choice among some of the tools cannot be said: only those are sent, with a warning."""
     tool_choice_auto_only: bool | None = None
     no_forced_tool: bool | None = None
     """A forced tool choice is refused (models that always think)."""

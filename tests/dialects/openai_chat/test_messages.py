@@ -50,6 +50,7 @@ def state(fields, *, dialect="openai-chat", must_return=False, **scope):
         (Message.user(Image(Url("https://x/y.png"), "low")),
             {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/y.png", "detail": "low"}}]}),
         (Message.user(Image(PNG)), {"role": "user", "content": [{"type": "image_url", "image_url": {"url": PNG_URL}}]}),
+        (Message.user(File(PNG, "a.png")), {"role": "user", "content": [{"type": "image_url", "image_url": {"url": PNG_URL}}]}),
         (Message.user(Audio(Data(b"abc", "audio/x-wav"))),
             {"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "YWJj", "format": "wav"}}]}),
         (Message.user(Audio(Data(b"abc", "audio/mpeg"))),

@@ -146,3 +146,13 @@ def test_ids_of_nine_letters():
     assert [message["tool_call_id"] for message in body["messages"][2:]] == [first, second]
     assert encoded.context == context(encoded.context.target, call_ids={first: call.id})
     assert losses(encoded) == [("renamed", "tool_call.id")]
+
+
+@pytest.mark.parametrize("mode", ["auto", "required"])
+def test_only_allowed_tools_are_sent_where_the_choice_cannot_be_said(mode):
+    tools, choice = (Tool("f"), Tool("g"), Tool("h")), ToolChoice(mode, ("f", "h"))
+    body, encoded = encode(aim=Quirks(no_allowed_tools=True), tools=tools, tool_choice=choice)
+    assert ([tool["function"]["name"] for tool in body["tools"]], body["tool_choice"]) == (["f", "h"], mode)
+    assert losses(encoded) == [("approximated", "tool_choice.names")]
+    body, encoded = encode(aim=Quirks(no_allowed_tools=True), tools=tools, tool_choice=ToolChoice("tool", ("g",)))
+    assert (len(body["tools"]), encoded.warnings) == (3, ())

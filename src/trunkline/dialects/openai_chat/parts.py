@@ -110,6 +110,8 @@ class PartWriter:
 
     def _file(self, part: File) -> Wire | None:
         source = _readable(part.source, "file")
+        if isinstance(source, Data) and source.media_type.startswith("image/"):
+            return self._image(Image(source, cache=part.cache))
         for name in ("title", "context", "citations"):
             if getattr(part, name):
                 self._losses.dropped(f"messages.file.{name}", "files of this protocol have no such field")

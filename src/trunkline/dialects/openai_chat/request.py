@@ -178,7 +178,12 @@ def _tools(request: Request, quirks: Quirks, names: Names, losses: Losses, body:
         losses.dropped("tools", "this model takes no tools")
         return
     written: list[Wire] = []
-    for tool in request.tools:
+    choice, tools = request.tool_choice, request.tools
+    if quirks.no_allowed_tools and choice is not None and choice.names and choice.mode in ("auto", "required"):
+        losses.approximated("tool_choice.names", "a choice limited to some tools is made by sending only those")
+        tools = tuple([tool for tool in tools if tool.name in choice.names])
+        choice = ToolChoice(choice.mode)
+    for tool in tools:
         if type(tool) is Tool:
             written.append(_function(tool, quirks, names, losses))
         elif type(tool) is CustomTool:
@@ -187,10 +192,10 @@ def _tools(request: Request, quirks: Quirks, names: Names, losses: Losses, body:
             _hosted(tool, losses, body)
     if written:
         body["tools"] = written
-    if request.tool_choice is not None:
+    if choice is not None:
         if written:
-            body["tool_choice"] = _choice(request.tool_choice, quirks, names, losses)
-        elif request.tool_choice.mode != "none":
+            body["tool_choice"] = _choice(choice, quirks, names, losses)
+        elif choice.mode != "none":
             losses.dropped("tool_choice", "there are no tools to choose from")
     if request.parallel_tool_calls is not None:
         _put(body, losses, "parallel_tool_calls", request.parallel_tool_calls, not written or quirks.no_parallel_tool_calls,
