@@ -174,6 +174,21 @@ class StreamingBackend(Protocol):
 
 
 __all__ = [
-    "IO", "INFINITY", "Backend", "Deadlines", "Event", "Exchange", "Head", "HttpRequest", "Observer", "Pieces",
-    "ProcessRequest", "Semaphore", "Settled", "Store", "StreamingBackend", "ToolSource", "correlation_id",
+    "INFINITY",
+    "IO",
+    "Backend",
+    "Deadlines",
+    "Event",
+    "Exchange",
+    "Head",
+    "HttpRequest",
+    "Observer",
+    "Pieces",
+    "ProcessRequest",
+    "Semaphore",
+    "Settled",
+    "Store",
+    "StreamingBackend",
+    "ToolSource",
+    "correlation_id",
 ]

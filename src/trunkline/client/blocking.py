@@ -31,8 +31,8 @@ class Client:
     provider with a key. Nothing is read or sent before the first call. Safe to share among threads; after a fork too.
     Raises ``UsageError`` for whatever is wrong with the arguments.
 
-    Options are the same for a client, for ``with_options`` and for a call; the nearest wins. ``help(trunkline.CallOptions)`` lists
-    them, ``help(trunkline.ClientOptions)`` what a client takes besides.
+    Options are the same for a client, for ``with_options`` and for a call; the nearest wins. ``help(trunkline.CallOptions)``
+    lists them, ``help(trunkline.ClientOptions)`` what a client takes besides.
     """
 
     def __init__(

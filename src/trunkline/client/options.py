@@ -98,7 +98,7 @@ class CallOptions(CarryOptions, total=False):
     - ``max_tokens`` (reasoning counts too), ``stop``, ``n`` (choices).
     - ``temperature, top_p, top_k, frequency_penalty, presence_penalty, seed, logprobs, top_logprobs, logit_bias``.
     - ``modalities, audio`` (``AudioOutput``), ``prediction`` (text that the reply will mostly repeat).
-    - ``cache`` (True or a ``CacheMark``: of the whole prompt), ``cache_key``, ``service_tier``, ``store``, ``user``, ``metadata``.
+    - ``cache`` (True or a ``CacheMark``: of the whole prompt), ``cache_key, service_tier, store, user, metadata``.
     - ``extra_headers, extra_query, extra_body`` go to the wire as they are.
 
     Of how it is carried out (``docs/defaults.md``):
