@@ -239,7 +239,7 @@ async def open_streams(url: str, names: list[str], rounds: int, size: int) -> Fi
     tasks = []
     for number in range(size):
         tasks.append(asyncio.create_task(one()))
-        if number % 50 == 49:
+        if number % 20 == 19:
             await asyncio.sleep(0.02)
     until = time.monotonic() + 60
     while opened < size and time.monotonic() < until:  # noqa: ASYNC110 - an event would be work for the streams

@@ -71,6 +71,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return f"Call({self.plan!r})"
 
 
+_SAID = Request(model="", messages=())
+
+
+def said(call: Call) -> Call:
+    """``call`` once its request has been said and will not be said again: without its messages, which may be long."""
+    tier = call.request.service_tier
+    return msgspec.structs.replace(call, request=_SAID if tier is None else msgspec.structs.replace(_SAID, service_tier=tier))
+
+
 def seconds(value: float | None) -> float:
     return INFINITY if value is None else value
 

@@ -11,7 +11,7 @@ from ..values.events import Event
 from ..values.fold import Fold
 from ..values.response import Response
 from . import backend
-from .call import Call, dress, without_key
+from .call import Call, dress, said, without_key
 from .destination import Destination, Own
 from .engine import conclude, fail, finished, prepare, pursue
 from .settlement import Settlement, called
@@ -65,6 +65,7 @@ class LiveStream:
         try:
             self._call = await prepare(self._io, self._call)
             await pursue(self._io, self._call, self._settlement, self._attempt)
+            self._call = self._settlement.call = said(self._call)
         except BaseException as error:
             await self._failed(error)
             raise

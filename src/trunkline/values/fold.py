@@ -94,6 +94,9 @@ class _Choice:
         return "tool_calls" if message.tool_calls else self.reason or "other"
 
 
+_NO_USAGE = Usage()
+
+
 class Fold:
     """Takes events with ``add``, gives the reply so far with ``response()``, as often as you like.
 
@@ -105,14 +108,16 @@ class Fold:
     def __init__(self) -> None:
         self._choices: dict[int, _Choice] = {0: _Choice()}
         self._start: dict[str, Any] = {}
-        self._usage = Usage()
+        self._usage = _NO_USAGE
         self._reported_cost: Decimal | None = None
-        self._warnings: list[Warning] = []
-        self._extra: dict[str, Any] = {}
+        self._warnings: tuple[Warning, ...] = ()
+        self._extra: dict[str, Any] | None = None
 
     @property
     def finished(self) -> bool:
-        return all(choice.reason is not None for n, choice in self._choices.items() if n or len(self._choices) == 1 or choice.begun)
+        return all(
+            choice.reason is not None for n, choice in self._choices.items() if n or len(self._choices) == 1 or choice.begun
+        )
 
     @property
     def usage(self) -> Usage:
@@ -179,18 +184,20 @@ class Fold:
         self._usage, self._reported_cost = event.usage, event.reported_cost
 
     def _take_warning(self, event: Warned) -> None:
-        self._warnings.append(event.warning)
+        self._warnings = (*self._warnings, event.warning)
 
     def _take_finish(self, event: Finish) -> None:
         choice = self._choice(event.choice)
         choice.reason, choice.raw_reason = event.reason, event.raw_reason
         choice.stop_sequence = event.stop_sequence or choice.stop_sequence
         if event.extra:
-            self._extra.update(event.extra)
+            self._extra = {**(self._extra or {}), **event.extra}
 
     def response(self) -> Response:
         """The reply so far: ``partial`` until every choice has finished."""
-        numbers = sorted(n for n, choice in self._choices.items() if n or choice.reason or len(self._choices) == 1 or choice.begun)
+        numbers = sorted(
+            n for n, choice in self._choices.items() if n or choice.reason or len(self._choices) == 1 or choice.begun
+        )
         first = self._choices[numbers[0]]
         message = first.message()
         return Response(
@@ -200,11 +207,11 @@ class Fold:
             stop_sequence=first.stop_sequence,
             usage=self._usage,
             reported_cost=self._reported_cost,
-            warnings=tuple(self._warnings),
+            warnings=self._warnings,
             logprobs=tuple(first.logprobs),
             alternatives=tuple(_alternative(n, self._choices[n]) for n in numbers[1:]),
             partial=not self.finished,
-            extra=dict(self._extra),
+            extra=dict(self._extra or {}),
             **self._start,
         )
 

@@ -32,9 +32,9 @@ class SseDecoder:
         self.max_line: int = max_line
         self._start: bytes | None = b""  # bytes held back until it is known whether a byte order mark begins the stream
         self._after_cr = False
-        self._tail: list[bytes] = []
+        self._tail: list[bytes] | None = None
         self._tail_size = 0
-        self._data: list[bytes] = []
+        self._data: list[bytes] | None = None
         self._event: str | None = None
         self._id: str | None = None
 
@@ -75,7 +75,7 @@ class SseDecoder:
             self._start = None
         if self._tail:
             line = b"".join(self._tail)
-            self._tail, self._tail_size = [], 0
+            self._tail, self._tail_size = None, 0
             self._line(line, frames)
         self._line(b"", frames)
         return frames
@@ -105,13 +105,15 @@ class SseDecoder:
             self._hold(chunk)
             return b""
         self._hold(chunk[:end])
-        line = b"".join(self._tail)
-        self._tail, self._tail_size = [], 0
+        line = b"".join(self._tail or ())
+        self._tail, self._tail_size = None, 0
         self._line(line, frames)
         return chunk[end + 1 :]
 
     def _hold(self, piece: bytes) -> None:
         if piece:
+            if self._tail is None:
+                self._tail = []
             self._tail.append(piece)
             self._tail_size += len(piece)
             if self._tail_size > self.max_line:
@@ -131,7 +133,7 @@ class SseDecoder:
 
     def _line(self, line: bytes, frames: list[Frame]) -> None:
         if line.startswith(b"data: "):
-            self._data.append(line[6:])
+            self._add(line[6:])
         elif not line:
             self._dispatch(frames)
         elif line.startswith(b"event: "):
@@ -141,11 +143,16 @@ class SseDecoder:
         if len(line) > self.max_line:
             raise self._too_long()
 
+    def _add(self, data: bytes) -> None:
+        if self._data is None:
+            self._data = []
+        self._data.append(data)
+
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._data.append(value)
+            self._add(value)
         elif name == b"event":
             self._event = value.decode("utf-8", "replace")
         elif name == b"id" and b"\0" not in value:
@@ -155,5 +162,5 @@ class SseDecoder:
         if self._data:
             data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
             frames.append(Frame(data, self._event or None, self._id))
-            self._data = []
+            self._data = None
         self._event = None

@@ -10,6 +10,7 @@ from .losses import Losses
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NINE = re.compile(r"[A-Za-z0-9]{9}")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_NONE: dict[str, str] = {}
 
 
 class Names:
@@ -21,8 +22,8 @@ class Names:
         self._losses, self._nine = losses, nine
         self._taken: set[str] = set()
         self._wire: dict[str, str] = {}
-        self.tool_names: dict[str, str] = {}
-        self.call_ids: dict[str, str] = {}
+        self.tool_names: dict[str, str] = _NONE  # most requests rename nothing, and each open stream holds these
+        self.call_ids: dict[str, str] = _NONE
 
     def reserve(self, names: list[str]) -> None:
         """Names that fit as they are: nothing is renamed to one of them."""
@@ -40,7 +41,8 @@ class Names:
             n += 1
             wire = f"{stem[: 63 - len(str(n))]}_{n}"
         self._taken.add(wire)
-        self._wire[name], self.tool_names[wire] = wire, name
+        self._wire[name] = wire
+        self.tool_names = {**self.tool_names, wire: name}
         self._losses.renamed("tools.name", "names of tools are 1 to 64 letters, digits, _ or - here")
         return wire
 
@@ -50,6 +52,6 @@ class Names:
             return call_id
         digest = hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).digest()
         wire = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:9])
-        self.call_ids[wire] = call_id
+        self.call_ids = {**self.call_ids, wire: call_id}
         self._losses.renamed("tool_call.id", "call ids are exactly nine letters or digits here")
         return wire
