@@ -386,3 +386,12 @@ def test_a_message_that_was_built_of_wrong_types_is_refused_before_anything_is_s
         assert caught.value.__context__ is None or caught.value.__suppress_context__
     with pytest.raises(UsageError, match="provider"):
         llm.models(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"api_key": KEY.encode()}, {"api_key": [KEY]}, {"base_url": f"https://u:{KEY}@h"}, {"base_url": f"https://h:{KEY}/"}])
+def test_a_key_in_another_shape_or_in_an_address_is_not_shown_either(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as caught:
+        Client("openai/m", **options)
+    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert KEY not in "".join(str(frame.locals) for frame in told.stack if frame.filename != __file__)
+    assert caught.value.__context__ is None

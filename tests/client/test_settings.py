@@ -538,3 +538,51 @@ def test_a_number_that_cannot_be_read_is_told(world: World) -> None:
     (world.repository / "trunkline.toml").write_text("timeout = " + "9" * 5_000)
     with pytest.raises(UsageError, match="holds a value that cannot be read"):
         _ = world.load().timeout
+
+
+def _shown(error: BaseException) -> str:
+    """All that a traceback with the values of locals shows, contexts too, without this file's own frames."""
+    parts, todo = [], [error]
+    while todo:
+        one = todo.pop()
+        told = traceback.TracebackException.from_exception(one, capture_locals=True)
+        parts += [repr(one), str(one), *(str(frame.locals) for frame in told.stack if frame.filename != __file__)]
+        todo += [other for other in (one.__cause__, one.__context__) if other is not None]
+    return "\n".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (".env", f"OPENAI_API_KEY={KEY}\nno line"), (".env", f"OPENAI_API_KEY='{KEY}"), (".env", f"OPENAI_API_KEY={KEY} {KEY}"),
+        (".env", f"OPENAI_API_KEY={KEY}\nOPENAI_BASE_URL=https://u:{KEY}@h"), (".env", f"TRUNKLINE_TIMEOUT={KEY}"),
+        ("trunkline.toml", f'[providers.openai]\napi_key = "{KEY}"\nbad'), ("trunkline.toml", f'timeout = "{KEY}"'),
+        ("trunkline.toml", f'[providers.openai]\napi_key = "{KEY}"\nother = 1'), ("trunkline.toml", f'[providers.openai]\napi_key = ["{KEY}"]'),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_file_is_told_without_what_stands_in_it(world: World, name: str, said: str) -> None:
+    (world.repository / name).write_text(said)
+    settings = world.load()
+    with pytest.raises(UsageError) as caught:
+        settings.describe([OPENAI])
+    assert KEY not in _shown(caught.value)
+
+
+def test_the_environments_proxy_that_is_none_keeps_its_password(world: World) -> None:
+    for value in (f"socks5://u:{KEY}@h", f"http://u:{KEY}@h:99999", f"http://u:{KEY}@[::1"):
+        with pytest.raises(UsageError) as caught:
+            _ = world.load(HTTPS_PROXY=value).proxies
+        assert KEY not in _shown(caught.value)
+
+
+def test_a_look_at_settings_opens_nothing_and_complains_of_nothing(world: World) -> None:
+    (world.repository / ".env").write_text("no line")
+    settings = world.load()
+    assert repr(settings) == "Settings(files: none read)"
+    with pytest.raises(UsageError):
+        settings.files()
+
+
+def test_a_key_in_the_wrong_place_is_not_shown(world: World) -> None:
+    (row,) = [row for row in world.load(TRUNKLINE_MODEL=f"openai/{KEY}").describe([]) if row.setting == "model"]
+    assert KEY not in row.value

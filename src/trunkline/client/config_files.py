@@ -23,6 +23,7 @@ from ..values.errors import UsageError
 from ..values.late_pattern import LatePattern
 from ..values.secret import Origin, Secret, mask_keys
 from .dotenv import read_dotenv
+from .trust import bare
 
 LARGEST_FILE = 1 << 20
 """Bytes; a configuration file above it is refused unread."""
@@ -136,7 +137,10 @@ def find_dotenv(folders: list[str]) -> Variables:
     for folder in folders:
         path = os.path.join(folder, ".env")
         if os.path.isfile(path):
-            return Variables(read_dotenv(_text_of(path), path), path, _keys_origin(path, folders, Origin.PROJECT))
+            try:
+                return Variables(read_dotenv(_text_of(path), path), path, _keys_origin(path, folders, Origin.PROJECT))
+            except UsageError as error:
+                raise bare(error) from None
     return NO_VARIABLES
 
 
@@ -148,7 +152,10 @@ def find_config(folders: list[str], origin: Origin) -> ConfigFile | None:
             raise UsageError(f"{folder} holds {' and '.join(os.path.basename(path) for path in paths)}; keep one of them")
         if paths:
             keys = _keys_origin(paths[0], folders, origin)
-            return ConfigFile(paths[0], origin, _checked(_parse(paths[0]), paths[0], origin, keys), keys)
+            try:
+                return ConfigFile(paths[0], origin, _checked(_parse(paths[0]), paths[0], origin, keys), keys)
+            except UsageError as error:
+                raise bare(error) from None
     return None
 
 

@@ -20,7 +20,7 @@ from .dialects import client_half
 from .keys import checked_key
 from .options import ModelName
 from .settings import Settings
-from .trust import checked_base_url, refuse_key
+from .trust import bare, checked_base_url, refuse_key
 
 
 class Destinations:
@@ -208,7 +208,7 @@ def _key(value: object) -> Secret:
     try:
         key = checked_key(value.reveal(), "api_key", value.origin)
     except UsageError as error:
-        raise error.with_traceback(None) from None  # the frames below hold the text
+        raise bare(error) from None  # the frames below hold the text
     if key is None:
         got = "text" if value.reveal().strip() else "empty text"
         raise UsageError("that is no key but a placeholder", field="api_key", got=got, allowed="the provider's key, or None")

@@ -19,6 +19,7 @@ from ..values.request import AudioOutput, Effort, ReasoningOptions, Request, Too
 from ..values.response import Response
 from ..values.secret import Origin, Secret
 from .setting_values import LONGEST
+from .trust import bare, checked_base_url
 
 ModelName = str | Backend | StreamingBackend
 
@@ -170,10 +171,22 @@ def known(options: Mapping[str, Any], allowed: frozenset[str]) -> None:
 
 
 def seal(options: Mapping[str, Any]) -> None:
-    """Makes a key that was handed over a ``Secret``, where it stands: a traceback that shows local variables shows no key."""
+    """Makes a key that was handed over a ``Secret``, where it stands: a traceback that shows local variables shows no key, nor
+    what else was handed over in its place, nor the password in an address that is refused for it."""
+    given = cast(dict[str, Any], options)
     if isinstance(key := options.get("api_key"), str):
-        cast(dict[str, Any], options)["api_key"] = Secret(key, Origin.ARGUMENT)
+        given["api_key"] = Secret(key, Origin.ARGUMENT)
+    elif key is not None and not isinstance(key, Secret):
+        given["api_key"], kind = "***", kind_of(key)
         del key
+        raise UsageError("a key is text", field="api_key", got=kind, allowed="str")
+    del key
+    if options.get("base_url") is not None:
+        try:
+            given["base_url"] = checked_base_url(options["base_url"])
+        except UsageError as error:
+            given["base_url"] = "***"
+            raise bare(error) from None
 
 
 def check_carrying(options: Mapping[str, Any]) -> None:

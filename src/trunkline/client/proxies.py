@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from ..values.errors import UsageError
+from .trust import bare
 
 ALLOWED = "http://host:port, with user:password@ before the host where the proxy wants it; NO_PROXY=* switches proxies off"
 _STRAIGHT = ("localhost", "127.0.0.1", "::1")
@@ -35,7 +36,10 @@ class Proxies(Mapping[str, str]):
             name = next((name for name in _names(scheme, environ) if environ.get(name, "").strip()), None)
             if name is not None:
                 self.variables[scheme] = name
-                self._entries[scheme] = _checked(name, environ[name].strip())
+                try:
+                    self._entries[scheme] = _checked(name, environ[name].strip())
+                except UsageError as error:
+                    raise bare(error) from None  # the frame below holds the password
         if self._entries:
             self._entries["no"] = ",".join((*_STRAIGHT, *exempt))
 

@@ -27,12 +27,12 @@ from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar, final
 
 from ..providers.table import TABLE
 from ..values.errors import UsageError
-from ..values.secret import Origin, Secret
+from ..values.secret import Origin, Secret, mask_keys
 from .config_files import NO_VARIABLES, ConfigFile, Variables, find_config, find_dotenv, home_folder, project_folders, user_folder
 from .keys import checked_key, shown_key
 from .proxies import Proxies
 from .setting_values import ERRORS, KINDS, LOG, MAX_LINE, MODEL, RETRIES, TIMEOUT, ErrorStyle, Kind, LogLevel
-from .trust import checked_base_url
+from .trust import bare, checked_base_url
 
 T = TypeVar("T")
 
@@ -187,7 +187,7 @@ class Settings:
 
     def _typed(self, kind: Kind[T]) -> T | None:
         found = self._setting(kind)
-        return None if found is None else kind.read(found.value, found.field)
+        return None if found is None else _read(kind, found)
 
     # -- providers ------------------------------------------------------------------------------------------------
 
@@ -202,8 +202,10 @@ class Settings:
     def key_setting(self, provider: ProviderRow) -> Setting | None:
         """``key`` with where it came from; its value is the ``Secret``, whose origin is the setting's."""
         for found in self._key_candidates(provider):
-            text = found.value.reveal() if isinstance(found.value, Secret) else found.value
-            key = checked_key(text, found.field, found.origin)
+            try:
+                key = _as_key(found)
+            except UsageError as error:
+                raise bare(error) from None  # the frames below hold the text
             if key is not None:
                 return found._replace(value=key)
         return None
@@ -250,7 +252,10 @@ class Settings:
             *self._file_entry(self._project, provider, "base_url"),
         ):
             if found is not None and found.value.strip():
-                return found._replace(value=checked_base_url(found.value, found.field))
+                try:
+                    return found._replace(value=checked_base_url(found.value, found.field))
+                except UsageError as error:
+                    raise bare(error) from None
         return None
 
     def _section(self, file: ConfigFile | None, provider: ProviderRow) -> dict[str, Any]:
@@ -278,8 +283,8 @@ class Settings:
         for name, kind in KINDS.items():
             found = self._setting(kind)
             if found is not None:
-                value = kind.read(found.value, found.field)
-                rows.append(Described(name, str(value), found.origin, found.name, found.file))
+                value = mask_keys(str(_read(kind, found)))  # somebody may have put a key into the wrong place
+                rows.append(Described(name, value, found.origin, found.name, found.file))
         for provider in providers:
             key, url = self.key_setting(provider), self.base_url_setting(provider)
             if key is not None:
@@ -291,10 +296,25 @@ class Settings:
         return tuple(rows)
 
     def __repr__(self) -> str:
-        return f"Settings(files: {', '.join(self.files()) or 'none'})"
+        # Only what has been read: nothing is opened, and no bad file is complained of, for a look at this.
+        known = [vars(self).get(name) for name in ("_user", "_dotenv", "_project")]
+        read = [found.path for found in known if found is not None and found is not NO_VARIABLES]
+        return f"Settings(files: {', '.join(read) or 'none read'})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("Settings hold keys and are not pickled: load them again where they are needed")
+
+
+def _read(kind: Kind[T], found: Setting) -> T:
+    try:
+        return kind.read(found.value, found.field)
+    except UsageError as error:
+        raise bare(error) from None
+
+
+def _as_key(found: Setting) -> Secret | None:
+    text = found.value.reveal() if isinstance(found.value, Secret) else found.value
+    return checked_key(text, found.field, found.origin)
 
 
 def base_url_variables(provider: ProviderRow) -> tuple[str, ...]:

@@ -63,6 +63,12 @@ def checked_base_url(value: object, field: str = "base_url") -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
+def bare(error: UsageError) -> UsageError:
+    """``error`` without the frames and the error that it came through: their variables hold what it does not tell."""
+    error.__context__ = None
+    return error.with_traceback(None)
+
+
 def host_of(url: str) -> str:
     """The host of a checked URL, in lower case, without port, brackets and final dot."""
     return _plain(_host_part(urlsplit(url)))
