@@ -46,7 +46,7 @@ class QueryAuth(msgspec.Struct, frozen=True, tag="query"):
 class NoAuth(msgspec.Struct, frozen=True, tag="none"):
     """No key is ever shown."""
 
-    def apply(self, secret: Secret | None) -> Shown:  # noqa: ARG002 - one of several forms
+    def apply(self, secret: Secret | None) -> Shown:
         return NOTHING
 
 

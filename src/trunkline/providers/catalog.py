@@ -39,7 +39,7 @@ class _Shelf:
 
 @cache
 def _models() -> tuple[Model, ...]:
-    with open(_FILE, "rb") as file:  # noqa: PTH123 - pathlib costs a millisecond
+    with open(_FILE, "rb") as file:
         return msgspec.json.decode(file.read(), type=tuple[Model, ...])
 
 

@@ -100,8 +100,6 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """403 means that the prompt is longer than the context."""
     bad_gateway_is_overloaded: bool | None = None
     """502 means that whoever is behind this endpoint has no capacity."""
-    no_done: bool | None = None
-    """Streams may end without ``[DONE]``: a finish reason and a clean end of the body are an end."""
     version: str | None = None
     """The dialect's version header."""
 

@@ -23,7 +23,6 @@ from trunkline.values.events import (
 )
 from trunkline.values.fold import fold
 from trunkline.values.message import HostedToolCall, HostedToolResult, Opaque, Reasoning, Text, ToolCall
-from trunkline.values.model import Quirks
 from trunkline.wire.sse import Frame
 
 USAGE = {"input_tokens": 40, "cache_read_input_tokens": 5, "output_tokens": 1, "service_tier": "standard"}
@@ -300,13 +299,6 @@ def test_bytes_that_end_before_message_stop(keep):
     reply = fold(seen)
     assert reply.partial
     assert reply.text == "Hello"[: max(0, min(keep - 1, 2)) * 3]
-
-
-def test_an_end_without_message_stop_where_that_is_usual():
-    where = context(target(Quirks(no_done=True)))
-    reply = folded(sse(start(), *list(text(0, "a"))[:2], end()), where)
-    assert (reply.text, reply.finish_reason, reply.partial) == ("a", "stop", False)
-    assert isinstance(read(sse(start(), *text(0, "a")), where)[1], StreamInterruptedError)
 
 
 @pytest.mark.parametrize(

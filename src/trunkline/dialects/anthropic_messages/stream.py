@@ -139,17 +139,13 @@ class MessagesDecoder:
         return events
 
     def finish(self) -> list[Event]:
-        events: list[Event] = []
         if not self.done:
-            if self._reason is not None and self._context.target.quirks.no_done:
-                self._end({}, None, events)
-            else:
-                target = self._context.target
-                self.error = StreamInterruptedError(
-                    "the stream ended before its message_stop", provider=target.provider, model=target.model
-                )
+            target = self._context.target
+            self.error = StreamInterruptedError(
+                "the stream ended before its message_stop", provider=target.provider, model=target.model
+            )
             self.done = True
-        return events
+        return []
 
     def _take(self, item: _Delta | _Stop | _Ping | None, frame: Frame, events: list[Event]) -> None:
         if type(item) is _Delta:

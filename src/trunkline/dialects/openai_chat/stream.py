@@ -80,7 +80,7 @@ _decode = msgspec.json.Decoder(_Chunk).decode
 
 class ChatEventDecoder:
     """The decoder of one stream (see ``EventDecoder``). It is complete when ``[DONE]`` came, or when every choice that began
-    has a finish reason, the usage that was asked for is there (quirk ``no_done``: or not) and the body ended properly."""
+    has a finish reason and the body ended properly: usage that has not come by then is not known."""
 
     __slots__ = ("_choices", "_context", "_extra", "_head", "_plain", "_usage", "done", "error")
 
@@ -131,7 +131,7 @@ class ChatEventDecoder:
         """What remains once the bytes have ended properly."""
         if self.done:
             return []
-        if self._told_all():
+        if self._choices and all(choice.raw_reason for choice in self._choices.values()):
             events: list[Event] = []
             self._end(events)
             return events
@@ -141,12 +141,6 @@ class ChatEventDecoder:
             "the stream ended before its end", provider=target.provider, model=target.model, request_id=self._head.get("id")
         )
         return []
-
-    def _told_all(self) -> bool:
-        """Whether only ``[DONE]`` is missing. Usage comes after the finish reasons: a stream cut before it has lost something."""
-        if self._usage is None and self._context.include_usage and not self._context.target.quirks.no_done:
-            return False
-        return bool(self._choices) and all(choice.raw_reason for choice in self._choices.values())
 
     # --- frames that are not plain text -------------------------------------------------------------------------------
 
