@@ -148,3 +148,14 @@ def test_the_contexts_are_made_once_and_shared(certificates: Certificates, tmp_p
     assert tls_context(None) is tls_context(None)
     assert tls_context(certificates.client) is certificates.client
     assert tls_context(None).verify_mode is ssl.CERT_REQUIRED
+
+
+def test_a_proxy_that_wants_another_password_is_told_without_its_words(port: Port) -> None:
+    body = b"not with user:p@ss"
+    with Server(answering(b"HTTP/1.1 407 No\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))) as proxy:
+        error, _ = through(port, proxy).run(lambda io: failing(io, post("http://upstream.test/v1")))
+    assert type(error) is TransportError
+    assert (error.phase, error.sent) == ("connect", False)
+    assert error.hint is not None
+    assert "password of the proxy" in error.hint
+    assert "p@ss" not in str(error) + repr(vars(error))

@@ -191,6 +191,8 @@ class AsyncExchange:
             home.timer.unwatch(self)
             self._task = None
         self._response, self._content, self._transport = response, response.content, None
+        if response.status == 407 and place.proxy_url is not None and place.origin.scheme == "http":
+            raise faults.by_proxy("the proxy", self._where, 407)
         self._phase, self._wait = "body", "idle"
         self._request = HttpRequest(request.method, request.url)  # a stream may be long, and its request's body too
         self._head = head = Head(response.status, Headers(raw=response.raw_headers))

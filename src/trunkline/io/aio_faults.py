@@ -23,8 +23,7 @@ def translated(error: Exception, where: str, phase: TransportPhase) -> Exception
     if isinstance(error, aiohttp.ClientConnectorError):
         return faults.of_os(error.os_error, where, "connect", False)
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        hint = "Check the user and password of the proxy" if error.status == 407 else None
-        return TransportError(f"the proxy would not connect to {where}: HTTP {error.status}", phase="connect", hint=hint)
+        return faults.by_proxy("the proxy", where, error.status)
     if isinstance(error, aiohttp.InvalidURL):
         return UsageError("the address is not usable", field="url", allowed="http(s)://host[:port]/path")
     if isinstance(error, aiohttp.ClientPayloadError):

@@ -191,6 +191,8 @@ class BlockingExchange:
             if status == 101:
                 raise garbled("it switches to a protocol that nobody asked for")
             data = data[end:]  # an interim reply: RFC 9110, 15.2
+        if status == 407 and connection.route.proxy is not None and connection.route.origin.scheme == "http":
+            raise faults.by_proxy(repr(connection.route.proxy), connection.route.origin.authority, status)
         self._begin_body(connection, reply, data[end:], early is None)
         return reply.head
 

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from ..values.errors import TransportError
+from . import faults
 from .head import end_of_head, parse_head
 from .pool import Connection, LateError, Route
 from .resolve import Address, Answer, ask, numeric
@@ -127,8 +128,7 @@ def tunnel(connection: Connection, limit: float) -> None:
         data += more
     status = parse_head(data[:end], "CONNECT").head.status
     if not 200 <= status < 300:
-        hint = "Check the user and password of the proxy" if status == 407 else None
-        raise TransportError(f"{proxy!r} would not connect to {place}: HTTP {status}", phase="connect", hint=hint)
+        raise faults.by_proxy(repr(proxy), place, status)
     if len(data) > end:
         raise TransportError(f"{proxy!r} spoke before the tunnel was used", phase="connect")
 

@@ -50,6 +50,12 @@ def late(deadlines: Deadlines, phase: DeadlinePhase, now: float) -> DeadlineErro
     return DeadlineError(f"the {phase.replace('_', ' ')} deadline of {seconds:g} s passed", phase=phase, seconds=seconds)
 
 
+def by_proxy(proxy: str, where: str, status: int) -> TransportError:
+    """The proxy's own refusal. Nothing of its words is told: they can quote the password."""
+    hint = "Check the user and password of the proxy" if status == 407 else None
+    return TransportError(f"{proxy} would not connect to {where}: HTTP {status}", phase="connect", hint=hint)
+
+
 def ended(phase: TransportPhase, sent: bool) -> ClosedByCallerError:
     """The error of a wait whose exchange was closed from elsewhere."""
     return ClosedByCallerError(f"the exchange was closed from elsewhere {_WHEN[phase]}", phase=phase, sent=sent)
