@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Backend as Backend,
         Observer as Observer,
         Settled as Settled,
+        StreamingBackend as StreamingBackend,
         correlation_id as correlation_id,
     )
     from .values.errors import (
@@ -162,7 +163,7 @@ _WHERE = {
     "client.health": ("Health", "ProviderHealth"),
     "client.settings": ("Settings",),
     "engine.call": ("Hooks", "Limits"),
-    "ports": ("Backend", "Observer", "Settled", "correlation_id"),
+    "ports": ("Backend", "Observer", "Settled", "StreamingBackend", "correlation_id"),
     "values.errors": (
         "TrunklineError", "UsageError", "NoProviderError", "BudgetExceededError", "UnsupportedOperationError", "ProviderError",
         "AuthenticationError", "PermissionDeniedError", "NotFoundError", "InvalidRequestError", "ContextLengthError",
@@ -194,9 +195,9 @@ _WHERE = {
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = [
-    "__version__", "AllTargetsFailedError", "Alternative", "AsyncClient", "AsyncStream", "Attempt", "Audio", "AudioDelta",
-    "AudioOutput", "AuthenticationError", "Backend", "BudgetExceededError", "CacheMark", "CallOptions", "CircuitOpenError",
-    "Citation", "CitationDelta", "Client", "ClientOptions", "ConcurrencyLimitError", "ConnectionRefusedByHostError",
+    "AllTargetsFailedError", "Alternative", "AsyncClient", "AsyncStream", "Attempt", "Audio", "AudioDelta", "AudioOutput",
+    "AuthenticationError", "Backend", "BudgetExceededError", "CacheMark", "CallOptions", "CircuitOpenError", "Citation",
+    "CitationDelta", "Client", "ClientOptions", "ConcurrencyLimitError", "ConnectionRefusedByHostError",
     "ConnectionResetByHostError", "ContentFilterError", "ContextLengthError", "CustomTool", "Data", "DeadlineError", "Event",
     "File", "FileId", "Finish", "FinishReason", "Fold", "GarbledReplyError", "Headers", "Health", "Hooks", "HostedTool",
     "HostedToolCall", "HostedToolResult", "HttpReply", "Image", "InvalidRequestError", "Limits", "LocalFile",
@@ -205,10 +206,10 @@ __all__ = [
     "PermissionDeniedError", "Price", "PriceTier", "ProviderError", "ProviderHealth", "ProviderState", "Quirks",
     "QuotaError", "RateLimitError", "Reasoning", "ReasoningDelta", "ReasoningOptions", "Refusal", "RefusalDelta", "Request",
     "Response", "Role", "Scope", "Secret", "ServerError", "Settings", "Settled", "Start", "Stream", "StreamInterruptedError",
-    "Target", "Text", "TextDelta", "Timeout", "Timings", "TlsError", "TokenLogprob", "Tool", "ToolCall", "ToolCallDelta",
-    "ToolChoice", "ToolResult", "TransportError", "TruncatedBodyError", "TrunklineError", "UnsupportedOperationError", "Url",
-    "Usage", "UsageError", "UsageUpdate", "Video", "Warned", "Warning", "correlation_id", "fold", "from_json", "to_json",
-    "unfold",
+    "StreamingBackend", "Target", "Text", "TextDelta", "Timeout", "Timings", "TlsError", "TokenLogprob", "Tool", "ToolCall",
+    "ToolCallDelta", "ToolChoice", "ToolResult", "TransportError", "TruncatedBodyError", "TrunklineError",
+    "UnsupportedOperationError", "Url", "Usage", "UsageError", "UsageUpdate", "Video", "Warned", "Warning", "__version__",
+    "correlation_id", "fold", "from_json", "to_json", "unfold",
 ]  # fmt: skip
 
 

@@ -135,6 +135,8 @@ async def unary(io: IO, call: Call, settlement: Settlement, wire: Wire, limits: 
     reply = await fetch(io, wire, encoded.wire, limits, call.limits.max_line, settlement)
     if not 200 <= reply.status < 300:
         raise failure(io, wire, reply, encoded.context)
+    if wire.secret is not None and wire.secret.stands_in(reply.body):
+        reply = wire.masked(reply)
     try:
         response = wire.dialect.decode_response(reply, encoded.context)
     except ProviderError as error:

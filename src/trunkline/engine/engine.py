@@ -128,7 +128,8 @@ async def fail(io: IO, call: Call, settlement: Settlement, error: BaseException)
     if not isinstance(error, Exception) or isinstance(error, ClosedByCallerError):
         settlement.settle("close" if isinstance(error, Exception) else "cancel", io.now(), error=error)
         return
-    if settlement.settle("error", io.now(), error=error) and call.hooks.on_error is not None:
+    response = error.response if isinstance(error, MalformedResponseError) else None
+    if settlement.settle("error", io.now(), response, error) and call.hooks.on_error is not None:
         await called(call.hooks.on_error(error))
 
 

@@ -66,9 +66,8 @@ class Secret:
         return self._text
 
     def mask(self, text: str) -> str:
-        """``text`` with this key replaced: plain, as JSON escapes it (any of the ways), as a URL does, or in base64; the
-        beginning
-        of one too, where the text was cut in the middle of it.
+        """``text`` with this key replaced: plain, as JSON escapes it (any of the ways), as a URL does, or in base64; its
+        beginning too, where the text was cut in the middle of it.
 
         A key of fewer than eight characters is a placeholder (``none``, ``test``): it guards nothing, and replacing it would
         garble what else is said.
@@ -98,6 +97,10 @@ class Secret:
                 return text[:at] + "***"
             at = text.find(key[:_SHORTEST], at + 1)
         return text
+
+    def stands_in(self, data: bytes) -> bool:
+        """Whether ``data`` quotes this key as it is."""
+        return len(self._text) >= _SHORTEST and self._text.encode("utf-8", "surrogatepass") in data
 
     def mask_bytes(self, data: bytes) -> bytes:
         """``data`` with this key replaced, likewise."""
