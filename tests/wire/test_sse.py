@@ -237,3 +237,11 @@ def test_what_is_held_back_is_held_in_pieces() -> None:
     kept = decoder._tail
     assert sum(len(piece) for piece in kept) == 6 + 100 * 1024
     assert all(any(held is piece for piece in pieces) for held in kept[1:])
+
+
+@pytest.mark.parametrize("line", [b"data: 123456789\n", b"data:\n"])
+def test_an_event_that_never_ends_is_refused_as_a_line_is(line: bytes) -> None:
+    decoder = SseDecoder(max_line=1_000)
+    with pytest.raises(MalformedResponseError, match="max_line"):
+        for _ in range(1_002):
+            decoder.feed(line)

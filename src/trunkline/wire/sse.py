@@ -22,11 +22,11 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 class SseDecoder:
     """Bytes to events. ``feed`` gives the events that one piece completes; ``finish`` the one that lacks its final blank line.
 
-    Lines may end in CR, LF or CRLF, cut anywhere. Comments and unknown fields are passed over. A line longer than
+    Lines may end in CR, LF or CRLF, cut anywhere. Comments and unknown fields are passed over. A line, or an event, longer than
     ``max_line`` bytes raises ``MalformedResponseError``.
     """
 
-    __slots__ = ("_after_cr", "_data", "_event", "_id", "_start", "_tail", "_tail_size", "max_line")
+    __slots__ = ("_after_cr", "_data", "_data_size", "_event", "_id", "_start", "_tail", "_tail_size", "max_line")
 
     def __init__(self, max_line: int = MAX_LINE) -> None:
         self.max_line: int = max_line
@@ -35,6 +35,7 @@ class SseDecoder:
         self._tail: list[bytes] | None = None
         self._tail_size = 0
         self._data: list[bytes] | None = None
+        self._data_size = 0
         self._event: str | None = None
         self._id: str | None = None
 
@@ -145,8 +146,11 @@ class SseDecoder:
 
     def _add(self, data: bytes) -> None:
         if self._data is None:
-            self._data = []
+            self._data, self._data_size = [], 0
         self._data.append(data)
+        self._data_size += len(data) + 1
+        if self._data_size > self.max_line + 1:
+            raise MalformedResponseError(f"an event of the stream is longer than {self.max_line} bytes (option max_line)")
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
