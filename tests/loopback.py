@@ -19,7 +19,10 @@ class Asked:
     def __init__(self, head: bytes, body: bytes) -> None:
         line, _, fields = head.partition(b"\r\n")
         self.method, self.path, _ = line.decode("latin-1").split(" ")
-        self.headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields.decode("latin-1").split("\r\n") if field)}
+        self.headers = {
+            name.lower(): value.strip()
+            for name, _, value in (field.partition(":") for field in fields.decode("latin-1").split("\r\n") if field)
+        }
         self.body = body
 
 

@@ -13,15 +13,21 @@ def chat_body(text: str = "hi", **changes: Any) -> bytes:
     message = {"role": "assistant", "content": text, **changes.pop("message", {})}
     choice = {"index": 0, "message": message, "finish_reason": changes.pop("finish_reason", "stop")}
     usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
-    return json.dumps({"id": "chatcmpl-1", "object": "chat.completion", "model": "m-1", "choices": [choice], "usage": usage} | changes).encode()
+    return json.dumps(
+        {"id": "chatcmpl-1", "object": "chat.completion", "model": "m-1", "choices": [choice], "usage": usage} | changes
+    ).encode()
 
 
 def chat(text: str = "hi", *, headers: dict[str, str] | None = None, **changes: Any) -> Reply:
-    return Reply(200, {"content-type": "application/json", "x-request-id": "req_ok"} | (headers or {}), [chat_body(text, **changes)])
+    return Reply(
+        200, {"content-type": "application/json", "x-request-id": "req_ok"} | (headers or {}), [chat_body(text, **changes)]
+    )
 
 
 def sse(*values: object) -> bytes:
-    return b"".join(b"data: " + (value.encode() if isinstance(value, str) else json.dumps(value).encode()) + b"\n\n" for value in values)
+    return b"".join(
+        b"data: " + (value.encode() if isinstance(value, str) else json.dumps(value).encode()) + b"\n\n" for value in values
+    )
 
 
 def start() -> bytes:
@@ -60,5 +66,14 @@ def messages_body(text: str = "hi") -> bytes:
     usage = {"input_tokens": 3, "output_tokens": 2}
     content = [{"type": "text", "text": text}]
     return json.dumps(
-        {"id": "msg_1", "type": "message", "role": "assistant", "model": "c-1", "content": content, "stop_reason": "end_turn", "stop_sequence": None, "usage": usage}
+        {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "model": "c-1",
+            "content": content,
+            "stop_reason": "end_turn",
+            "stop_sequence": None,
+            "usage": usage,
+        }
     ).encode()

@@ -66,7 +66,9 @@ class Semaphore(Protocol):
     """A gate for n at a time: ``async with``."""
 
     async def __aenter__(self) -> None: ...
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None: ...
 
 
 class IO(Protocol):

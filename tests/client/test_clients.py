@@ -65,8 +65,15 @@ trunkline.AsyncClient()
 repr(trunkline.Client())
 print(seen)
 """
-    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path), "TRUNKLINE_LOG": "nonsense", "OPENAI_API_KEY": "a b"}
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    environment = {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "HOME": str(tmp_path),
+        "TRUNKLINE_LOG": "nonsense",
+        "OPENAI_API_KEY": "a b",
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
@@ -254,7 +261,9 @@ asyncio.run(main())
 stream.close()
 """
     environment = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": "/nonexistent", "PATH": os.environ["PATH"]}
-    done = subprocess.run([sys.executable, "-X", "dev", "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.stdout.split(), done.returncode) == (["hello", "True", "hello"], 0)
     assert "Traceback" not in done.stderr
     assert "Warning" not in done.stderr
@@ -270,7 +279,15 @@ def test_hooks_of_a_client_and_of_its_other_options() -> None:
     def hear(name: str) -> Any:
         return lambda _: heard.append(name)
 
-    llm = Client("openai-chat/m", base_url="http://h.test", settings=Settings({}), io=io, before=hear("before"), after=hear("after"), on_error=hear("error"))
+    llm = Client(
+        "openai-chat/m",
+        base_url="http://h.test",
+        settings=Settings({}),
+        io=io,
+        before=hear("before"),
+        after=hear("after"),
+        on_error=hear("error"),
+    )
     llm.generate("hi")
     other = llm.with_options(after=hear("other"), before=None)
     other.generate("hi")
@@ -303,7 +320,11 @@ def test_a_notebook_shows_the_text(server: Loopback) -> None:
 def listing(asked: Asked) -> Reply:
     assert (asked.method, asked.path.partition("?")[0], asked.body) == ("GET", "/v1/models", b"")
     assert KEY in (asked.headers.get("authorization") or asked.headers.get("x-api-key") or "")
-    return Reply(200, {"content-type": "application/json"}, [b'{"object": "list", "has_more": false, "data": [{"id": "m1"}, {"id": "m2"}]}'])
+    return Reply(
+        200,
+        {"content-type": "application/json"},
+        [b'{"object": "list", "has_more": false, "data": [{"id": "m1"}, {"id": "m2"}]}'],
+    )
 
 
 @pytest.mark.parametrize("dialect", ["openai-chat", "anthropic-messages"])

@@ -48,7 +48,15 @@ def _messages(name: str, text: str | None, call: bool, turn: int) -> dict[str, A
     content += [{"type": "tool_use", "id": f"toolu_{turn}", "name": "weather", "input": {"city": "Oslo"}}] if call else []
     usage = {"input_tokens": 5, "output_tokens": 2}
     stop = "tool_use" if call else "end_turn"
-    return {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": content, "stop_reason": stop, "usage": usage}
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": content,
+        "stop_reason": stop,
+        "usage": usage,
+    }
 
 
 def _chat(name: str, text: str | None, call: bool, turn: int) -> dict[str, Any]:
@@ -108,7 +116,19 @@ def test_a_type_is_asked_for_without_loss_with_whoever_it_is(name: str) -> None:
 def test_a_conversation_is_handed_from_one_provider_to_the_next() -> None:
     """Nothing sealed reaches a stranger, its owner has it back, and every call is answered right behind it."""
     history = [Message.system("Be brief"), Message.user("Look", Image(Data(b"\x89PNG", "image/png")))]
-    order = ["openai", "anthropic", "openrouter", "deepseek", "openai", "openrouter", "anthropic", "mistral", "groq", "local", "perplexity"]
+    order = [
+        "openai",
+        "anthropic",
+        "openrouter",
+        "deepseek",
+        "openai",
+        "openrouter",
+        "anthropic",
+        "mistral",
+        "groq",
+        "local",
+        "perplexity",
+    ]
     for turn, name in enumerate(order):
         tools = [] if name == "perplexity" else [weather]
         first, body = ask(name, history, reply(name, "Let me see. ", call=bool(tools), turn=turn), tools=tools)
@@ -118,7 +138,9 @@ def test_a_conversation_is_handed_from_one_provider_to_the_next() -> None:
             assert any(warning.field.startswith("messages.reasoning") for warning in first.warnings)
         (_check_messages if is_messages(name) else _check_chat)(body["messages"])
         history.append(first.message)
-        history += [Message.tool(ToolResult(call.id, (Text("4 C"), Image(Data(b"\x89PNG", "image/png"))))) for call in first.tool_calls]
+        history += [
+            Message.tool(ToolResult(call.id, (Text("4 C"), Image(Data(b"\x89PNG", "image/png"))))) for call in first.tool_calls
+        ]
         second, body = ask(name, history, reply(name, f"{name} says so. "), tools=tools)
         assert (SEALS.get(name, "") in json.dumps(body)) is True  # its own, in the loop at hand
         (_check_messages if is_messages(name) else _check_chat)(body["messages"])

@@ -21,7 +21,10 @@ KEYS = {"OPENAI_API_KEY": OPENAI, "ANTHROPIC_API_KEY": ANTHROPIC, "GROQ_API_KEY"
 
 def sent(io: VirtualIO) -> list[tuple[str, str]]:
     """Where each request went, and with which key."""
-    return [(request.url, request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("x-api-key", "")) for request in io.requests]
+    return [
+        (request.url, request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("x-api-key", ""))
+        for request in io.requests
+    ]
 
 
 def ask(model: Any = None, environ: dict[str, str] | None = None, **options: Any) -> tuple[str, str]:
@@ -70,7 +73,12 @@ def test_the_model_is_sent_by_its_own_name() -> None:
         ("opnai/gpt-5.4", {}, "model", "did you mean openai"),
         ("OpenAI/gpt-5.4", {}, "model", "did you mean openai"),
         ("OpenAI", {}, "model", "allowed: openai/model$"),
-        ("openai/gpt-5.4", {"api_key": ARGUMENT, "fallbacks": ["openai/gpt-5", "antropic/y"]}, "fallbacks[1]", "did you mean anthropic"),
+        (
+            "openai/gpt-5.4",
+            {"api_key": ARGUMENT, "fallbacks": ["openai/gpt-5", "antropic/y"]},
+            "fallbacks[1]",
+            "did you mean anthropic",
+        ),
         (None, {"settings": Settings({"TRUNKLINE_MODEL": "opnai/x"})}, "TRUNKLINE_MODEL (environment)", "did you mean openai"),
         ("no-such-model-anywhere", {}, "model", "no model of that name"),
         ("openai-chat/x", {}, "base_url", "needs its address"),
@@ -80,7 +88,9 @@ def test_the_model_is_sent_by_its_own_name() -> None:
         (None, {"base_url": "http://127.0.0.1:9/v1"}, "model", "whose it is"),
     ],
 )
-def test_what_cannot_be_found_is_refused_before_anything_is_sent(model: Any, options: dict[str, Any], field: str, words: str) -> None:
+def test_what_cannot_be_found_is_refused_before_anything_is_sent(
+    model: Any, options: dict[str, Any], field: str, words: str
+) -> None:
     io = VirtualIO()
     with pytest.raises(UsageError, match=words) as caught:
         Client(model, io=io, **{"settings": Settings({}), **options}).generate("hi")
@@ -110,7 +120,9 @@ def test_with_no_model_the_first_configured_provider_answers(environ: dict[str, 
 # --- whose key goes where ---------------------------------------------------------------------------------------------
 
 
-def told(*replies: Reply, model: Any, call: dict[str, Any] | None = None, environ: dict[str, str] = KEYS, **options: Any) -> list[tuple[str, str]]:
+def told(
+    *replies: Reply, model: Any, call: dict[str, Any] | None = None, environ: dict[str, str] = KEYS, **options: Any
+) -> list[tuple[str, str]]:
     io = VirtualIO(list(replies))
     try:
         Client(model, settings=Settings(environ), io=io, retries=0, **options).generate("hi", **(call or {}))
@@ -126,7 +138,12 @@ def test_a_fallback_gets_its_own_key_and_address() -> None:
     went = told(failed(401), failed(401), model="anthropic/claude-opus-5", api_key=ARGUMENT, fallbacks=["openai/gpt-5.4"])
     assert went == [("api.anthropic.com", ARGUMENT), ("api.openai.com", OPENAI)]
     went = told(
-        failed(401), failed(401), model="openai-chat/m", api_key=ARGUMENT, base_url="http://own.test/v1", fallbacks=["anthropic/claude-opus-5"]
+        failed(401),
+        failed(401),
+        model="openai-chat/m",
+        api_key=ARGUMENT,
+        base_url="http://own.test/v1",
+        fallbacks=["anthropic/claude-opus-5"],
     )
     assert went == [("own.test", ARGUMENT), ("api.anthropic.com", ANTHROPIC)]
 
@@ -144,7 +161,14 @@ def test_another_model_of_one_call_likewise() -> None:
 
 
 def test_a_further_endpoint_of_ones_own_is_the_same_endpoint() -> None:
-    went = told(failed(401), failed(401), model="openai-chat/a", api_key=ARGUMENT, base_url="http://own.test/v1", fallbacks=["openai-chat/b"])
+    went = told(
+        failed(401),
+        failed(401),
+        model="openai-chat/a",
+        api_key=ARGUMENT,
+        base_url="http://own.test/v1",
+        fallbacks=["openai-chat/b"],
+    )
     assert went == [("own.test", ARGUMENT), ("own.test", ARGUMENT)]
 
 
@@ -253,8 +277,14 @@ def test_models_of_the_catalog_need_nothing() -> None:
 def test_models_as_the_provider_names_them_page_by_page() -> None:
     def answer(request: HttpRequest) -> Reply:
         if "after_id=c2" in request.url:
-            return Reply(200, {}, [b'{"data": [{"id": "claude-opus-5", "type": "model"}], "has_more": false, "last_id": "claude-opus-5"}'])
-        return Reply(200, {}, [b'{"data": [{"id": "c1", "type": "model"}, {"id": "c2", "type": "model"}], "has_more": true, "last_id": "c2"}'])
+            return Reply(
+                200, {}, [b'{"data": [{"id": "claude-opus-5", "type": "model"}], "has_more": false, "last_id": "claude-opus-5"}']
+            )
+        return Reply(
+            200,
+            {},
+            [b'{"data": [{"id": "c1", "type": "model"}, {"id": "c2", "type": "model"}], "has_more": true, "last_id": "c2"}'],
+        )
 
     io = VirtualIO(answer)
     found = Client("anthropic/claude-opus-5", settings=Settings(KEYS), io=io).models(live=True)

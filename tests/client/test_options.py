@@ -152,7 +152,9 @@ def test_a_call_refuses_it_before_anything_is_sent(kind: Kind, option: str, valu
         look(caught.value, field)
 
 
-@pytest.mark.parametrize(("typo", "meant"), [("temprature", "temperature"), ("max_token", "max_tokens"), ("sytem", "system"), ("apikey", "api_key")])
+@pytest.mark.parametrize(
+    ("typo", "meant"), [("temprature", "temperature"), ("max_token", "max_tokens"), ("sytem", "system"), ("apikey", "api_key")]
+)
 def test_an_unknown_option_says_what_was_meant(kind: Kind, typo: str, meant: str) -> None:
     with pytest.raises(UsageError, match=f"did you mean '{meant}'"):
         client(kind, **{typo: 1})
@@ -191,7 +193,10 @@ PROMPTS: list[tuple[Any, str]] = [
     ([{"role": SECRET, "content": "x"}], "messages[0].role"),
     ([{"role": "user", "content": "x"}, {"role": "user"}], "messages[1]"),
     ([{"role": "user", "content": 5}], "messages[0].content"),
-    ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "/etc/passwd"}}]}], "messages[0].content[0].image_url.url"),
+    (
+        [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "/etc/passwd"}}]}],
+        "messages[0].content[0].image_url.url",
+    ),
     ([{}], "messages[0]"),
     (iter(["a"]), "prompt"),
 ]
@@ -301,7 +306,12 @@ def test_what_a_call_says_goes_before_what_the_client_says(kind: Kind) -> None:
     assert b"temperature" not in bodies[2]
     assert b'"max_tokens":9' in bodies[3]
     assert b'"temperature":0.5' in bodies[3]
-    assert [("x-a" in request.headers, "x-b" in request.headers) for request in io.requests] == [(True, False), (False, True), (True, False), (True, False)]
+    assert [("x-a" in request.headers, "x-b" in request.headers) for request in io.requests] == [
+        (True, False),
+        (False, True),
+        (True, False),
+        (True, False),
+    ]
 
 
 def test_timeouts_and_retries_by_call_client_and_setting(kind: Kind) -> None:
@@ -331,7 +341,13 @@ def test_a_timeout_in_parts(kind: Kind) -> None:
 
 
 def test_prompts_of_every_shape(kind: Kind) -> None:
-    for prompt in ("hi", Message.user("hi"), [Message.user("hi")], [{"role": "user", "content": "hi"}], {"role": "user", "content": "hi"}):
+    for prompt in (
+        "hi",
+        Message.user("hi"),
+        [Message.user("hi")],
+        [{"role": "user", "content": "hi"}],
+        {"role": "user", "content": "hi"},
+    ):
         io = VirtualIO([chat()], blocking=kind is Client)
         run(client(kind, io).generate(prompt))
         assert b'"messages":[{"role":"user","content":"hi"}]' in io.requests[0].body
@@ -388,7 +404,10 @@ def test_a_message_that_was_built_of_wrong_types_is_refused_before_anything_is_s
         llm.models(5)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("options", [{"api_key": KEY.encode()}, {"api_key": [KEY]}, {"base_url": f"https://u:{KEY}@h"}, {"base_url": f"https://h:{KEY}/"}])
+@pytest.mark.parametrize(
+    "options",
+    [{"api_key": KEY.encode()}, {"api_key": [KEY]}, {"base_url": f"https://u:{KEY}@h"}, {"base_url": f"https://h:{KEY}/"}],
+)
 def test_a_key_in_another_shape_or_in_an_address_is_not_shown_either(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:
         Client("openai/m", **options)

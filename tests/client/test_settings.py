@@ -519,7 +519,9 @@ def test_the_last_four_of_a_long_key_only() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
-@pytest.mark.parametrize(("name", "said"), [(".env", f"OPENAI_API_KEY={KEY}\n"), ("trunkline.toml", f'[providers.openai]\napi_key = "{KEY}"\n')])
+@pytest.mark.parametrize(
+    ("name", "said"), [(".env", f"OPENAI_API_KEY={KEY}\n"), ("trunkline.toml", f'[providers.openai]\napi_key = "{KEY}"\n')]
+)
 def test_a_key_behind_a_link_that_leads_out_of_the_project_is_the_users_own(world: World, name: str, said: str) -> None:
     (world.home / "elsewhere").write_text(said)
     (world.repository / name).symlink_to("../elsewhere")

@@ -101,7 +101,10 @@ def test_one_by_one() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("pieces", [[start(), delta("a"), delta("b"), delta("c"), finish()], [start() + delta("a") + delta("b") + delta("c") + finish()]])
+@pytest.mark.parametrize(
+    "pieces",
+    [[start(), delta("a"), delta("b"), delta("c"), finish()], [start() + delta("a") + delta("b") + delta("c") + finish()]],
+)
 def test_text_and_events_may_be_mixed(pieces: list[bytes]) -> None:
     with plain(streamed(pieces)) as stream:
         assert next(stream.text) == "a"
@@ -407,7 +410,9 @@ def test_ctrl_c(kind: str, verb: str) -> None:
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_stream_is_not_copied_because_a_forgotten_copy_would_end_it(copied: Any) -> None:
-    with Client("openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": "sk-0123456789abcdef"}), io=VirtualIO([chat_stream()])).stream("hi") as stream:
+    with Client(
+        "openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": "sk-0123456789abcdef"}), io=VirtualIO([chat_stream()])
+    ).stream("hi") as stream:
         with pytest.raises(TypeError, match="neither pickled nor copied"):
             copied(stream)
         assert "".join(stream.text) == "abc"
@@ -456,7 +461,9 @@ def test_a_close_of_the_client_ends_what_is_under_way_and_nothing_is_tried_again
         llm.close()
         thread.join(10)
         assert not thread.is_alive()
-        assert [type(error) for error in outcome] == [StreamInterruptedError if (verb, where) == ("stream", "in the body") else ClosedByCallerError]
+        assert [type(error) for error in outcome] == [
+            StreamInterruptedError if (verb, where) == ("stream", "in the body") else ClosedByCallerError
+        ]
         assert (len(server.asked), ends.hows, ends.tries) == (1, ["close"], 0)
 
 
@@ -465,7 +472,9 @@ def test_a_close_of_the_client_ends_what_is_under_way_and_nothing_is_tried_again
 def test_likewise_in_an_event_loop(verb: str, where: str) -> None:
     async def run(server: Loopback) -> None:
         ends = Ends()
-        llm = AsyncClient("openai-chat/m", base_url=server.url, settings=Settings({}), fallbacks=["openai-chat/n"], observers=[ends])
+        llm = AsyncClient(
+            "openai-chat/m", base_url=server.url, settings=Settings({}), fallbacks=["openai-chat/n"], observers=[ends]
+        )
 
         async def work() -> None:
             if verb == "generate":
@@ -481,7 +490,9 @@ def test_likewise_in_an_event_loop(verb: str, where: str) -> None:
         await llm.close()
         done, _ = await asyncio.wait([task], timeout=10)
         assert done
-        assert type(task.exception()) is (StreamInterruptedError if (verb, where) == ("stream", "in the body") else ClosedByCallerError)
+        assert type(task.exception()) is (
+            StreamInterruptedError if (verb, where) == ("stream", "in the body") else ClosedByCallerError
+        )
         assert (len(server.asked), ends.hows, ends.tries) == (1, ["close"], 0)
 
     with Loopback(STALLED[where]) as server:

@@ -7,8 +7,7 @@ import logging
 import traceback
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from trunkline.client.trust import checked_base_url, host_of, is_host_of, is_loopback, may_send, refuse_key
 from trunkline.values.errors import UsageError

@@ -21,8 +21,17 @@ from trunkline.values.secret import Secret
 KEY = "sk-canary-0123456789abcdefghij"
 
 
-def wire(provider: str = "p1", dialect: str = "openai-chat", key: str = KEY, record: Model | None = None, model: str = "m") -> Wire:
-    return Wire(client_half(dialect), Target(dialect, provider, model, max_output=100), f"https://{provider}.test/v1", Bearer(), Secret(key), record=record)
+def wire(
+    provider: str = "p1", dialect: str = "openai-chat", key: str = KEY, record: Model | None = None, model: str = "m"
+) -> Wire:
+    return Wire(
+        client_half(dialect),
+        Target(dialect, provider, model, max_output=100),
+        f"https://{provider}.test/v1",
+        Bearer(),
+        Secret(key),
+        record=record,
+    )
 
 
 class Book:

@@ -32,8 +32,6 @@ def ask(llm: Client, verb: str) -> None:
             pass
 
 
-
-
 @pytest.mark.parametrize("verb", ["generate", "stream"])
 def test_a_reply_that_never_ends_is_left_at_max_line(verb: str) -> None:
     llm, io = client(Reply(200, {}, endless(b'{"id":')), max_line=1 << 20)

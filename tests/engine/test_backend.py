@@ -187,7 +187,9 @@ class Gives:
 def test_an_answer_of_the_wrong_type_names_the_type(world: MakeIO, value: Any, streaming: bool) -> None:
     io = world()
     with pytest.raises(MalformedResponseError, match=r"Gives gave a \w+, not"):
-        io.run(LiveStream(io, stream_call(Own(Gives(value)))).open() if streaming else engine.generate(io, call(Own(Gives(value)))))
+        io.run(
+            LiveStream(io, stream_call(Own(Gives(value)))).open() if streaming else engine.generate(io, call(Own(Gives(value))))
+        )
 
 
 # --- when they fail ---------------------------------------------------------------------------------------------------
@@ -216,7 +218,9 @@ def answer(io: VirtualIO, streaming: bool, *plan: Any, **more: Any) -> Any:
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-@pytest.mark.parametrize("error", [ValueError("mine"), KeyError("k"), OSError(5, "disk"), NotImplementedError(), StopAsyncIteration()])
+@pytest.mark.parametrize(
+    "error", [ValueError("mine"), KeyError("k"), OSError(5, "disk"), NotImplementedError(), StopAsyncIteration()]
+)
 def test_alone_its_own_exception_arrives_as_it_is(world: MakeIO, error: Exception, streaming: bool) -> None:
     io, book, own = world(), Book(), Fails(error)
     with pytest.raises(type(error)) as caught:
@@ -234,7 +238,9 @@ def test_a_stop_iteration_does_not_hang(world: MakeIO) -> None:
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-@pytest.mark.parametrize("error", [ConnectionRefusedError("no"), TimeoutError("late"), TransportError("x"), RateLimitError("y", retry_after=3.0)])
+@pytest.mark.parametrize(
+    "error", [ConnectionRefusedError("no"), TimeoutError("late"), TransportError("x"), RateLimitError("y", retry_after=3.0)]
+)
 def test_what_passes_is_retried(world: MakeIO, error: Exception, streaming: bool) -> None:
     io, own = world(), Fails(error)
     response = answer(io, streaming, Own(own))

@@ -45,7 +45,9 @@ def shapes(key: str) -> Iterator[Reply]:
 def streams(key: str) -> Iterator[Reply]:
     """Streams that break with words that quote the key."""
     quoted = f"Incorrect API key provided: {key}. You asked: {PROMPT}"
-    yield streamed([start(), delta("x"), error_frame(quoted, "server_error", code=key)], headers={"x-request-id": key, "x-echo": key})
+    yield streamed(
+        [start(), delta("x"), error_frame(quoted, "server_error", code=key)], headers={"x-request-id": key, "x-echo": key}
+    )
     yield streamed([start(), delta(f"echo {key}"), error_frame(quoted)])
     yield streamed([start(), delta("x"), sse("{" + key)])
     yield streamed([start(), delta("x"), key.encode()], "truncated", headers={"x-echo": f"Bearer {key}"})

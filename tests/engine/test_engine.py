@@ -386,7 +386,9 @@ def test_what_is_lost_is_a_warning_and_strict_an_error_before_anything_is_sent(w
 
 def test_strict_looks_at_every_target_before_anything_is_sent(world: MakeIO) -> None:
     io = world()
-    error = fails(io, call(wire("p1"), wire("p2", "anthropic-messages"), request={"frequency_penalty": 0.5}, strict=True), UsageError)
+    error = fails(
+        io, call(wire("p1"), wire("p2", "anthropic-messages"), request={"frequency_penalty": 0.5}, strict=True), UsageError
+    )
     assert isinstance(error, UsageError)
     assert not io.exchanges
 

@@ -45,7 +45,10 @@ class Scenario:
         self.stream = chance.random() < 0.75
         self.plan = [wire(f"p{n}") for n in range(chance.choice((1, 1, 2, 3)))]
         self.close_after = chance.choice((None, None, None, 0, 1, 3))
-        self.meddles_at, self.meddling = chance.choice((None, None, None, chance.randrange(1, 30))), chance.choice(("close", "cancel"))
+        self.meddles_at, self.meddling = (
+            chance.choice((None, None, None, chance.randrange(1, 30))),
+            chance.choice(("close", "cancel")),
+        )
         self.meddled = False
         self.io.meanwhile = self.meddle
         self.live: LiveStream | None = None
@@ -107,7 +110,9 @@ class Scenario:
             if not whole:
                 frames = frames[: chance.randrange(len(frames))]
                 if chance.random() < 0.4:
-                    frames.append(error_frame("busy", chance.choice(("overloaded_error", "invalid_request_error", "server_error"))))
+                    frames.append(
+                        error_frame("busy", chance.choice(("overloaded_error", "invalid_request_error", "server_error")))
+                    )
             body = b"".join(frames)
         else:
             body = chat_body("".join(words))
@@ -180,12 +185,14 @@ class Scenario:
         assert tries == sorted(tries), "never back to an earlier target"
         for n, target in enumerate(self.plan):
             last = n + 1 == len(self.plan)
-            assert tries.count(target.provider) <= 1 + (self.retries if last else min(self.retries, 1)), "no more tries than allowed"
+            assert tries.count(target.provider) <= 1 + (self.retries if last else min(self.retries, 1)), (
+                "no more tries than allowed"
+            )
         assert len(io.sleeps) <= self.retries
         assert all(0.0 < seconds <= 60.0 for seconds in io.sleeps)
         waited = [attempt.waited for attempt in book.attempts if attempt.waited]
         assert waited == io.sleeps[: len(waited)]
-        if book.ends[0].how == "end" or book.ends[0].how == "error" and isinstance(self.error, ProviderError):
+        if book.ends[0].how == "end" or (book.ends[0].how == "error" and isinstance(self.error, ProviderError)):
             assert len(book.attempts) == len(io.exchanges), "every try written down, and only those"
             assert [attempt.provider for attempt in book.attempts] == tries
 

@@ -197,7 +197,9 @@ def test_a_replacement_is_checked_and_its_media_are_read(world: MakeIO, tmp_path
     assert b"iVBORw" in io.requests[0].body
 
 
-@pytest.mark.parametrize(("field", "stream"), [("before", False), ("before", True), ("after", False), ("after", True), ("on_event", True)])
+@pytest.mark.parametrize(
+    ("field", "stream"), [("before", False), ("before", True), ("after", False), ("after", True), ("on_event", True)]
+)
 def test_what_a_hook_raises_ends_the_call_as_it_is(world: MakeIO, field: str, stream: bool) -> None:
     io, book, heard = world([chat_stream() if stream else chat()]), Book(), list[BaseException]()
 

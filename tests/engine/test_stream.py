@@ -122,10 +122,24 @@ def named(value: dict[str, object]) -> bytes:
     return f"event: {value['type']}\n".encode() + sse(value)
 
 
-@pytest.mark.parametrize("prelude", [[], [{"type": "ping"}], [{"type": "ping"}, {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}]])
+@pytest.mark.parametrize(
+    "prelude",
+    [
+        [],
+        [{"type": "ping"}],
+        [{"type": "ping"}, {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}],
+    ],
+)
 def test_an_overload_after_the_first_frames_is_tried_again(world: MakeIO, prelude: list[dict[str, object]]) -> None:
     """What Anthropic sends when it has no capacity: a message's start, a ping, and the error (anthropic-messages, errors in streams)."""
-    message = {"id": "m1", "type": "message", "role": "assistant", "model": "c", "content": [], "usage": {"input_tokens": 1, "output_tokens": 1}}
+    message = {
+        "id": "m1",
+        "type": "message",
+        "role": "assistant",
+        "model": "c",
+        "content": [],
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+    }
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     frames = [named(frame) for frame in ({"type": "message_start", "message": message}, *prelude, error)]
     io = world([streamed(frames), streamed([b"".join(frames)]), failed(404)])
@@ -317,7 +331,9 @@ def test_closed_before_it_was_opened(world: MakeIO) -> None:
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, asyncio.CancelledError, SystemExit])
 @pytest.mark.parametrize("where", ["head", "read"])
-def test_ended_from_outside_is_nobodys_fault(world: MakeIO, kind: type[BaseException], where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ended_from_outside_is_nobodys_fault(
+    world: MakeIO, kind: type[BaseException], where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     io, book, heard = world([chat_stream()]), Book(), list[BaseException]()
     live = LiveStream(io, stream_call(wire("p1"), wire("p2"), observers=(book,)))
     if where == "read":

@@ -73,7 +73,17 @@ def interruptions(key: str, dialect: str) -> Iterator[Reply]:
         begin = start() + delta("words")
         bad = sse({"error": {"message": quoting(key), "code": key, "type": "server_error"}})
     else:
-        opened = {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [], "usage": {"input_tokens": 1, "output_tokens": 1}}}
+        opened = {
+            "type": "message_start",
+            "message": {
+                "id": "m",
+                "type": "message",
+                "role": "assistant",
+                "model": "c",
+                "content": [],
+                "usage": {"input_tokens": 1, "output_tokens": 1},
+            },
+        }
         begin = sse(opened, {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
         begin += sse({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "words"}})
         bad = b"event: error\n" + sse({"type": "error", "error": {"type": "api_error", "message": quoting(key)}})
@@ -193,7 +203,9 @@ def test_success(kind: Any, dialect: str, records: Callable[[], str]) -> None:
         for work in (generated, drained):
             response = finished(make(kind, dialect, server, KEY), work)
             assert response.text == "hello"
-            told = repr(response) + str(response) + repr(pickle.dumps(response)) + repr(response.headers.pairs) + repr(response.raw)
+            told = (
+                repr(response) + str(response) + repr(pickle.dumps(response)) + repr(response.headers.pairs) + repr(response.raw)
+            )
             assert not leaks(told, KEY)
             assert PROMPT not in told
         assert all(KEY in (asked.headers.get("authorization") or asked.headers.get("x-api-key") or "") for asked in server.asked)
@@ -220,7 +232,14 @@ def test_every_refusal(kind: Any, dialect: str, key: str, records: Callable[[], 
                 assert isinstance(got, ProviderError), current
                 classes.add(type(got).__name__)
                 assert not leaks(shown(got), key), current
-    assert {"AuthenticationError", "RateLimitError", "ServerError", "NotFoundError", "InvalidRequestError", "OverloadedError"} <= classes
+    assert {
+        "AuthenticationError",
+        "RateLimitError",
+        "ServerError",
+        "NotFoundError",
+        "InvalidRequestError",
+        "OverloadedError",
+    } <= classes
     assert not leaks(records(), key)
     assert PROMPT not in records()
 
@@ -307,7 +326,11 @@ def reachable(root: object) -> Iterator[object]:
     kept: list[object] = []
     while left:
         one = left.pop()
-        if id(one) in seen or isinstance(one, str | bytes | int | float | type | None) or callable(getattr(one, "__code__", None)):
+        if (
+            id(one) in seen
+            or isinstance(one, str | bytes | int | float | type | None)
+            or callable(getattr(one, "__code__", None))
+        ):
             continue
         seen.add(id(one))
         kept.append(one)
@@ -338,7 +361,11 @@ def test_reprs_and_pickles_of_everything_that_can_be_reached(kind: Any, dialect:
         stream = llm.stream(PROMPT)
 
         def work(llm: Any) -> Any:
-            return (llm.generate(PROMPT), llm.health(ask=False)) if kind is Client else asyncio.gather(llm.generate(PROMPT), llm.health(ask=False))
+            return (
+                (llm.generate(PROMPT), llm.health(ask=False))
+                if kind is Client
+                else asyncio.gather(llm.generate(PROMPT), llm.health(ask=False))
+            )
 
         async def awaited(llm: Any) -> Any:
             return await work(llm)

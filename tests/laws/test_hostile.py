@@ -94,7 +94,11 @@ BODIES: dict[str, tuple[str, bool, bytes]] = {
     "messages stream: lone surrogate": (MESSAGES, True, OPENING + delta(SURROGATE) + CLOSING),
     "messages stream: NaN": (MESSAGES, True, OPENING + delta("NaN") + CLOSING),
     "messages stream: never finished": (MESSAGES, True, OPENING + delta('"a"')),
-    "messages stream: delta of no block": (MESSAGES, True, OPENING + delta('"a"').replace(b'"index":0', b'"index":"z"') + CLOSING),
+    "messages stream: delta of no block": (
+        MESSAGES,
+        True,
+        OPENING + delta('"a"').replace(b'"index":0', b'"index":"z"') + CLOSING,
+    ),
 }
 
 

@@ -42,13 +42,31 @@ from trunkline.values.errors import (
 )
 from trunkline.values.headers import Headers
 
-NEVER = (AuthenticationError, PermissionDeniedError, NotFoundError, InvalidRequestError, ContextLengthError, ContentFilterError, QuotaError, MalformedResponseError)
+NEVER = (
+    AuthenticationError,
+    PermissionDeniedError,
+    NotFoundError,
+    InvalidRequestError,
+    ContextLengthError,
+    ContentFilterError,
+    QuotaError,
+    MalformedResponseError,
+)
 PASSING = (RateLimitError, OverloadedError, ServerError, TransportError, StreamInterruptedError)
 WALL = datetime(2026, 11, 20, 9, 0, 0, tzinfo=UTC).timestamp()
 
 
-def verdict(error: ProviderError, *, tried: int = 0, another: bool = False, remaining: float = 600.0, retries: int = 2) -> Verdict:
-    return judge(error, tried=tried, another=another, remaining=remaining, policy=RetryPolicy(retries=retries), uniform=lambda low, high: high)
+def verdict(
+    error: ProviderError, *, tried: int = 0, another: bool = False, remaining: float = 600.0, retries: int = 2
+) -> Verdict:
+    return judge(
+        error,
+        tried=tried,
+        another=another,
+        remaining=remaining,
+        policy=RetryPolicy(retries=retries),
+        uniform=lambda low, high: high,
+    )
 
 
 @pytest.mark.parametrize("kind", NEVER)
@@ -61,11 +79,20 @@ def test_what_does_not_pass(kind: type[ProviderError]) -> None:
 
 @pytest.mark.parametrize("kind", PASSING)
 def test_what_passes(kind: type[ProviderError]) -> None:
-    assert [verdict(kind(), tried=tried, retries=5) for tried in range(6)] == [Retry(0.5), Retry(1.0), Retry(2.0), Retry(4.0), Retry(8.0), Raise()]
+    assert [verdict(kind(), tried=tried, retries=5) for tried in range(6)] == [
+        Retry(0.5),
+        Retry(1.0),
+        Retry(2.0),
+        Retry(4.0),
+        Retry(8.0),
+        Raise(),
+    ]
     assert verdict(kind(should_retry=False)) == Raise()
 
 
-@pytest.mark.parametrize(("phase", "expected"), [("connect", Retry(0.5)), ("first_byte", Retry(0.5)), ("idle", Retry(0.5)), ("total", Raise())])
+@pytest.mark.parametrize(
+    ("phase", "expected"), [("connect", Retry(0.5)), ("first_byte", Retry(0.5)), ("idle", Retry(0.5)), ("total", Raise())]
+)
 def test_deadlines(phase: str, expected: Verdict) -> None:
     error = DeadlineError(phase=phase)  # type: ignore[arg-type]
     assert verdict(error) == expected
@@ -128,12 +155,20 @@ ERRORS = st.sampled_from([*NEVER, *PASSING, DeadlineError, CircuitOpenError])
 
 
 @given(
-    ERRORS, st.integers(0, 12), st.booleans(), st.floats(0, 1e4), st.integers(0, 10), st.none() | st.floats(0, 1e6), st.none() | st.booleans()
+    ERRORS,
+    st.integers(0, 12),
+    st.booleans(),
+    st.floats(0, 1e4),
+    st.integers(0, 10),
+    st.none() | st.floats(0, 1e6),
+    st.none() | st.booleans(),
 )
 def test_whatever_the_facts(
     kind: type[ProviderError], tried: int, another: bool, remaining: float, retries: int, wait: float | None, ordered: bool | None
 ) -> None:
-    got = verdict(kind(retry_after=wait, should_retry=ordered), tried=tried, another=another, remaining=remaining, retries=retries)
+    got = verdict(
+        kind(retry_after=wait, should_retry=ordered), tried=tried, another=another, remaining=remaining, retries=retries
+    )
     if isinstance(got, Retry):
         assert tried < (min(retries, 1) if another else retries)
         assert got.after == 0.0 if another else 0.0 <= got.after <= 60.0
@@ -141,7 +176,12 @@ def test_whatever_the_facts(
     assert another or not isinstance(got, Fallback)
 
 
-DATES = ["Fri, 20 Nov 2026 09:00:30 GMT", "Friday, 20-Nov-26 09:00:30 GMT", "Fri Nov 20 09:00:30 2026", "fri, 20 nov 2026 09:00:30 gmt"]
+DATES = [
+    "Fri, 20 Nov 2026 09:00:30 GMT",
+    "Friday, 20-Nov-26 09:00:30 GMT",
+    "Fri Nov 20 09:00:30 2026",
+    "fri, 20 nov 2026 09:00:30 gmt",
+]
 
 
 @pytest.mark.parametrize("date", DATES)

@@ -222,7 +222,7 @@ def _elsewhere(chunk: Any) -> Any:
 
 
 def _gather(calls: dict[Any, list[Any]], index: Any, call_id: str | None, function: Any) -> None:
-    key = index if index is not None else call_id if call_id else next(reversed(calls), 0)
+    key = index if index is not None else call_id or next(reversed(calls), 0)
     held = calls.setdefault(key, [None, [], []])
     held[0] = held[0] or call_id
     if function is not None:

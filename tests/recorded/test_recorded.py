@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 
-from trunkline import ProviderError, Response
-
 from tests.recorded import judges, probe
 from tests.recorded.reading import CLASSES, Reading, differences, digest
 from tests.recorded.records import Record, records
 from tests.recorded.replay import Replay
+from trunkline import ProviderError, Response
 
 SHARDS = 16
 SEEDS = (0, 1)  # 0: whole

@@ -193,7 +193,13 @@ def test_a_message_that_was_built_of_wrong_types_is_told_by_its_place(message: M
 
 
 def test_messages_that_are_well_built_pass() -> None:
-    check_built((Message.user("a\ud800", Image(Data(b"\xff", "image/png"))), Message("assistant", (ToolCall("a", "f", "{}"),)), Message("tool", (ToolResult("a", (Text("b"),)),))))
+    check_built(
+        (
+            Message.user("a\ud800", Image(Data(b"\xff", "image/png"))),
+            Message("assistant", (ToolCall("a", "f", "{}"),)),
+            Message("tool", (ToolResult("a", (Text("b"),)),)),
+        )
+    )
 
 
 @pytest.mark.parametrize("query", [{"a": "\ud800"}, {"\udfff": "a"}])

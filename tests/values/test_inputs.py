@@ -183,8 +183,12 @@ def test_openai_tool_calls_and_results() -> None:
             function_call=None,
             parsed={"a": 1},
             tool_calls=[
-                {"id": "c1", "type": "function", "index": 0,
-                    "function": {"name": "f", "arguments": '{"a": 1}', "parsed_arguments": {"a": 1}}},
+                {
+                    "id": "c1",
+                    "type": "function",
+                    "index": 0,
+                    "function": {"name": "f", "arguments": '{"a": 1}', "parsed_arguments": {"a": 1}},
+                },
                 {"id": "c2", "type": "custom", "custom": {"name": "g", "input": "plain"}},
                 {"id": "c3", "function": {"name": "h", "arguments": {"b": 2}}},
                 {

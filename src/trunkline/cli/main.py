@@ -73,5 +73,5 @@ def _parser() -> argparse.ArgumentParser:
 
 def _abandon_output() -> None:
     """Nobody reads any more: what is still buffered must not be written, and complained about, at exit."""
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  (no path of anybody's)
+    with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())

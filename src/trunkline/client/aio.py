@@ -35,7 +35,12 @@ class AsyncClient:
     """
 
     def __init__(
-        self, model: ModelName | None = None, *, settings: Settings | None = None, io: IO | None = None, **options: Unpack[ClientOptions]
+        self,
+        model: ModelName | None = None,
+        *,
+        settings: Settings | None = None,
+        io: IO | None = None,
+        **options: Unpack[ClientOptions],
     ) -> None:
         self._calls = calls = Calls.of(model, settings, False, options)
         self._port = Port(io, lambda: AsyncIO(proxies=calls.destinations.settings.proxies))
@@ -97,4 +102,3 @@ class AsyncClient:
     def __repr__(self) -> str:
         calls = getattr(self, "_calls", None)  # a traceback may show a client whose arguments were refused
         return f"{type(self).__name__}({calls.name if calls is not None else 'not made'})"
-

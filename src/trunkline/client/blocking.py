@@ -36,7 +36,12 @@ class Client:
     """
 
     def __init__(
-        self, model: ModelName | None = None, *, settings: Settings | None = None, io: IO | None = None, **options: Unpack[ClientOptions]
+        self,
+        model: ModelName | None = None,
+        *,
+        settings: Settings | None = None,
+        io: IO | None = None,
+        **options: Unpack[ClientOptions],
     ) -> None:
         self._calls = calls = Calls.of(model, settings, True, options)
         self._port = Port(io, lambda: BlockingIO(proxies=calls.destinations.settings.proxies))

@@ -73,9 +73,7 @@ class Calls:
         self._scope = Scope()
 
     @classmethod
-    def of(
-        cls, model: ModelName | None, settings: Settings | None, blocking: bool, options: Mapping[str, Any]
-    ) -> Calls:
+    def of(cls, model: ModelName | None, settings: Settings | None, blocking: bool, options: Mapping[str, Any]) -> Calls:
         """From a client's arguments; refuses what can be refused without reading anything."""
         seal(options)
         known(options, CLIENT_OPTIONS)
@@ -260,7 +258,9 @@ def wire_request(method: object, path: object, options: Mapping[str, Any]) -> Wi
     if not isinstance(method, str) or not (method.isalpha() and method.isascii()):
         raise UsageError("no HTTP method", field="method", got=kind_of(method), allowed="'GET', 'POST', …")
     if not isinstance(path, str) or not _PATH.fullmatch(path):
-        raise UsageError("no path", field="path", got=kind_of(path), allowed="'/…' in visible ASCII, below the provider's base URL")
+        raise UsageError(
+            "no path", field="path", got=kind_of(path), allowed="'/…' in visible ASCII, below the provider's base URL"
+        )
     body, json = options.get("body"), options.get("json")
     headers = dict(expect.mapping(options.get("headers", {}), "headers"))
     check_headers(headers, "headers")

@@ -8,7 +8,7 @@ folder, so that nobody plants a file above your work. A folder called ``.env`` i
 """
 
 # pathlib costs more to import than everything that is done here.
-# ruff: noqa: PTH100, PTH110, PTH111, PTH113, PTH116, PTH117, PTH118, PTH119, PTH120, PTH123
+# ruff: noqa: PTH100, PTH110, PTH111, PTH113, PTH116, PTH117, PTH118, PTH119, PTH120
 
 from __future__ import annotations
 

@@ -141,7 +141,9 @@ class Destinations:
             raise UsageError("no model after the provider's name", field=field, allowed="provider/model")
         if slash and is_dialect(prefix):
             if self._base_url is None:
-                raise UsageError("an endpoint of your own needs its address", field="base_url", got="None", allowed="http(s)://host/…")
+                raise UsageError(
+                    "an endpoint of your own needs its address", field="base_url", got="None", allowed="http(s)://host/…"
+                )
             return own_endpoint(prefix, self._base_url), rest
         if slash and is_provider(prefix):
             return provider_row(prefix), rest

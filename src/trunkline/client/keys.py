@@ -23,8 +23,8 @@ _PLACEHOLDER = LatePattern(
 
 # One of these stands in whatever the pattern takes: most keys are known to be none without it.
 _MARKS = (
-    "..", "…", "xxx", "***", "<", "$", "%", "{{", "your", "change", "replace", "fill", "insert", "enter", "put", "key", "todo", "tbd",
-    "none", "null", "undefined", "example", "secret", "placeholder", "here",
+    "..", "…", "xxx", "***", "<", "$", "%", "{{", "your", "change", "replace", "fill", "insert", "enter", "put", "key", "todo",
+    "tbd", "none", "null", "undefined", "example", "secret", "placeholder", "here",
 )  # fmt: skip
 
 

@@ -27,10 +27,10 @@ ModelName = str | Backend | StreamingBackend
 class Timeout(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds; None switches a deadline off. What is left out keeps its default (``docs/defaults.md``)."""
 
-    connect: float | None | msgspec.UnsetType = msgspec.UNSET
-    first_byte: float | None | msgspec.UnsetType = msgspec.UNSET
-    idle: float | None | msgspec.UnsetType = msgspec.UNSET
-    total: float | None | msgspec.UnsetType = msgspec.UNSET
+    connect: float | msgspec.UnsetType | None = msgspec.UNSET
+    first_byte: float | msgspec.UnsetType | None = msgspec.UNSET
+    idle: float | msgspec.UnsetType | None = msgspec.UNSET
+    total: float | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class RequestOptions(TypedDict, total=False):
@@ -130,10 +130,10 @@ class ClientOptions(CarryOptions, total=False):
     """The protocol's version, where it has one (``anthropic-version``: 2023-06-01 unless said)."""
     max_line: int | None
     """Bytes of the longest line of a stream that is read, and of a whole reply, compression undone (64 MiB)."""
-    before: Callable[[Request], Request | None | Awaitable[Request | None]] | None
-    after: Callable[[Response], Response | None | Awaitable[Response | None]] | None
-    on_error: Callable[[BaseException], None | Awaitable[None]] | None
-    on_event: Callable[[Event], None | Awaitable[None]] | None
+    before: Callable[[Request], Request | Awaitable[Request | None] | None] | None
+    after: Callable[[Response], Response | Awaitable[Response | None] | None] | None
+    on_error: Callable[[BaseException], Awaitable[None] | None] | None
+    on_event: Callable[[Event], Awaitable[None] | None] | None
     observers: Sequence[Observer]
 
 
@@ -196,7 +196,11 @@ def check_carrying(options: Mapping[str, Any]) -> None:
     if (errors := options.get("errors")) is not None:
         expect.one_of(errors, "errors", ("full", "quiet"), "word")
     for n, model in enumerate(expect.items(options.get("fallbacks") or (), "fallbacks", "a list of model names")):
-        if not isinstance(model, str) and not callable(getattr(model, "generate", None)) and not callable(getattr(model, "stream", None)):
+        if (
+            not isinstance(model, str)
+            and not callable(getattr(model, "generate", None))
+            and not callable(getattr(model, "stream", None))
+        ):
             expect.wrong(f"fallbacks[{n}]", model, "'provider/model', or an object with generate or stream", "no model")
     for n, observer in enumerate(expect.items(options.get("observers") or (), "observers", "a list of observers")):
         if not callable(getattr(observer, "attempted", None)) or not callable(getattr(observer, "settled", None)):
@@ -254,4 +258,3 @@ def to_hooks(options: Mapping[str, Any], base: Hooks) -> Hooks:
         if hook is not None and not callable(hook):
             raise UsageError("not a function", field=name, got=kind_of(hook), allowed="a function or None")
     return msgspec.structs.replace(base, **changes) if changes else base
-

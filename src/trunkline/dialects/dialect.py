@@ -128,6 +128,16 @@ class ServerHalf(Protocol):
 
 
 __all__ = [
-    "NO_HEADERS", "ClientHalf", "Context", "Decoded", "Encoded", "EventDecoder", "EventEncoder", "Frame", "Framing", "Headers",
-    "ServerHalf", "WireRequest",
+    "NO_HEADERS",
+    "ClientHalf",
+    "Context",
+    "Decoded",
+    "Encoded",
+    "EventDecoder",
+    "EventEncoder",
+    "Frame",
+    "Framing",
+    "Headers",
+    "ServerHalf",
+    "WireRequest",
 ]

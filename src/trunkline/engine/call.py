@@ -42,10 +42,10 @@ class Hooks(msgspec.Struct, frozen=True, kw_only=True):
     ``on_error`` hears of the error that the call ends with, ``on_event`` of every stream event before it is handed out.
     """
 
-    before: Callable[[Request], Request | None | Awaitable[Request | None]] | None = None
-    after: Callable[[Response], Response | None | Awaitable[Response | None]] | None = None
-    on_error: Callable[[BaseException], None | Awaitable[None]] | None = None
-    on_event: Callable[[Event], None | Awaitable[None]] | None = None
+    before: Callable[[Request], Request | Awaitable[Request | None] | None] | None = None
+    after: Callable[[Response], Response | Awaitable[Response | None] | None] | None = None
+    on_error: Callable[[BaseException], Awaitable[None] | None] | None = None
+    on_event: Callable[[Event], Awaitable[None] | None] | None = None
 
 
 NO_HOOKS = Hooks()

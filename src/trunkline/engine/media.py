@@ -75,7 +75,9 @@ def _bytes(local: LocalFile) -> bytes:
     if local.file is not None:
         content = local.file.read()
         if not isinstance(content, bytes):
-            raise UsageError("the file was opened as text", field="LocalFile.file", got=type(content).__name__, allowed="mode 'rb'")
+            raise UsageError(
+                "the file was opened as text", field="LocalFile.file", got=type(content).__name__, allowed="mode 'rb'"
+            )
         return content
     if local.path is None:
         raise UsageError("neither path nor file is given", field="LocalFile")

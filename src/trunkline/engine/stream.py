@@ -167,7 +167,7 @@ class LiveStream:
 
     @property
     def complete(self) -> bool:
-        """Whether all has been handed out, and only the end itself is not yet told: one more ``batch`` tells it, without waiting."""
+        """Whether all has been handed out and only the end is not yet told: one more ``batch`` tells it, without waiting."""
         return self._source is not None and self._source.complete and not self._settlement.settled
 
     async def close(self) -> None:

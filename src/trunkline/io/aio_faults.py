@@ -37,7 +37,9 @@ def translated(error: Exception, where: str, phase: TransportPhase) -> Exception
     if isinstance(error, OSError):
         return faults.of_os(error, where, phase, sent)
     if isinstance(error, RuntimeError) and "attached to a different loop" in str(error):
-        return UsageError("is read in another event loop than the one that it was opened in", field="stream", allowed="the same loop")
+        return UsageError(
+            "is read in another event loop than the one that it was opened in", field="stream", allowed="the same loop"
+        )
     if isinstance(error, aiohttp.ClientError) or (isinstance(error, RuntimeError) and "closed" in str(error)):
         return faults.ended(phase, sent)
     return error

@@ -45,8 +45,8 @@ def check_request(request: Request) -> None:
 
 
 def check_built(messages: Iterable[Message]) -> None:
-    """Raise ``UsageError`` for the first message or part with a field of a wrong type. Costs two conversions of all: for use where
-    something has gone wrong already."""
+    """Raise ``UsageError`` for the first message or part with a field of a wrong type. Costs two conversions of all: for use
+    where something has gone wrong already."""
     for n, message in enumerate(messages):
         for k, part in enumerate(_parts(message, f"messages[{n}]")):
             _built(part, Part, f"messages[{n}].parts[{k}]")
@@ -76,7 +76,9 @@ def _built(value: object, kind: Any, at: str) -> None:
         allowed = types and ("a value of ours, such as Url, Data or LocalFile" if types[1] == "object" else types[1])
         raise UsageError("wrong type", field=field, got=types and types[2], allowed=allowed) from None
     except (TypeError, ValueError, RecursionError):
-        raise UsageError("holds what has no place in a message", field=at, got=expect.kind_of(value), allowed="text and our values") from None
+        raise UsageError(
+            "holds what has no place in a message", field=at, got=expect.kind_of(value), allowed="text and our values"
+        ) from None
 
 
 def refuse_unknown(given: Iterable[str], allowed: Iterable[str], what: str = "option") -> None:

@@ -6,9 +6,8 @@ the wire, on the last event that was made from it, so that what we do not name s
 
 from __future__ import annotations
 
-from typing import Any
-
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -160,6 +159,17 @@ class Finish(Event, frozen=True, gc=False, tag="finish"):
 
 
 AnyEvent = (
-    Start | TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | CitationDelta | AudioDelta | PartDone | OpaqueEvent
-    | UsageUpdate | Warned | Moved | Finish
+    Start
+    | TextDelta
+    | ReasoningDelta
+    | RefusalDelta
+    | ToolCallDelta
+    | CitationDelta
+    | AudioDelta
+    | PartDone
+    | OpaqueEvent
+    | UsageUpdate
+    | Warned
+    | Moved
+    | Finish
 )

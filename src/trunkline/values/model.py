@@ -149,7 +149,17 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Ability = Literal[
-    "text", "vision", "audio", "video", "pdf", "tools", "reasoning", "structured_output", "web_search", "computer_use", "embeddings"
+    "text",
+    "vision",
+    "audio",
+    "video",
+    "pdf",
+    "tools",
+    "reasoning",
+    "structured_output",
+    "web_search",
+    "computer_use",
+    "embeddings",
 ]
 
 

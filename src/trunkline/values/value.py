@@ -7,4 +7,3 @@ import msgspec
 
 class Value(msgspec.Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, tag_field="type"):
     """What all our values share; a subclass adds fields and a ``tag``."""
-

@@ -86,7 +86,7 @@ class SseDecoder:
             self._start = chunk
             return b""
         self._start = None
-        return chunk[len(_BOM) :] if chunk.startswith(_BOM) else chunk
+        return chunk.removeprefix(_BOM)
 
     def _unify_line_ends(self, chunk: bytes) -> bytes:
         if not chunk:

@@ -300,7 +300,12 @@ def test_foreign_reasoning_goes_back_as_text_where_text_is_read():
 def test_reasoning_goes_back_under_the_name_that_it_came_under(name, streamed):
     aim = target(Quirks(reasoning_field="as_sent"), provider="local")
     if streamed:
-        head, *rest = [chunk({"role": "assistant"}), chunk({name: "w"}), chunk({name: "hy"}), chunk({"content": "a"}, finish="stop")]
+        head, *rest = [
+            chunk({"role": "assistant"}),
+            chunk({name: "w"}),
+            chunk({name: "hy"}),
+            chunk({"content": "a"}, finish="stop"),
+        ]
         message = fold(read(sse(head, *rest), context(aim, stream=True))[0]).message
     else:
         message = decode(body({"content": "a", name: "why"}), context(aim)).message

@@ -202,7 +202,10 @@ MARK = {"cache_control": {"type": "ephemeral"}}
     ("said", "last"),
     [
         (["hi"], {"role": "user", "content": [{"type": "text", "text": "hi"} | MARK]}),
-        ([Message.user("a", "b")], {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"} | MARK]}),
+        (
+            [Message.user("a", "b")],
+            {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"} | MARK]},
+        ),
         (["hi", Message.assistant("")], {"role": "user", "content": [{"type": "text", "text": "hi"} | MARK]}),
     ],
 )

@@ -97,9 +97,7 @@ class PartWriter:
                 return {"type": "text", "text": part.transcript}
             return self.lost(part, "sound goes as bytes only here, not by address or id")
         form = _SOUNDS.get(source.media_type) or source.media_type.rpartition("/")[2].removeprefix("x-")
-        return self.marked(
-            {"type": "input_audio", "input_audio": {"data": base64_text(source.data), "format": form}}, part.cache
-        )
+        return self.marked({"type": "input_audio", "input_audio": {"data": base64_text(source.data), "format": form}}, part.cache)
 
     def _film(self, part: Video) -> Wire | None:
         source = _readable(part.source, "video")

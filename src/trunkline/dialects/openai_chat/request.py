@@ -285,4 +285,3 @@ def _bytes(body: Wire, losses: Losses) -> bytes:
         return _encode(cleaned(body))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UsageError(f"it cannot be said in JSON ({type(error).__name__})", field="request", allowed="JSON values") from None
-
