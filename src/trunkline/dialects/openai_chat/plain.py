@@ -56,6 +56,49 @@ class _Reply(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 _decode = msgspec.json.Decoder(_Reply).decode
 
 
+class _FirstDelta(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    role: Any = None
+    content: str | None = None
+    refusal: None = None
+    tool_calls: None = None
+    function_call: None = None
+    reasoning: None = None
+    reasoning_content: None = None
+
+
+class _FirstChoice(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    delta: _FirstDelta
+    index: Literal[0] = 0
+    finish_reason: None = None
+    logprobs: None = None
+
+
+class FirstChunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The first chunk of a stream as most servers send it."""
+
+    choices: tuple[_FirstChoice]
+    id: _Words
+    model: _Words
+    created: Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+    object: Any = None
+    service_tier: _Words | None = None
+    system_fingerprint: _Words | None = None
+    usage: None = None
+    error: None = None
+    obfuscation: Any = None
+
+
+_decode_first = msgspec.json.Decoder(FirstChunk).decode
+
+
+def plain_first(data: bytes) -> FirstChunk | None:
+    """The chunk, or None where it takes the full reading."""
+    try:
+        return _decode_first(data)
+    except (ValueError, RecursionError):
+        return None
+
+
 def plain_reply(reply: HttpReply, context: Context) -> Response | None:
     """The reply, or None where it takes the full reading."""
     try:

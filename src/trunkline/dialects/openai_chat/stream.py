@@ -20,6 +20,7 @@ from ..dialect import Context
 from .errors import error_within, malformed, says_error
 from .gathered import Gathered
 from .pieces import objects
+from .plain import FirstChunk, plain_first
 from .response import CHOICE_FIELDS, TOP_FIELDS, choice_number, find_usage, text_or_none
 from .usage import read_usage, reported_cost
 
@@ -122,10 +123,28 @@ class ChatEventDecoder:
                             continue
                         if _take(gathered, delta, data, events):
                             continue
+            elif not choices and not self._head and frame.event is None and (first := plain_first(data)) is not None:
+                self._first(first, data, events)
+                continue
             self._frame(frame, events)
             if self.done:
                 break
         return events
+
+    def _first(self, chunk: FirstChunk, data: bytes, events: list[Event]) -> None:
+        """The usual beginning; what ``_chunk`` would make of it."""
+        text = chunk.choices[0].delta.content
+        raw = None if text else data  # on the last event of the chunk
+        events.append(Start(chunk.id, chunk.model, 0, chunk.created, chunk.service_tier, chunk.system_fingerprint, raw))
+        for name in ("id", "model", "service_tier", "system_fingerprint", "created"):
+            if (value := getattr(chunk, name)) is not None:
+                self._head[name] = value
+        self._plain = True
+        gathered = self._choices[0] = Gathered(0, self._context)
+        gathered.reply_id = chunk.id
+        if text:
+            gathered.text.append(text)
+            events.append(TextDelta(text, 0, data))
 
     def finish(self) -> list[Event]:
         """What remains once the bytes have ended properly."""
