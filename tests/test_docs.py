@@ -127,7 +127,7 @@ BLOCKS = [
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_block_of_python_runs(block: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", block]
+    command = [sys.executable, "-W", "error", "-c", block]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_demo_shows_what_it_promises(tmp_path: Path) -> None:
-    command = [sys.executable, "-X", "dev", "-W", "error", str(ROOT / "examples" / "demo.py")]
+    command = [sys.executable, "-W", "error", str(ROOT / "examples" / "demo.py")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     shown = done.stdout

@@ -262,7 +262,7 @@ stream.close()
 """
     environment = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": "/nonexistent", "PATH": os.environ["PATH"]}
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.stdout.split(), done.returncode) == (["hello", "True", "hello"], 0)
     assert "Traceback" not in done.stderr

@@ -396,7 +396,7 @@ except KeyboardInterrupt:
 def test_ctrl_c(kind: str, verb: str) -> None:
     with Loopback(streamed([start(), delta("a")], "stall")) as server:
         environment = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": "/nonexistent", "PATH": os.environ["PATH"]}
-        program = [sys.executable, "-X", "dev", "-c", INTERRUPTED, kind, verb, server.url]
+        program = [sys.executable, "-W", "error", "-c", INTERRUPTED, kind, verb, server.url]
         with subprocess.Popen(program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
             assert within(30, lambda: bool(server.asked))
             time.sleep(0.2)
