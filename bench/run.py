@@ -32,7 +32,7 @@ PLAN: tuple[tuple[str, int, int, int, int], ...] = (
     ("in_flight", 5, 5, 640, 640),
     ("burst", 5, 5, 2000, 2000),
     ("burst_async", 5, 5, 2000, 2000),
-    ("every", 3, 8, 200, 0),
+    ("every", 5, 6, 200, 0),
     ("alone", 5, 4, 50, 0),
     ("alone_async", 5, 4, 50, 0),
 )

@@ -91,22 +91,26 @@ class AsyncExchange:
                 raise faults.ended(self._phase, self._phase != "connect")
             await self.head()
             return await self.read()
-        if home.session.closed and not content.is_eof():  # with the port: its connection is gone, and nothing would wake a reader
+        if home.ended and not content.is_eof():  # with the port: its connection is gone, and nothing would wake a reader
             self._break()
             raise faults.ended("body", True)
         now = monotonic()
         deadlines = self._deadlines
-        self.limit = limit = min(now + deadlines.idle, deadlines.until)
+        limit = now + deadlines.idle
+        self.limit = limit = limit if limit < deadlines.until else deadlines.until
         if limit <= now or self._fault is not None:
             self._break()
             raise faults.bare(self._fault or faults.late(deadlines, "idle", now))
-        home.timer.watch(self)
+        timer = home.timer
+        timer.waiters.add(self)  # as `watch` does; a call for each read would be felt
+        if limit < timer.nearest:
+            timer.watch(self)
         try:
             return await content.readany()
         except BaseException as error:  # noqa: BLE001 - raised below, without its frames
             fault = self._translate(error)
         finally:
-            home.timer.unwatch(self)
+            timer.waiters.discard(self)
         rest = self._salvage(content, fault)
         if rest:
             return rest

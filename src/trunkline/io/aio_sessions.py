@@ -132,10 +132,11 @@ class Connector(aiohttp.TCPConnector):
 class Home:
     """What belongs to one loop: the session and the timer of deadlines."""
 
-    __slots__ = ("connecting", "keeper", "loop", "session", "timer")
+    __slots__ = ("connecting", "ended", "keeper", "loop", "session", "timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop: asyncio.AbstractEventLoop = loop
+        self.ended: bool = False
         self.timer: DeadlineTimer = DeadlineTimer(loop)
         self.keeper: AsyncGenerator[None, None] | None = None
         connector = Connector(loop)
@@ -153,11 +154,13 @@ class Home:
 
     async def end(self) -> None:
         """Close every connection, those in use too, and wait until their sockets are closed."""
+        self.ended = True
         self.timer.stop()
         await self.session.close()
 
     def bury(self) -> None:
         """The loop is closed, or the parent's (after a fork): close our descriptors without a word to the loop."""
+        self.ended = True
         connector = self.session.connector
         self.session.detach()
         if connector is None:

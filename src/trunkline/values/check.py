@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -20,6 +21,11 @@ _PLACE = re.compile(r"`\$([^`]*)`$")  # where, and which types: nothing else of 
 _TYPES = re.compile(r"Expected `([a-z |]+)`, got `([a-z]+)`")
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
+_words_of = attrgetter(
+    "user", "cache_key", "service_tier", "verbosity", "prediction", "metadata", "cache", "logprobs", "parallel_tool_calls", "store",
+)  # fmt: skip
+_NO_WORDS = (None,) * 10
+
 
 def check_request(request: Request) -> None:
     """Raise ``UsageError`` for the first thing that no provider could take. Costs about a microsecond where little is set."""
@@ -34,7 +40,10 @@ def check_request(request: Request) -> None:
         _texts(request.stop, "stop")
     if request.output is not None or request.reasoning is not None or request.audio is not None or request.modalities:
         _forms(request)
-    _words(request)
+    if request.stream is not True and request.stream is not False and request.stream is not None:
+        expect.wrong("stream", request.stream, "True or False")
+    if _words_of(request) != _NO_WORDS:
+        _words(request)
     if request.extra_headers:
         check_headers(request.extra_headers)
     if request.extra_query:
@@ -142,7 +151,7 @@ def _words(request: Request) -> None:
             expect.wrong("cache", request.cache, "CacheMark")
         if request.cache.ttl is not None:
             expect.filled(request.cache.ttl, "cache.ttl")
-    for name in ("stream", "logprobs", "parallel_tool_calls", "store"):
+    for name in ("logprobs", "parallel_tool_calls", "store"):
         if (value := getattr(request, name)) is not None and value is not True and value is not False:
             expect.wrong(name, value, "True or False")
 
