@@ -96,8 +96,7 @@ class AsyncExchange:
             raise faults.ended("body", True)
         now = monotonic()
         deadlines = self._deadlines
-        limit = now + deadlines.idle
-        self.limit = limit = limit if limit < deadlines.until else deadlines.until
+        self.limit = limit = min(now + deadlines.idle, deadlines.until)
         if limit <= now or self._fault is not None:
             self._break()
             raise faults.bare(self._fault or faults.late(deadlines, "idle", now))

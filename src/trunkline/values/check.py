@@ -21,10 +21,10 @@ _PLACE = re.compile(r"`\$([^`]*)`$")  # where, and which types: nothing else of 
 _TYPES = re.compile(r"Expected `([a-z |]+)`, got `([a-z]+)`")
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
-_words_of = attrgetter(
-    "user", "cache_key", "service_tier", "verbosity", "prediction", "metadata", "cache", "logprobs", "parallel_tool_calls", "store",
-)  # fmt: skip
-_NO_WORDS = (None,) * 10
+_WORDS = ("user", "cache_key", "service_tier", "verbosity", "prediction", "metadata", "cache", "logprobs", "parallel_tool_calls",
+          "store")  # fmt: skip
+_words_of = attrgetter(*_WORDS)
+_NO_WORDS = (None,) * len(_WORDS)
 
 
 def check_request(request: Request) -> None:
