@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import ClientResponse, StreamReader
 from aiohttp.connector import Connection
-from multidict import CIMultiDict
 from yarl import URL
 
 from ..ports import Deadlines, Exchange, ProcessRequest
@@ -26,9 +25,10 @@ from ..values.headers import Headers
 from ..wire.http import Head, HttpRequest
 from . import faults
 from .aio_faults import translated
+from .aio_place import Place
 from .aio_sessions import Home, Homes, look_up
-from .proxy import Proxies, Proxy
-from .request import Origin, parse_origin, split_url, target_of, unsendable
+from .proxy import Proxies
+from .request import parse_origin, split_url, target_of, unsendable
 from .resolve import plain
 from .tls import known_context, tls_context
 
@@ -264,34 +264,6 @@ class AsyncExchange:
         return ours if ours is error else faults.bare(ours)
 
 
-class _Place:
-    """A URL ready for aiohttp, and the proxy that leads there."""
-
-    __slots__ = ("_proxy", "origin", "proxy_url", "url")
-
-    def __init__(self, url: URL, origin: Origin, proxy: Proxy | None) -> None:
-        self.url = url
-        self.origin = origin
-        self._proxy = proxy
-        host = f"[{proxy.host}]" if proxy is not None and ":" in proxy.host else proxy.host if proxy is not None else ""
-        self.proxy_url = URL(f"http://{host}:{proxy.port}") if proxy is not None else None
-
-    def headers(self, request: HttpRequest) -> CIMultiDict[str]:
-        """The fields of the request; a proxy of plain HTTP finds its own among them."""
-        fields = CIMultiDict(request.headers.pairs)
-        if self._proxy is not None and self.origin.scheme == "http":
-            fields.extend(self._proof())
-        return fields
-
-    def proxy_headers(self) -> dict[str, str] | None:
-        """What only the proxy is told, when it is asked for a tunnel."""
-        return self._proof() if self._proxy is not None and self.origin.scheme == "https" else None
-
-    def _proof(self) -> dict[str, str]:
-        authorization = self._proxy.authorization if self._proxy is not None else None
-        return {"Proxy-Authorization": authorization} if authorization is not None else {}
-
-
 class AsyncIO:
     """See ``ports.IO``. The arguments are those of ``BlockingIO``. One may be used in any number of event loops, one after
     another or at once; the connections of a loop end with it."""
@@ -304,11 +276,11 @@ class AsyncIO:
         known = Proxies(proxies)
 
         @lru_cache(maxsize=512)
-        def place(url: str) -> _Place:
+        def place(url: str) -> Place:
             text, path = split_url(url)
             origin = parse_origin(text)
             parsed = URL(f"{origin.scheme}://{origin.authority}{target_of(path)}", encoded=True)
-            return _Place(parsed, origin, known.choose(origin.scheme, origin.host, origin.port))
+            return Place(parsed, origin, known.choose(origin.scheme, origin.host, origin.port))
 
         self.place = place
 

@@ -1,0 +1,38 @@
+"""A URL as aiohttp takes it, and the way that leads there."""
+
+from __future__ import annotations
+
+from multidict import CIMultiDict
+from yarl import URL
+
+from ..wire.http import HttpRequest
+from .proxy import Proxy
+from .request import Origin
+
+
+class Place:
+    """A URL ready for aiohttp, and the proxy that leads there."""
+
+    __slots__ = ("_proxy", "origin", "proxy_url", "url")
+
+    def __init__(self, url: URL, origin: Origin, proxy: Proxy | None) -> None:
+        self.url = url
+        self.origin = origin
+        self._proxy = proxy
+        host = f"[{proxy.host}]" if proxy is not None and ":" in proxy.host else proxy.host if proxy is not None else ""
+        self.proxy_url = URL(f"http://{host}:{proxy.port}") if proxy is not None else None
+
+    def headers(self, request: HttpRequest) -> CIMultiDict[str]:
+        """The fields of the request; a proxy of plain HTTP finds its own among them."""
+        fields = CIMultiDict(request.headers.pairs)
+        if self._proxy is not None and self.origin.scheme == "http":
+            fields.extend(self._proof())
+        return fields
+
+    def proxy_headers(self) -> dict[str, str] | None:
+        """What only the proxy is told, when it is asked for a tunnel."""
+        return self._proof() if self._proxy is not None and self.origin.scheme == "https" else None
+
+    def _proof(self) -> dict[str, str]:
+        authorization = self._proxy.authorization if self._proxy is not None else None
+        return {"Proxy-Authorization": authorization} if authorization is not None else {}
