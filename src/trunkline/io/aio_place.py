@@ -16,11 +16,11 @@ class Place:
     __slots__ = ("_proxy", "origin", "proxy_url", "url")
 
     def __init__(self, url: URL, origin: Origin, proxy: Proxy | None) -> None:
-        self.url = url
-        self.origin = origin
-        self._proxy = proxy
+        self.url: URL = url
+        self.origin: Origin = origin
+        self._proxy: Proxy | None = proxy
         host = f"[{proxy.host}]" if proxy is not None and ":" in proxy.host else proxy.host if proxy is not None else ""
-        self.proxy_url = URL(f"http://{host}:{proxy.port}") if proxy is not None else None
+        self.proxy_url: URL | None = URL(f"http://{host}:{proxy.port}") if proxy is not None else None
 
     def headers(self, request: HttpRequest) -> CIMultiDict[str]:
         """The fields of the request; a proxy of plain HTTP finds its own among them."""
