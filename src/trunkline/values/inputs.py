@@ -41,6 +41,7 @@ _PLAIN_ROLES: dict[str, Role] = {"system": "system", "developer": "system", "use
 _DICT_ROLES = (*ROLES, "developer", "function")
 _UNBOUND = Scope()
 _ONLY_MESSAGES = {Message}
+_ONLY_DICTS = {dict}
 
 
 def to_messages(prompt: Prompt, system: System | None = None, *, scope: Scope = _UNBOUND) -> tuple[Message, ...]:
@@ -50,10 +51,13 @@ def to_messages(prompt: Prompt, system: System | None = None, *, scope: Scope = 
     dicts are bound to. Raises ``UsageError``, which names the place (``messages[3].content[1].image_url.url``), the type
     that stood there and what may, and never repeats the content.
     """
+    kinds = set(map(type, prompt)) if isinstance(prompt, (list, tuple)) else None
     if type(prompt) is str and prompt:
         messages: tuple[Message, ...] = (Message("user", (Text(prompt),)),)
-    elif isinstance(prompt, (list, tuple)) and prompt and set(map(type, prompt)) == _ONLY_MESSAGES:
-        messages = cast("tuple[Message, ...]", tuple(prompt))
+    elif kinds == _ONLY_MESSAGES:
+        messages = tuple(cast("list[Message]", prompt))
+    elif kinds == _ONLY_DICTS:  # the usual case, spared the questions what else it might be
+        messages = tuple(_Reading(scope).messages(cast("list[dict[str, Any]]", prompt)))
     else:
         messages = _other_prompt(prompt, scope)
     return messages if system is None or system == "" else (_system(system, scope), *messages)

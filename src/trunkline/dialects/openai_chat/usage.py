@@ -10,6 +10,8 @@ from ...values.response import Usage
 
 
 def _count(value: object) -> int | None:
+    if value is None:
+        return None
     if type(value) is int:
         return value if value >= 0 else None
     if type(value) is float and value >= 0 and value.is_integer():
