@@ -15,8 +15,8 @@ from trunkline.policy.retry import (
     RetryPolicy,
     Verdict,
     asked_wait,
-    duration,
     judge,
+    reset_wait,
     should_retry,
     transient,
 )
@@ -238,7 +238,7 @@ def test_who_says_how_long(headers: dict[str, str], said: float | None, wait: fl
     ],
 )  # fmt: skip
 def test_durations(text: str, seconds: float | None) -> None:
-    assert duration(text, WALL) == (seconds if seconds is None else pytest.approx(seconds))
+    assert reset_wait(text, WALL) == (seconds if seconds is None else pytest.approx(seconds))
 
 
 @given(st.text(max_size=40), st.floats(0, 4e9))

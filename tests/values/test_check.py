@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 
 from tests import strategies
-from trunkline.values.check import check_built, check_headers, check_query, check_request, refuse_unknown
+from trunkline.values.check import check_built, check_headers, check_query, check_request
 from trunkline.values.errors import UsageError
+from trunkline.values.expect import only
 from trunkline.values.media import Data
 from trunkline.values.message import CacheMark, Image, Message, Reasoning, Text, ToolCall, ToolResult
 from trunkline.values.request import AudioOutput, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
@@ -159,11 +160,11 @@ def test_a_plain_request_is_checked_in_a_few_steps() -> None:
 
 
 def test_an_unknown_option_is_refused_with_what_was_probably_meant() -> None:
-    refuse_unknown({"temperature": 1}, ["temperature", "top_p"])
+    only({"temperature": 1}, "", ["temperature", "top_p"], "option")
     with pytest.raises(
         UsageError, match=r"^temprature: unknown option; did you mean 'temperature'\?; allowed: temperature, top_p$"
     ):
-        refuse_unknown(["top_p", "temprature"], ["temperature", "top_p"])
+        only(["top_p", "temprature"], "", ["temperature", "top_p"], "option")
 
 
 def test_headers_may_be_checked_under_another_name() -> None:

@@ -39,8 +39,6 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """The wire's name of a tool, where it differs, to ours."""
     call_ids: dict[str, str] = {}
     """The wire's id of a tool call, where it differs, to ours."""
-    output_tool: str | None = None
-    """The tool that stands for structured output, where the protocol has nothing better."""
     custom_tools: tuple[str, ...] = ()
     """Tools with plain input that go over the wire as functions with one text argument."""
 

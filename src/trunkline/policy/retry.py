@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from ..dialects.error_body import duration
 from ..values.errors import (
-    AuthenticationError,
     CircuitOpenError,
     ClosedByCallerError,
     ConcurrencyLimitError,
@@ -101,7 +101,7 @@ def _judge_with_another(error: ProviderError, tried: int, policy: RetryPolicy) -
         slow = error.retry_after is not None or isinstance(error, RateLimitError | OverloadedError)
         connecting = isinstance(error, DeadlineError) and error.phase == "connect"
         return Retry(0.0) if tried == 0 and policy.retries and not slow and not connecting else Fallback()
-    if isinstance(error, _ELSEWHERE_TOO) and not isinstance(error, ContextLengthError | AuthenticationError):
+    if isinstance(error, _ELSEWHERE_TOO) and not isinstance(error, ContextLengthError):
         return Raise()  # the same request would be refused everywhere
     return Fallback()
 
@@ -158,23 +158,17 @@ def _http_date(text: str) -> float | None:
     return moment.timestamp()
 
 
-_DURATION = LatePattern(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def duration(text: str, wall: float) -> float | None:
+def reset_wait(text: str, wall: float) -> float | None:
     """Seconds of a reset header: ``6m0s`` (Go), ``30`` (seconds), ``2026-11-20T09:00:00Z`` or Unix time (a moment)."""
     text = text.strip()
     if (seconds := _number(text)) is not None:
         return seconds
     if text.isascii() and text.isdigit() and len(text) in (10, 13):  # Unix seconds, or milliseconds (OpenRouter)
         return max(0.0, int(text) / (1.0 if len(text) == 10 else 1000.0) - wall)
-    if text and _DURATION().sub("", text) == "":
-        return sum(float(number) * _UNITS[unit] for number, unit in _DURATION().findall(text))
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return None
+        return duration(text)
     return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - wall)
 
 
@@ -191,6 +185,6 @@ def _reset_wait(headers: Headers, wall: float) -> float | None:
     waits = [
         wait
         for remaining, reset in _LIMITS
-        if headers.get(remaining, "").strip() == "0" and (wait := duration(headers.get(reset, ""), wall)) is not None
+        if headers.get(remaining, "").strip() == "0" and (wait := reset_wait(headers.get(reset, ""), wall)) is not None
     ]
     return max(waits) if waits else None

@@ -90,11 +90,6 @@ def _built(value: object, kind: Any, at: str) -> None:
         ) from None
 
 
-def refuse_unknown(given: Iterable[str], allowed: Iterable[str], what: str = "option") -> None:
-    """Refuse a name in ``given`` that is not ``allowed``, saying which was probably meant."""
-    expect.only(given, "", allowed, what)
-
-
 def check_headers(headers: Mapping[Any, Any], at: str = "extra_headers") -> None:
     """Refuse names and values that could not stand in an HTTP head, or that say how the body is framed."""
     for name, value in expect.mapping(headers, at).items():

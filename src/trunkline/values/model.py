@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal
 
 import msgspec
 
@@ -202,10 +202,3 @@ class Target(Value, frozen=True, tag="target"):
     region: str | None = None
     quota: str | None = None
     key: str | None = None
-
-
-class Limits(TypedDict, total=False):
-    """A model's limits, as ``trunkline models`` prints them."""
-
-    context: int | None
-    max_output: int | None
