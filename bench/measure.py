@@ -302,7 +302,7 @@ def conversation(url: str, _names: list[str], rounds: int, size: int) -> Figures
     """
     from trunkline import Client, Message, Request, Target
     from trunkline.client import calls as making
-    from trunkline.client.dialects import client_half
+    from trunkline.dialects.known import dialect_of
     from trunkline.engine import attempt, engine
 
     client = Client(f"openai/{MODEL}", base_url=f"{url}/burst/v1", api_key=KEY)
@@ -310,7 +310,7 @@ def conversation(url: str, _names: list[str], rounds: int, size: int) -> Figures
     for count, messages in turns.items():
         messages += [Message.user("And then?") if n % 2 else Message.assistant("It goes on.") for n in range(1, 2 * count)]
     long = Request(model=MODEL, messages=tuple(turns[10_000]))
-    dialect, target = client_half("openai-chat"), Target("openai-chat", "openai", MODEL)
+    dialect, target = dialect_of("openai-chat"), Target("openai-chat", "openai", MODEL)
     steps = Steps()
     for module, name in ((making, "to_messages"), (engine, "with_media"), (attempt, "encode")):
         steps.watch("body", module, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trunkline.client.dialects import client_half
+from trunkline.dialects.known import dialect_of
 from trunkline.engine.call import Call, Limits
 from trunkline.engine.destination import Wire
 from trunkline.engine.stream import LiveStream
@@ -25,7 +25,7 @@ def wire(
     provider: str = "p1", dialect: str = "openai-chat", key: str = KEY, record: Model | None = None, model: str = "m"
 ) -> Wire:
     return Wire(
-        client_half(dialect),
+        dialect_of(dialect),
         Target(dialect, provider, model, max_output=100),
         f"https://{provider}.test/v1",
         Bearer(),

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ..dialects.known import dialect_of
 from ..engine.destination import Destination, Own, Wire
 from ..providers import catalog
 from ..providers.provider import Endpoint, Provider
@@ -16,7 +17,6 @@ from ..values.errors import NoProviderError, UsageError
 from ..values.expect import kind_of
 from ..values.model import Model, Target
 from ..values.secret import Origin, Secret
-from .dialects import client_half
 from .keys import checked_key
 from .options import ModelName
 from .settings import Settings
@@ -167,7 +167,7 @@ class Destinations:
         record = catalog.find(row.name, model)
         target = _target(row, endpoint, model, record, key, self._version)
         auth = row.auth_for(endpoint, variable)
-        return Wire(client_half(endpoint.dialect), target, base_url, auth, key, record=record)
+        return Wire(dialect_of(endpoint.dialect), target, base_url, auth, key, record=record)
 
     def address(self, row: Provider, endpoint: Endpoint) -> tuple[str, Origin]:
         """The base URL and where it came from. An address without a path takes the path of the row's own."""

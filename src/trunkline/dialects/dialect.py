@@ -27,6 +27,16 @@ class Framing(Enum):
     NONE = "none"
 
 
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server says of itself. ``request_id`` goes into headers and errors; ``reply_id`` and ``created`` (Unix seconds) stand in
+    a reply that has none of its own. ``functions``: the caller asked in the words of before there were tools."""
+
+    request_id: str | None = None
+    reply_id: str | None = None
+    created: int | None = None
+    functions: bool = False
+
+
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What one half must remember for the other."""
 
@@ -41,6 +51,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """The wire's id of a tool call, where it differs, to ours."""
     custom_tools: tuple[str, ...] = ()
     """Tools with plain input that go over the wire as functions with one text argument."""
+    served: Served | None = None
+    """Of a request that a server half decoded: what it says where the reply itself does not."""
 
 
 class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +78,11 @@ class Encoded(msgspec.Struct, frozen=True):
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """What ``decode_request`` gives."""
+    """What ``decode_request`` gives. ``context.target`` names the dialect and the model that was asked for, and no provider.
+
+    Fields that only this protocol knows stand in ``request.extra_body``, its own headers (betas, a version) in
+    ``request.extra_headers``: so encoding in the same dialect says them again.
+    """
 
     request: Request
     warnings: tuple[Warning, ...]
@@ -89,11 +105,27 @@ class EventDecoder(Protocol):
     def finish(self) -> list[Event]: ...
 
 
+class EncodedReply(HttpReply, frozen=True):
+    """A reply as it goes out, and what this protocol cannot express of it."""
+
+    warnings: tuple[Warning, ...] = ()
+
+
 class EventEncoder(Protocol):
-    """Events to the bytes of a stream."""
+    """Events to the bytes of a stream. Whatever the events and their order, what comes out obeys the protocol to the letter: one block
+    at a time where it wants that, every block closed, one end.
+
+    ``push`` gives what can be said by now, often nothing (a head is held until something is said). ``finish`` closes what is
+    open and says the last word; ``error`` is the last word of a reply that fails in its midst; ``ping`` keeps an idle
+    connection alive and may come at any time before the end. ``warnings`` grows with what cannot be expressed.
+    """
+
+    warnings: list[Warning]
 
     def push(self, event: Event) -> bytes: ...
     def finish(self) -> bytes: ...
+    def error(self, error: ProviderError) -> bytes: ...
+    def ping(self) -> bytes: ...
 
 
 @runtime_checkable
@@ -115,14 +147,97 @@ class ClientHalf(Protocol):
     def decode_models(self, reply: HttpReply) -> tuple[tuple[str, ...], str | None]: ...
 
 
+class Operation(Enum):
+    """What a path of a protocol asks for."""
+
+    GENERATE = "generate"
+    COUNT_TOKENS = "count_tokens"
+    MODELS = "models"
+    MODEL = "model"
+
+
+class Route(msgspec.Struct, frozen=True):
+    """``path`` may have a last segment ``{model}``, which takes the whole rest (ids of models hold slashes)."""
+
+    method: str
+    path: str
+    operation: Operation
+
+
+class ServedModel(msgspec.Struct, frozen=True):
+    """One entry of a list of models. ``created`` in Unix seconds."""
+
+    id: str
+    created: int = 0
+    owner: str = "trunkline"
+
+
+class RateLimit(msgspec.Struct, frozen=True):
+    """How many there may be, how many are left, and in how many seconds there will be all of them again."""
+
+    limit: int
+    remaining: int
+    reset: float
+
+
+class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reply's headers say of limits. ``now`` in Unix seconds: some protocols name the moment of the reset."""
+
+    now: float
+    requests: RateLimit | None = None
+    tokens: RateLimit | None = None
+    input_tokens: RateLimit | None = None
+    output_tokens: RateLimit | None = None
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """How a stream breaks its protocol. ``rule`` is the rule's short name, ``frame`` the number of the frame (from 0; at the
+    end of the stream: how many there were), ``detail`` says what and where, and never quotes what a model said."""
+
+    rule: str
+    frame: int
+    detail: str
+
+    def __str__(self) -> str:
+        return f"frame {self.frame}: {self.rule}: {self.detail}"
+
+
+class StreamGrammar(Protocol):
+    """An automaton over the frames of one stream. It never raises and goes on after a fault."""
+
+    def feed(self, frames: Sequence[Frame]) -> list[Fault]: ...
+    def finish(self) -> list[Fault]: ...
+
+
 @runtime_checkable
 class ServerHalf(Protocol):
-    """The half that answers."""
+    """The half that answers.
+
+    ``decode_request`` is liberal: it takes every spelling that the protocol ever had. It raises ``InvalidRequestError`` (status,
+    ``param``: the path of the field, never its content) for what is no request of this protocol, whatever the bytes, and
+    nothing else. The others never raise. ``context_of`` is the context of a request that could not be decoded.
+    """
+
+    id: str
+    framing: Framing
+    routes: tuple[Route, ...]
 
     def decode_request(self, http: HttpRequest) -> Decoded: ...
-    def encode_response(self, response: Response, context: Context) -> HttpReply: ...
+    def context_of(self, http: HttpRequest) -> Context: ...
+    def encode_response(self, response: Response, context: Context) -> EncodedReply: ...
     def event_encoder(self, context: Context) -> EventEncoder: ...
+    def stream_headers(self, context: Context) -> tuple[tuple[str, str], ...]: ...
     def encode_error(self, error: ProviderError, context: Context) -> HttpReply: ...
+    def encode_token_count(self, tokens: int, context: Context) -> HttpReply: ...
+    def encode_models(self, models: Sequence[ServedModel], context: Context) -> HttpReply: ...
+    def encode_model(self, model: ServedModel, context: Context) -> HttpReply: ...
+    def limit_headers(self, limits: RateLimits) -> tuple[tuple[str, str], ...]: ...
+    def stream_grammar(self, *, strict: bool, context: Context | None = None) -> StreamGrammar: ...
+
+
+@runtime_checkable
+class Dialect(ClientHalf, ServerHalf, Protocol):
+    """Both halves: each dialect's package has one as ``DIALECT``."""
 
 
 __all__ = [
@@ -130,12 +245,22 @@ __all__ = [
     "ClientHalf",
     "Context",
     "Decoded",
+    "Dialect",
     "Encoded",
+    "EncodedReply",
     "EventDecoder",
     "EventEncoder",
+    "Fault",
     "Frame",
     "Framing",
     "Headers",
+    "Operation",
+    "RateLimit",
+    "RateLimits",
+    "Route",
+    "Served",
+    "ServedModel",
     "ServerHalf",
+    "StreamGrammar",
     "WireRequest",
 ]

@@ -1,0 +1,1 @@
+"""The pytest plugin for those who test programs that use models."""
