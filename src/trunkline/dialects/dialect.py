@@ -28,8 +28,8 @@ class Framing(Enum):
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server says of itself. ``request_id`` goes into headers and errors; ``reply_id`` and ``created`` (Unix seconds) stand in
-    a reply that has none of its own. ``functions``: the caller asked in the words of before there were tools."""
+    """What a server says of itself. ``request_id`` goes into headers and errors; ``reply_id`` and ``created`` (Unix seconds)
+    stand in a reply that has none of its own. ``functions``: the caller asked in the words of before there were tools."""
 
     request_id: str | None = None
     reply_id: str | None = None
@@ -112,8 +112,8 @@ class EncodedReply(HttpReply, frozen=True):
 
 
 class EventEncoder(Protocol):
-    """Events to the bytes of a stream. Whatever the events and their order, what comes out obeys the protocol to the letter: one block
-    at a time where it wants that, every block closed, one end.
+    """Events to the bytes of a stream. Whatever the events and their order, what comes out obeys the protocol to the letter:
+    one block at a time where it wants that, every block closed, one end.
 
     ``push`` gives what can be said by now, often nothing (a head is held until something is said). ``finish`` closes what is
     open and says the last word; ``error`` is the last word of a reply that fails in its midst; ``ping`` keeps an idle

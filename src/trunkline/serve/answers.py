@@ -30,8 +30,8 @@ class Connection(Protocol):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. ``decoded`` is there for ``GENERATE`` and ``COUNT_TOKENS``, ``model`` for ``MODEL``. ``key`` is what the caller showed as
-    his credential."""
+    """One request. ``decoded`` is there for ``GENERATE`` and ``COUNT_TOKENS``, ``model`` for ``MODEL``. ``key`` is the credential
+    that the caller showed."""
 
     half: ServerHalf
     operation: Operation
@@ -101,8 +101,8 @@ Answer = Whole | Streamed | Bytes | Taken
 
 
 class Answerer(Protocol):
-    """Whoever answers. A ``ProviderError`` that ``answer`` raises becomes the error reply of the asker's protocol. It is cancelled
-    as soon as the asker has gone."""
+    """Whoever answers. A ``ProviderError`` that ``answer`` raises becomes the error reply of the asker's protocol. It is
+    cancelled as soon as the asker has gone."""
 
     async def answer(self, asked: Asked) -> Answer: ...
 

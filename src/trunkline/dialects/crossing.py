@@ -1,0 +1,92 @@
+"""From one dialect to another: what only the first one knows is left behind, and a warning says so.
+
+Within a dialect a request, a reply and its events carry that dialect's own words (unknown fields, headers, raw reasons, figures)
+so that they can be said again. In another protocol those mean nothing, or something else. Provider state needs no care here: it
+names its dialect, and encoders send it to no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ..values.events import Event, Finish, OpaqueEvent, UsageUpdate, Warned
+from ..values.request import Request, Tool
+from ..values.response import Alternative, Response, Usage, Warning
+
+replace = msgspec.structs.replace
+
+
+class Crossing:
+    """The way from dialect ``origin`` to dialect ``goal``; between the same two there is nothing to do. ``warnings`` grows."""
+
+    def __init__(self, origin: str, goal: str) -> None:
+        self.origin, self.goal = origin, goal
+        self.warnings: list[Warning] = []
+
+    def _left(self, field: str) -> None:
+        warning = Warning("dropped", field, f"only {self.origin} knows it")
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+    def _all(self, prefix: str, fields: Iterable[str]) -> None:
+        for field in fields:
+            self._left(f"{prefix}{field}")
+
+    def request(self, request: Request) -> Request:
+        """``request`` without fields, headers and query of the origin's own."""
+        if self.origin == self.goal:
+            return request
+        self._all("", request.extra_body)
+        self._all("headers.", request.extra_headers)
+        self._all("query.", request.extra_query)
+        return replace(request, extra_body={}, extra_headers={}, extra_query={}, tools=tuple(map(self._tool, request.tools)))
+
+    def _tool(self, tool: Any) -> Any:
+        if type(tool) is not Tool or not tool.extra:
+            return tool
+        self._all("tools.", tool.extra)
+        return replace(tool, extra={})
+
+    def response(self, response: Response) -> Response:
+        """``response`` in our words only: its finish reason and usage no longer as the origin spelled them."""
+        if self.origin == self.goal:
+            return response
+        self._all("", response.extra)
+        return replace(
+            response,
+            raw_finish_reason=None,
+            usage=_ours(response.usage),
+            extra={},
+            alternatives=tuple(map(_alternative, response.alternatives)),
+            raw=b"",
+        )
+
+    def events(self, events: Iterable[Event]) -> list[Event]:
+        """``events`` likewise, with a ``Warned`` for what is left behind."""
+        if self.origin == self.goal:
+            return list(events)
+        crossed: list[Event] = []
+        for event in events:
+            known = len(self.warnings)
+            if type(event) is OpaqueEvent:
+                self._left(event.kind)
+            elif type(event) is Finish:
+                self._all("", event.extra)
+                crossed.append(replace(event, raw_reason=None, extra={}))
+            elif type(event) is UsageUpdate:
+                crossed.append(replace(event, usage=_ours(event.usage)))
+            else:
+                crossed.append(event)
+            crossed += map(Warned, self.warnings[known:])
+        return crossed
+
+
+def _ours(usage: Usage) -> Usage:
+    return replace(usage, raw={})
+
+
+def _alternative(choice: Alternative) -> Alternative:
+    return replace(choice, raw_finish_reason=None)
