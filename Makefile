@@ -1,7 +1,7 @@
 # Everything happens in .venv (and .venv-real) of this folder. PYTHON=... chooses the interpreter that makes it.
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test check test-real bench format clean
+.PHONY: help demo test check test-real soak bench format clean
 
 SHELL := /bin/sh
 VENV := .venv
@@ -17,6 +17,7 @@ help:
 	@echo "make test       all tests that need nothing but this machine (ARGS=... goes to pytest)"
 	@echo "make check      format, lint, types, layers, architecture"
 	@echo "make test-real  tests against programs that others wrote"
+	@echo "make soak       long runs: fuzzing (ARGS='--minutes 1' for a short one)"
 	@echo "make bench      speed and size beside the raw transport and other libraries"
 	@echo "make format     put code and tables into the form that make check and make test want"
 	@echo "make clean      remove what these have made"
@@ -26,7 +27,7 @@ demo: $(VENV)/.stamp-runtime
 
 # What measures time runs alone, after everything else. pytest's 5: ARGS chose no test; of one half that is no failure.
 test: $(VENV)/.stamp-tools
-	$(PY) -m pytest -n auto --ignore=tests/real --ignore=tests/io $(ARGS); most=$$?; [ $$most -eq 5 ] || [ $$most -eq 0 ] || exit $$most; \
+	$(PY) -m pytest -n auto --ignore=tests/real --ignore=tests/soak --ignore=tests/io $(ARGS); most=$$?; [ $$most -eq 5 ] || [ $$most -eq 0 ] || exit $$most; \
 	$(PY) -m pytest tests/io $(ARGS); timed=$$?; [ $$timed -ne 5 ] || exit $$most; exit $$timed
 
 check: $(VENV)/.stamp-tools
@@ -42,6 +43,9 @@ check: $(VENV)/.stamp-tools
 
 test-real: .venv-real/mlx/.stamp
 	$(PY) -m pytest tests/real --timeout=900 $(ARGS)
+
+soak: $(VENV)/.stamp-tools
+	$(PY) -m pytest tests/soak -n auto -s --timeout=0 $(ARGS)
 
 bench: $(VENV)/.stamp-tools
 	$(PY) bench/run.py $(ARGS)
