@@ -20,6 +20,7 @@ class AnthropicMessages:
 
     id: str = ID
     framing: Framing = Framing.SSE
+    marks: tuple[str, ...] = ("anthropic-version", "anthropic-beta", "x-api-key")
 
     def encode_request(self, asked: Request, target: Target) -> Encoded:
         return request.encode_request(asked, target)

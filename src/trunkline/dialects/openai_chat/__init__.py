@@ -21,6 +21,7 @@ class OpenAIChat:
 
     id: str = ID
     framing = Framing.SSE
+    marks: tuple[str, ...] = ()
 
     def encode_request(self, request: Request, target: Target) -> Encoded:
         return encode_request(request, target)
