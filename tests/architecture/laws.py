@@ -128,8 +128,8 @@ def context_is_never_set(module: Module) -> Iterator[str]:
 
 
 def mode_is_never_guessed(module: Module) -> Iterator[str]:
-    """Whether a loop runs decides nothing: blocking or not is the port's own."""
-    if module.layer == "io":
+    """Whether a loop runs decides nothing: blocking or not is the port's own, and a server always has a loop."""
+    if module.layer in {"io", "serve"}:
         return
     guesses = {
         "get_running_loop",
