@@ -149,7 +149,10 @@ def _json(fields: Fields, name: str) -> str:
 
 
 def _state(data: bytes, context: Context, *, bound: bool) -> ProviderState:
-    """Thinking is bound to the model that thought it, everything else to the provider."""
+    """Thinking is bound to the model that thought it, everything else to the provider. What a server is asked is bound to nobody:
+    it cannot know who said it first."""
+    if context.served is not None:
+        return ProviderState(ID, data, must_return=bound)
     target = context.target
     scope = Scope(
         provider=target.provider,
