@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
-from tests.virtual import Reply
+from trunkline.sim.scripted import Scripted
 
 
 class Asked:
@@ -26,14 +26,14 @@ class Asked:
         self.body = body
 
 
-Answer = Callable[[Asked], Reply]
+Answer = Callable[[Asked], Scripted]
 
 
 class Loopback:
-    """Answers every request with what ``answer`` says: pieces go out as chunks of their own, delays and ``end`` as in ``virtual.Reply``."""
+    """Answers every request with what ``answer`` says: pieces go out as chunks of their own, delays and ``end`` as in ``virtual.Scripted``."""
 
-    def __init__(self, answer: Answer | Reply) -> None:
-        self.answer = (lambda _: answer) if isinstance(answer, Reply) else answer
+    def __init__(self, answer: Answer | Scripted) -> None:
+        self.answer = (lambda _: answer) if isinstance(answer, Scripted) else answer
         self.asked: list[Asked] = []
         self.connections = 0
         self.gone = threading.Event()
@@ -80,7 +80,7 @@ class Loopback:
                     break
         self._open.discard(connection)
 
-    def _reply(self, connection: socket.socket, reply: Reply) -> bool:
+    def _reply(self, connection: socket.socket, reply: Scripted) -> bool:
         """Whether the connection lives on."""
         self._over.wait(min(reply.wait, 30))
         if reply.reset_head:

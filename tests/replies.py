@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from tests.virtual import Piece, Reply
+from trunkline.sim.scripted import Piece, Scripted
 
 
 def chat_body(text: str = "hi", **changes: Any) -> bytes:
@@ -18,8 +18,8 @@ def chat_body(text: str = "hi", **changes: Any) -> bytes:
     ).encode()
 
 
-def chat(text: str = "hi", *, headers: dict[str, str] | None = None, **changes: Any) -> Reply:
-    return Reply(
+def chat(text: str = "hi", *, headers: dict[str, str] | None = None, **changes: Any) -> Scripted:
+    return Scripted(
         200, {"content-type": "application/json", "x-request-id": "req_ok"} | (headers or {}), [chat_body(text, **changes)]
     )
 
@@ -49,17 +49,17 @@ def error_frame(message: str = "boom", kind: str = "server_error", **more: Any) 
     return sse({"error": {"message": message, "type": kind, **more}})
 
 
-def chat_stream(texts: Sequence[str] = ("a", "b", "c"), *, headers: dict[str, str] | None = None) -> Reply:
+def chat_stream(texts: Sequence[str] = ("a", "b", "c"), *, headers: dict[str, str] | None = None) -> Scripted:
     return streamed([start(), *map(delta, texts), finish()], headers=headers)
 
 
-def streamed(pieces: Sequence[Piece], end: str = "end", *, headers: dict[str, str] | None = None) -> Reply:
-    return Reply(200, {"content-type": "text/event-stream", "x-request-id": "req_stream"} | (headers or {}), pieces, end)
+def streamed(pieces: Sequence[Piece], end: str = "end", *, headers: dict[str, str] | None = None) -> Scripted:
+    return Scripted(200, {"content-type": "text/event-stream", "x-request-id": "req_stream"} | (headers or {}), pieces, end)
 
 
-def failed(status: int, message: str = "no", headers: dict[str, str] | None = None, **error: Any) -> Reply:
+def failed(status: int, message: str = "no", headers: dict[str, str] | None = None, **error: Any) -> Scripted:
     body = json.dumps({"error": {"message": message, **error}}).encode()
-    return Reply(status, {"content-type": "application/json", "x-request-id": f"req_{status}"} | (headers or {}), [body])
+    return Scripted(status, {"content-type": "application/json", "x-request-id": f"req_{status}"} | (headers or {}), [body])
 
 
 def messages_body(text: str = "hi") -> bytes:

@@ -19,16 +19,17 @@ import pytest
 
 from tests.loopback import Asked, Loopback
 from tests.replies import chat, chat_stream, failed
-from tests.virtual import Reply, VirtualIO
 from trunkline import AsyncClient, Client
 from trunkline.client.settings import Settings
+from trunkline.sim.scripted import Scripted
+from trunkline.sim.scripted_io import ScriptedIO
 from trunkline.values.errors import NotFoundError, RateLimitError, ServerError
 from trunkline.values.request import Request
 
 KEY = "sk-canary-0123456789abcdefghij"
 
 
-def answer(asked: Asked) -> Reply:
+def answer(asked: Asked) -> Scripted:
     return chat_stream(["x", "y"]) if b'"stream":true' in asked.body else chat("hello")
 
 
@@ -273,7 +274,7 @@ stream.close()
 
 
 def test_hooks_of_a_client_and_of_its_other_options() -> None:
-    io = VirtualIO([chat(), chat(), failed(404)])
+    io = ScriptedIO([chat(), chat(), failed(404)])
     heard: list[str] = []
 
     def hear(name: str) -> Any:
@@ -297,7 +298,7 @@ def test_hooks_of_a_client_and_of_its_other_options() -> None:
 
 
 def test_retries_per_call() -> None:
-    io = VirtualIO(lambda _: failed(500))
+    io = ScriptedIO(lambda _: failed(500))
     llm = Client("openai-chat/m", base_url="http://h.test", settings=Settings({}), io=io, retries=1)
     for said, tries in (({}, 2), ({"retries": 0}, 1), ({"retries": 3}, 4)):
         io.exchanges.clear()
@@ -317,10 +318,10 @@ def test_a_notebook_shows_the_text(server: Loopback) -> None:
 # --- health and models, over a socket ---------------------------------------------------------------------------------
 
 
-def listing(asked: Asked) -> Reply:
+def listing(asked: Asked) -> Scripted:
     assert (asked.method, asked.path.partition("?")[0], asked.body) == ("GET", "/v1/models", b"")
     assert KEY in (asked.headers.get("authorization") or asked.headers.get("x-api-key") or "")
-    return Reply(
+    return Scripted(
         200,
         {"content-type": "application/json"},
         [b'{"object": "list", "has_more": false, "data": [{"id": "m1"}, {"id": "m2"}]}'],

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.loopback import Loopback
-from tests.virtual import Reply
 from trunkline import Client
 from trunkline.providers.table import TABLE
+from trunkline.sim.scripted import Scripted
 from trunkline.values.media import Data
 from trunkline.values.message import Image, Message, Text, ToolResult
 from trunkline.values.response import Response
@@ -36,10 +36,10 @@ def is_messages(name: str) -> bool:
     return name.startswith("anthropic")
 
 
-def reply(name: str, text: str | None, *, call: bool = False, turn: int = 0) -> Reply:
+def reply(name: str, text: str | None, *, call: bool = False, turn: int = 0) -> Scripted:
     """What the provider answers, with reasoning in the form that is its own."""
     body = _messages(name, text, call, turn) if is_messages(name) else _chat(name, text, call, turn)
-    return Reply(200, {"content-type": "application/json"}, [json.dumps(body).encode()])
+    return Scripted(200, {"content-type": "application/json"}, [json.dumps(body).encode()])
 
 
 def _messages(name: str, text: str | None, call: bool, turn: int) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def model_of(name: str) -> str:
     return f"{name}/{(row and row.default_model) or 'm'}"
 
 
-def ask(name: str, history: list[Message], answer: Reply, **options: Any) -> tuple[Response, dict[str, Any]]:
+def ask(name: str, history: list[Message], answer: Scripted, **options: Any) -> tuple[Response, dict[str, Any]]:
     """The reply, and the body that was sent for it."""
     with Loopback(answer) as server, Client(model_of(name), base_url=server.url, api_key=KEY, retries=0) as llm:
         response = llm.generate(history, **options)

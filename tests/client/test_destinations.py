@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tests.replies import chat, failed
-from tests.virtual import Reply, VirtualIO
+from tests.virtual import World
 from trunkline import AsyncClient, Client
 from trunkline.client.settings import Settings
+from trunkline.sim.scripted import Scripted
 from trunkline.values.errors import AuthenticationError, NoProviderError, UsageError
 from trunkline.values.request import Request
 from trunkline.wire.http import HttpRequest
@@ -19,7 +20,7 @@ ARGUMENT, OPENAI, ANTHROPIC, GROQ = (f"sk-{name}-0123456789abcdef" for name in (
 KEYS = {"OPENAI_API_KEY": OPENAI, "ANTHROPIC_API_KEY": ANTHROPIC, "GROQ_API_KEY": GROQ}
 
 
-def sent(io: VirtualIO) -> list[tuple[str, str]]:
+def sent(io: World) -> list[tuple[str, str]]:
     """Where each request went, and with which key."""
     return [
         (request.url, request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("x-api-key", ""))
@@ -28,7 +29,7 @@ def sent(io: VirtualIO) -> list[tuple[str, str]]:
 
 
 def ask(model: Any = None, environ: dict[str, str] | None = None, **options: Any) -> tuple[str, str]:
-    io = VirtualIO([failed(500)])
+    io = World([failed(500)])
     with pytest.raises(Exception, match="HTTP 500"):
         Client(model, settings=Settings(environ or {}), io=io, retries=0, **options).generate("hi")
     (one,) = sent(io)
@@ -60,7 +61,7 @@ def test_where_a_model_is_asked(model: str, options: dict[str, str], url: str) -
 
 
 def test_the_model_is_sent_by_its_own_name() -> None:
-    io = VirtualIO([chat()])
+    io = World([chat()])
     Client("groq/openai/gpt-oss-120b", settings=Settings(KEYS), io=io).generate("hi")
     assert b'"model":"openai/gpt-oss-120b"' in io.requests[0].body
 
@@ -91,7 +92,7 @@ def test_the_model_is_sent_by_its_own_name() -> None:
 def test_what_cannot_be_found_is_refused_before_anything_is_sent(
     model: Any, options: dict[str, Any], field: str, words: str
 ) -> None:
-    io = VirtualIO()
+    io = World()
     with pytest.raises(UsageError, match=words) as caught:
         Client(model, io=io, **{"settings": Settings({}), **options}).generate("hi")
     assert caught.value.field == field
@@ -99,7 +100,7 @@ def test_what_cannot_be_found_is_refused_before_anything_is_sent(
 
 def test_nothing_configured_says_what_to_do() -> None:
     with pytest.raises(NoProviderError, match=r"ANTHROPIC_API_KEY.*OPENAI_API_KEY.*trunkline health"):
-        Client(settings=Settings({}), io=VirtualIO()).generate("hi")
+        Client(settings=Settings({}), io=World()).generate("hi")
 
 
 @pytest.mark.parametrize(
@@ -121,9 +122,9 @@ def test_with_no_model_the_first_configured_provider_answers(environ: dict[str, 
 
 
 def told(
-    *replies: Reply, model: Any, call: dict[str, Any] | None = None, environ: dict[str, str] = KEYS, **options: Any
+    *replies: Scripted, model: Any, call: dict[str, Any] | None = None, environ: dict[str, str] = KEYS, **options: Any
 ) -> list[tuple[str, str]]:
-    io = VirtualIO(list(replies))
+    io = World(list(replies))
     try:
         Client(model, settings=Settings(environ), io=io, retries=0, **options).generate("hi", **(call or {}))
     except Exception as error:
@@ -173,7 +174,7 @@ def test_a_further_endpoint_of_ones_own_is_the_same_endpoint() -> None:
 
 
 def test_other_options_other_key() -> None:
-    io = VirtualIO(lambda _: chat())
+    io = World(lambda _: chat())
     llm = Client("openai/gpt-5.4", settings=Settings(KEYS), io=io)
     llm.generate("hi")
     llm.with_options(api_key=ARGUMENT).generate("hi")
@@ -196,19 +197,19 @@ def test_other_options_other_key() -> None:
 def test_a_projects_file_cannot_redirect_a_key(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("OPENAI_BASE_URL=https://elsewhere.test/v1\n")
     settings = Settings.load(tmp_path, {"OPENAI_API_KEY": OPENAI})
-    io = VirtualIO()
+    io = World()
     with pytest.raises(UsageError, match="not sent there") as caught:
         Client("openai/gpt-5.4", settings=settings, io=io).generate("hi")
     assert caught.value.field == "base_url"
     (tmp_path / ".env").write_text(f"OPENAI_BASE_URL=https://elsewhere.test/v1\nOPENAI_API_KEY={GROQ}\n")
-    io = VirtualIO([chat()])
+    io = World([chat()])
     Client("openai/gpt-5.4", settings=Settings.load(tmp_path, {}), io=io).generate("hi")
     assert [(url.split("/")[2], key) for url, key in sent(io)] == [("elsewhere.test", GROQ)]
 
 
 def test_a_key_that_is_not_text_for_a_header_never_reaches_one() -> None:
     with pytest.raises(UsageError, match="OPENAI_API_KEY") as caught:
-        Client("openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": f"{OPENAI} {OPENAI}"}), io=VirtualIO()).generate("hi")
+        Client("openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": f"{OPENAI} {OPENAI}"}), io=World()).generate("hi")
     assert OPENAI not in str(caught.value)
 
 
@@ -216,10 +217,10 @@ def test_a_key_that_is_not_text_for_a_header_never_reaches_one() -> None:
 
 
 def test_health_sends_each_key_to_its_own_provider() -> None:
-    def answer(request: HttpRequest) -> Reply:
-        return Reply(200, {}, [b'{"object": "list", "data": [{"id": "a"}, {"id": "b"}]}'])
+    def answer(request: HttpRequest) -> Scripted:
+        return Scripted(200, {}, [b'{"object": "list", "data": [{"id": "a"}, {"id": "b"}]}'])
 
-    io = VirtualIO(answer)
+    io = World(answer)
     health = Client("groq/x", api_key=ARGUMENT, settings=Settings(KEYS), io=io).health()
     went = {url.split("/")[2]: key for url, key in sent(io)}
     assert went == {"api.groq.com": ARGUMENT, "api.openai.com": OPENAI, "api.anthropic.com": ANTHROPIC}
@@ -232,7 +233,7 @@ def test_health_sends_each_key_to_its_own_provider() -> None:
 
 
 def test_health_without_asking_sends_nothing() -> None:
-    io = VirtualIO()
+    io = World()
     health = Client(settings=Settings(KEYS), io=io).health(ask=False)
     assert (health.model or "").startswith("anthropic/")
     assert "first" in health.why
@@ -240,14 +241,14 @@ def test_health_without_asking_sends_nothing() -> None:
 
 
 def test_health_of_nothing() -> None:
-    health = Client(settings=Settings({}), io=VirtualIO()).health()
+    health = Client(settings=Settings({}), io=World()).health()
     assert (health.model, health.ok) == (None, False)
     assert "no provider is configured" in health.why
     assert "none" in str(health)
 
 
 def test_health_tells_what_is_wrong_without_the_key() -> None:
-    io = VirtualIO([failed(401, f"bad key {OPENAI}")])
+    io = World([failed(401, f"bad key {OPENAI}")])
     health = Client("openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": OPENAI}), io=io).health()
     (row,) = [row for row in health.providers if row.provider == "openai"]
     assert (row.reachable, health.ok) == (False, False)
@@ -262,12 +263,12 @@ def test_health_of_a_target_of_ones_own() -> None:
         def generate(self, request: Request) -> str:
             return "x"
 
-    health = Client(Mine(), settings=Settings({}), io=VirtualIO()).health()
+    health = Client(Mine(), settings=Settings({}), io=World()).health()
     assert (health.model, health.ok) == ("mine", True)
 
 
 def test_models_of_the_catalog_need_nothing() -> None:
-    llm = Client(settings=Settings({}), io=VirtualIO())
+    llm = Client(settings=Settings({}), io=World())
     assert {"openai", "anthropic"} <= {model.provider for model in llm.models()}
     assert {model.provider for model in llm.models("openai")} == {"openai"}
     with pytest.raises(UsageError, match="did you mean openai"):
@@ -275,18 +276,18 @@ def test_models_of_the_catalog_need_nothing() -> None:
 
 
 def test_models_as_the_provider_names_them_page_by_page() -> None:
-    def answer(request: HttpRequest) -> Reply:
+    def answer(request: HttpRequest) -> Scripted:
         if "after_id=c2" in request.url:
-            return Reply(
+            return Scripted(
                 200, {}, [b'{"data": [{"id": "claude-opus-5", "type": "model"}], "has_more": false, "last_id": "claude-opus-5"}']
             )
-        return Reply(
+        return Scripted(
             200,
             {},
             [b'{"data": [{"id": "c1", "type": "model"}, {"id": "c2", "type": "model"}], "has_more": true, "last_id": "c2"}'],
         )
 
-    io = VirtualIO(answer)
+    io = World(answer)
     found = Client("anthropic/claude-opus-5", settings=Settings(KEYS), io=io).models(live=True)
     assert [model.id for model in found] == ["c1", "c2", "claude-opus-5"]
     assert found[2].max_output, "what the catalog knows stands beside it"
@@ -294,7 +295,7 @@ def test_models_as_the_provider_names_them_page_by_page() -> None:
 
 
 def test_models_that_cannot_be_had() -> None:
-    io = VirtualIO([failed(401, f"bad key {OPENAI}")])
+    io = World([failed(401, f"bad key {OPENAI}")])
     with pytest.raises(AuthenticationError) as caught:
         Client("openai/gpt-5.4", settings=Settings(KEYS), io=io).models(live=True)
     assert caught.value.provider == "openai"
@@ -302,7 +303,7 @@ def test_models_that_cannot_be_had() -> None:
 
 
 def test_the_asynchronous_client_answers_alike() -> None:
-    io = VirtualIO(lambda _: Reply(200, {}, [b'{"data": [{"id": "a"}]}']), blocking=False)
+    io = World(lambda _: Scripted(200, {}, [b'{"data": [{"id": "a"}]}']), blocking=False)
 
     async def both() -> tuple[Any, Any]:
         async with AsyncClient("openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": OPENAI}), io=io) as llm:
@@ -316,7 +317,7 @@ def test_the_asynchronous_client_answers_alike() -> None:
 @pytest.mark.parametrize("handed", [{"api_key": ARGUMENT}, {"base_url": "https://mine.test/v1"}])
 def test_a_projects_file_does_not_say_whose_the_key_or_address_is(tmp_path: Path, handed: dict[str, str]) -> None:
     (tmp_path / "trunkline.toml").write_text('model = "groq/x"')
-    io = VirtualIO([])
+    io = World([])
     settings = Settings.load(tmp_path, {"HOME": str(tmp_path / "home"), **KEYS})
     llm: Any = Client(settings=settings, io=io, **handed)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="a project's file may not say it"):
@@ -330,7 +331,7 @@ def test_a_key_for_another_provider_does_not_go_to_the_address_of_the_first() ->
     first = {"base_url": "https://mine.test/v1", "api_key": ARGUMENT}
 
     def went(**options: str) -> tuple[str, str]:
-        io = VirtualIO([failed(500)])
+        io = World([failed(500)])
         llm = Client("openai/x", settings=Settings({}), io=io, retries=0, **first).with_options(**options)  # type: ignore[arg-type]
         with pytest.raises(Exception, match="HTTP 500"):
             llm.generate("hi")

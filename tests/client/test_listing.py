@@ -7,16 +7,17 @@ import traceback
 import pytest
 
 from tests.replies import failed
-from tests.virtual import Reply, VirtualIO
 from trunkline import Client
 from trunkline.client.settings import Settings
+from trunkline.sim.scripted import Scripted
+from trunkline.sim.scripted_io import ScriptedIO
 from trunkline.values.errors import MalformedResponseError, ProviderError
 
 KEY = "sk-listing-0123456789abcdef"
 
 
-def asked(reply: Reply, **options: str) -> ProviderError:
-    llm = Client("openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": KEY, **options}), io=VirtualIO([reply]))
+def asked(reply: Scripted, **options: str) -> ProviderError:
+    llm = Client("openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": KEY, **options}), io=ScriptedIO([reply]))
     with pytest.raises(ProviderError) as caught:
         llm.models(live=True)
     return caught.value
@@ -24,7 +25,7 @@ def asked(reply: Reply, **options: str) -> ProviderError:
 
 @pytest.mark.parametrize("body", [KEY, f'["{KEY}"', f'{{"{KEY}": 1}}'])
 def test_what_is_no_list_is_told_without_a_word_of_it(body: str) -> None:
-    error = asked(Reply(200, {"x-request-id": f"r-{KEY}"}, [body.encode()]))
+    error = asked(Scripted(200, {"x-request-id": f"r-{KEY}"}, [body.encode()]))
     assert type(error) is MalformedResponseError
     assert (error.provider, error.request_id) == ("openai", "r-***")
     assert error.__context__ is None and error.__cause__ is None

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.replies import chat, chat_stream, failed
-from tests.virtual import VirtualIO
+from tests.virtual import World
 from trunkline import AsyncClient, CallOptions, Client, ClientOptions, Timeout
 from trunkline.client.options import ELSEWHERE
 from trunkline.client.settings import Settings
@@ -29,15 +29,15 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return request.param  # type: ignore[no-any-return]
 
 
-def client(kind: Kind, io: VirtualIO | None = None, **options: Any) -> Any:
+def client(kind: Kind, io: World | None = None, **options: Any) -> Any:
     """A client of a world in which nothing may be sent, unless another is given."""
     options = {"model": "openai-chat/m", "base_url": "http://h.test/v1", "settings": Settings({})} | options
-    return kind(io=io or VirtualIO(blocking=kind is Client), **options)
+    return kind(io=io or World(blocking=kind is Client), **options)
 
 
 def run(value: Any) -> Any:
     """The result of a call of either client."""
-    return VirtualIO(blocking=False).run(value) if hasattr(value, "__await__") else value
+    return World(blocking=False).run(value) if hasattr(value, "__await__") else value
 
 
 WRONG: list[tuple[str, Any, str]] = [
@@ -271,7 +271,7 @@ def test_a_blocking_client_takes_no_coroutine_function(hook: Any, name: str) -> 
 def test_a_plain_hook_that_gives_a_coroutine_is_told_so(name: str) -> None:
     """No declaration shows it: it is refused when it waits, and nothing is left un-awaited."""
     hook = {name: lambda _: asyncio.sleep(0)}
-    llm = client(Client, VirtualIO([failed(404) if name == "on_error" else chat_stream()]), **hook)
+    llm = client(Client, World([failed(404) if name == "on_error" else chat_stream()]), **hook)
     with pytest.raises(UsageError, match="use AsyncClient"), llm.stream("hi") as stream:
         list(stream)
     gc.collect()
@@ -292,7 +292,7 @@ def test_nor_an_asynchronous_target() -> None:
 
 
 def test_what_a_call_says_goes_before_what_the_client_says(kind: Kind) -> None:
-    io = VirtualIO([chat()] * 4, blocking=kind is Client)
+    io = World([chat()] * 4, blocking=kind is Client)
     llm = client(kind, io, temperature=0.5, max_tokens=5, extra_headers={"x-a": "1"})
     run(llm.generate("hi"))
     run(llm.generate("hi", temperature=1.5, extra_headers={"x-b": "2"}))
@@ -318,9 +318,9 @@ def test_timeouts_and_retries_by_call_client_and_setting(kind: Kind) -> None:
     said = Settings({"TRUNKLINE_TIMEOUT": "50", "TRUNKLINE_RETRIES": "0"})
 
     def until(call: dict[str, Any] | None = None, **options: Any) -> float:
-        io = VirtualIO([chat()], blocking=kind is Client)
+        io = World([chat()], blocking=kind is Client)
         run(client(kind, io, **options).generate("hi", **(call or {})))
-        return io.limits[0].until - 1_000.0
+        return io.exchanges[0].deadlines.until - 1_000.0
 
     assert until(settings=Settings({})) == 600.0
     assert until(settings=said) == 50.0
@@ -331,11 +331,11 @@ def test_timeouts_and_retries_by_call_client_and_setting(kind: Kind) -> None:
 
 
 def test_a_timeout_in_parts(kind: Kind) -> None:
-    io = VirtualIO([chat()] * 2, blocking=kind is Client)
+    io = World([chat()] * 2, blocking=kind is Client)
     llm = client(kind, io, timeout=Timeout(connect=2, first_byte=9))
     run(llm.generate("hi"))
     run(llm.generate("hi", timeout=Timeout(idle=None)))
-    first, second = io.limits
+    first, second = (exchange.deadlines for exchange in io.exchanges)
     assert (first.connect, first.first_byte, first.idle, first.total) == (2.0, 9.0, 120.0, 600.0)
     assert (second.connect, second.first_byte, second.idle) == (2.0, 9.0, float("inf"))
 
@@ -348,7 +348,7 @@ def test_prompts_of_every_shape(kind: Kind) -> None:
         [{"role": "user", "content": "hi"}],
         {"role": "user", "content": "hi"},
     ):
-        io = VirtualIO([chat()], blocking=kind is Client)
+        io = World([chat()], blocking=kind is Client)
         run(client(kind, io).generate(prompt))
         assert b'"messages":[{"role":"user","content":"hi"}]' in io.requests[0].body
 
@@ -392,8 +392,16 @@ def test_numbers_beyond_all_use_and_strange_objects_are_refused(options: dict[st
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_port_of_the_other_kind_is_refused(kind: Kind) -> None:
+    with pytest.raises(UsageError, match=r"blocking=True for Client, blocking=False for AsyncClient") as caught:
+        kind("openai/m", io=World(blocking=kind is AsyncClient))
+    assert caught.value.field == "io"
+    assert kind("openai/m", io=World(blocking=kind is Client))
+
+
 def test_a_message_that_was_built_of_wrong_types_is_refused_before_anything_is_sent() -> None:
-    llm = Client("openai-chat/m", base_url="http://h.test", settings=Settings({}), io=VirtualIO([]))
+    llm = Client("openai-chat/m", base_url="http://h.test", settings=Settings({}), io=World([]))
     said: Any = [("user", Image(None)), ("tool", ToolResult("a", 5))]  # type: ignore[arg-type]
     for role, part in said:
         with pytest.raises(UsageError) as caught:

@@ -19,11 +19,12 @@ import pytest
 
 from tests.loopback import Loopback
 from tests.replies import chat_stream, delta, error_frame, failed, finish, start, streamed
-from tests.virtual import Reply, VirtualIO
 from trunkline import AsyncClient, Client
 from trunkline.client.settings import Settings
 from trunkline.client.streams import AsyncStream, Stream
 from trunkline.ports import Settled
+from trunkline.sim.scripted import Scripted
+from trunkline.sim.scripted_io import ScriptedIO
 from trunkline.values.errors import ClosedByCallerError, NotFoundError, ProviderError, StreamInterruptedError, UsageError
 from trunkline.values.events import Event, Finish, Start, TextDelta, UsageUpdate
 from trunkline.values.response import Attempt
@@ -31,13 +32,13 @@ from trunkline.values.response import Attempt
 KEY = "sk-canary-0123456789abcdefghij"
 
 
-def plain(*replies: Reply, **options: Any) -> Stream:
-    io = VirtualIO(list(replies))
+def plain(*replies: Scripted, **options: Any) -> Stream:
+    io = ScriptedIO(list(replies))
     return Client("openai-chat/m", base_url="http://h.test", settings=Settings({}), io=io, **options).stream("hi")
 
 
-def asynchronous(*replies: Reply, **options: Any) -> AsyncStream:
-    io = VirtualIO(list(replies), blocking=False)
+def asynchronous(*replies: Scripted, **options: Any) -> AsyncStream:
+    io = ScriptedIO(list(replies), blocking=False)
     return AsyncClient("openai-chat/m", base_url="http://h.test", settings=Settings({}), io=io, **options).stream("hi")
 
 
@@ -176,7 +177,7 @@ def test_the_response_grows() -> None:
 
 
 def test_nothing_is_sent_before_it_is_entered_or_read() -> None:
-    io = VirtualIO([])
+    io = ScriptedIO([])
     Client("openai-chat/m", base_url="http://h.test", settings=Settings({}), io=io).stream("hi")
     assert not io.exchanges
 
@@ -411,7 +412,7 @@ def test_ctrl_c(kind: str, verb: str) -> None:
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_stream_is_not_copied_because_a_forgotten_copy_would_end_it(copied: Any) -> None:
     with Client(
-        "openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": "sk-0123456789abcdef"}), io=VirtualIO([chat_stream()])
+        "openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": "sk-0123456789abcdef"}), io=ScriptedIO([chat_stream()])
     ).stream("hi") as stream:
         with pytest.raises(TypeError, match="neither pickled nor copied"):
             copied(stream)
@@ -435,7 +436,7 @@ class Ends:
         self.hows.append(settled.how)
 
 
-STALLED = {"before the head": Reply(wait=30), "in the body": streamed([start(), delta("a")], "stall")}
+STALLED = {"before the head": Scripted(wait=30), "in the body": streamed([start(), delta("a")], "stall")}
 
 
 @pytest.mark.parametrize("where", STALLED)

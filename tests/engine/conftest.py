@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from tests.virtual import Script, VirtualIO
+from tests.virtual import World
+from trunkline.sim.scripted_io import Script
 
-MakeIO = Callable[..., VirtualIO]
+MakeIO = Callable[..., World]
 
 
 @pytest.fixture(params=["blocking", "async"])
 def world(request: pytest.FixtureRequest) -> MakeIO:
     """Makes a virtual world of either kind."""
 
-    def make(script: Script = (), **more: Any) -> VirtualIO:
-        return VirtualIO(script, blocking=request.param == "blocking", **more)
+    def make(script: Script = (), **more: Any) -> World:
+        return World(script, blocking=request.param == "blocking", **more)
 
     return make

@@ -11,7 +11,7 @@ import pytest
 
 from tests.engine.calls import Book, call, read, stream_call, texts, wire
 from tests.replies import chat, chat_stream, failed
-from tests.virtual import VirtualIO
+from tests.virtual import World
 from trunkline.engine import engine
 from trunkline.engine.destination import Own
 from trunkline.engine.stream import LiveStream
@@ -30,7 +30,7 @@ from trunkline.values.message import Message
 from trunkline.values.request import Request
 from trunkline.values.response import Response, Usage
 
-MakeIO = Callable[..., VirtualIO]
+MakeIO = Callable[..., World]
 EVENTS = [Start("e1", "mine"), TextDelta("Hel"), TextDelta("lo"), UsageUpdate(Usage(1, 2)), Finish("stop", "done")]
 
 
@@ -209,7 +209,7 @@ class Fails:
         return "Hello"
 
 
-def answer(io: VirtualIO, streaming: bool, *plan: Any, **more: Any) -> Any:
+def answer(io: World, streaming: bool, *plan: Any, **more: Any) -> Any:
     if not streaming:
         return io.run(engine.generate(io, call(*plan, **more)))
     live = LiveStream(io, stream_call(*plan, **more))
@@ -387,7 +387,7 @@ def test_the_total_deadline_is_looked_at_between_events(world: MakeIO) -> None:
     class Slow:
         def stream(self, request: Request) -> Iterator[str]:
             while True:
-                io.time += 4.0
+                io.clock.advance(4.0)
                 yield "x"
 
     live, events = LiveStream(io, stream_call(Own(Slow()), limit={"total": 10.0})), list[Event]()

@@ -11,38 +11,41 @@ import pytest
 
 from tests.engine.calls import KEY, Book, call, stream_call, wire
 from tests.replies import chat, delta, error_frame, failed, sse, start, streamed
-from tests.virtual import Reply, VirtualIO
+from tests.virtual import World
 from trunkline.engine import engine
 from trunkline.engine.call import Call
 from trunkline.engine.destination import Wire, join_url
 from trunkline.engine.stream import LiveStream
+from trunkline.sim.scripted import Scripted
 from trunkline.values.errors import AllTargetsFailedError, ProviderError, StreamInterruptedError
 
-MakeIO = Callable[..., VirtualIO]
+MakeIO = Callable[..., World]
 AWKWARD = 'k/e"y\\with+every<thing>&more=0'
 PROMPT = "the-secret-prompt"
 
 
-def shapes(key: str) -> Iterator[Reply]:
+def shapes(key: str) -> Iterator[Scripted]:
     """Replies that quote the key."""
     quoted = f"Incorrect API key provided: {key}. You asked: {PROMPT}"
     for status in (400, 401, 403, 404, 429, 500):
         yield failed(status, quoted)
     yield failed(401, "no", code=key, type=key, param=key)
     yield failed(401, "no", headers={"x-request-id": key, "www-authenticate": f"Bearer {key}"})
-    yield Reply(401, {"content-type": "text/html"}, [f"<html><title>No: {key}</title>{key} {PROMPT}</html>".encode()])
-    yield Reply(500, {}, [f"plain {key} text".encode()])
-    yield Reply(502, {}, [json.dumps({"error": {"message": quoted}}).replace("/", "\\/").encode()])
-    yield Reply(500, {}, ["".join(f"\\u{ord(letter):04x}" for letter in key).join(('{"error": {"message": "', '"}}')).encode()])
-    yield Reply(200, {}, [json.dumps({"error": {"message": quoted, "code": key}}).encode()])
-    yield Reply(200, {}, [f"<html>{key}</html>".encode()])
-    yield Reply(200, {}, [f'{{"{key}": '.encode()])
-    yield Reply(400, {}, [f'{{"error": "{key}'.encode()], "truncated")
-    yield Reply(200, {}, [f'{{"error": "{key}'.encode()], "reset")
-    yield Reply(302, {"location": f"https://elsewhere.test/?key={key}"}, [])
+    yield Scripted(401, {"content-type": "text/html"}, [f"<html><title>No: {key}</title>{key} {PROMPT}</html>".encode()])
+    yield Scripted(500, {}, [f"plain {key} text".encode()])
+    yield Scripted(502, {}, [json.dumps({"error": {"message": quoted}}).replace("/", "\\/").encode()])
+    yield Scripted(
+        500, {}, ["".join(f"\\u{ord(letter):04x}" for letter in key).join(('{"error": {"message": "', '"}}')).encode()]
+    )
+    yield Scripted(200, {}, [json.dumps({"error": {"message": quoted, "code": key}}).encode()])
+    yield Scripted(200, {}, [f"<html>{key}</html>".encode()])
+    yield Scripted(200, {}, [f'{{"{key}": '.encode()])
+    yield Scripted(400, {}, [f'{{"error": "{key}'.encode()], "truncated")
+    yield Scripted(200, {}, [f'{{"error": "{key}'.encode()], "reset")
+    yield Scripted(302, {"location": f"https://elsewhere.test/?key={key}"}, [])
 
 
-def streams(key: str) -> Iterator[Reply]:
+def streams(key: str) -> Iterator[Scripted]:
     """Streams that break with words that quote the key."""
     quoted = f"Incorrect API key provided: {key}. You asked: {PROMPT}"
     yield streamed(
@@ -79,13 +82,13 @@ def leaks(key: str, shown: str) -> list[str]:
     return [line for line in shown.splitlines() if any(one in line for one in spellings(key))]
 
 
-def failure(io: VirtualIO, asked: Call) -> ProviderError:
+def failure(io: World, asked: Call) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
         io.run(drain(io, asked) if asked.request.stream else engine.generate(io, asked))
     return caught.value
 
 
-async def drain(io: VirtualIO, asked: Call) -> None:
+async def drain(io: World, asked: Call) -> None:
     """Reads a stream and keeps nothing of it: what a caller keeps in his variables is his."""
     live = LiveStream(io, asked)
     while await live.batch():

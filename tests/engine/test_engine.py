@@ -10,10 +10,12 @@ import pytest
 
 from tests.engine.calls import Book, call, stream_call, wire
 from tests.replies import chat, chat_body, chat_stream, failed, messages_body
-from tests.virtual import NO_CONNECTION, NO_HEAD, REFUSED, Reply, VirtualIO
+from tests.virtual import World
 from trunkline.dialects.dialect import WireRequest
 from trunkline.engine import engine
 from trunkline.engine.stream import LiveStream
+from trunkline.sim.clock import VirtualClock
+from trunkline.sim.scripted import NO_CONNECTION, NO_HEAD, REFUSED, Scripted
 from trunkline.values.errors import (
     AllTargetsFailedError,
     AuthenticationError,
@@ -35,10 +37,10 @@ from trunkline.values.json_form import from_json, to_json
 from trunkline.values.model import Model
 from trunkline.values.response import Response
 
-MakeIO = Callable[..., VirtualIO]
+MakeIO = Callable[..., World]
 
 
-def fails(io: VirtualIO, asked: object, kind: type[BaseException]) -> BaseException:
+def fails(io: World, asked: object, kind: type[BaseException]) -> BaseException:
     with pytest.raises(kind) as caught:
         io.run(engine.generate(io, asked))  # type: ignore[arg-type]
     assert type(caught.value) is kind
@@ -78,7 +80,7 @@ def test_backing_off_doubles_with_full_jitter_up_to_a_cap(world: MakeIO) -> None
 
 
 def test_timings(world: MakeIO) -> None:
-    io = world([failed(500), Reply(200, {}, [(2.0, chat_body())], wait=1.0)])
+    io = world([failed(500), Scripted(200, {}, [(2.0, chat_body())], wait=1.0)])
     timings = io.run(engine.generate(io, call())).timings
     assert timings.head == pytest.approx(io.sleeps[0] + 1.0)
     assert timings.first_event is None
@@ -105,10 +107,10 @@ def test_what_failed_is_told_with_the_reply(world: MakeIO) -> None:
         (failed(404), NotFoundError),
         (failed(429, "no money", code="insufficient_quota"), QuotaError),
         (failed(413, "larger than the limit of a minute", code="rate_limit_exceeded"), RateLimitError),
-        (Reply(body=[b"not json"]), MalformedResponseError),
+        (Scripted(body=[b"not json"]), MalformedResponseError),
     ],
 )
-def test_what_waiting_does_not_help_is_not_retried(world: MakeIO, reply: Reply, kind: type[ProviderError]) -> None:
+def test_what_waiting_does_not_help_is_not_retried(world: MakeIO, reply: Scripted, kind: type[ProviderError]) -> None:
     io = world([reply])
     error = fails(io, call(), kind)
     assert isinstance(error, ProviderError)
@@ -119,11 +121,11 @@ def test_what_waiting_does_not_help_is_not_retried(world: MakeIO, reply: Reply, 
     "reply",
     [
         failed(408), failed(409), failed(429), failed(500), failed(502), failed(503), failed(504), failed(529), REFUSED, NO_CONNECTION,
-        Reply(reset_head=True), Reply(body=[b'{"id"'], end="truncated"), Reply(body=[b'{"id"'], end="reset"),
-        Reply(body=[b'{"id"'], end="stall"),
+        Scripted(reset_head=True), Scripted(body=[b'{"id"'], end="truncated"), Scripted(body=[b'{"id"'], end="reset"),
+        Scripted(body=[b'{"id"'], end="stall"),
     ],
 )  # fmt: skip
-def test_what_passes_is_retried(world: MakeIO, reply: Reply) -> None:
+def test_what_passes_is_retried(world: MakeIO, reply: Scripted) -> None:
     io = world([reply, chat("better")])
     assert io.run(engine.generate(io, call())).text == "better"
     assert len(io.sleeps) == 1
@@ -166,7 +168,7 @@ WALL = datetime(2026, 11, 20, 9, 0, 0, tzinfo=UTC).timestamp()
     ],
 )
 def test_the_provider_says_how_long(world: MakeIO, headers: dict[str, str], wait: float | None) -> None:
-    io = world([failed(429, headers=headers), chat()], wall=WALL)
+    io = world([failed(429, headers=headers), chat()], clock=VirtualClock(wall=WALL))
     if wait is None:  # longer than we wait for anybody
         error = fails(io, call(), RateLimitError)
         assert isinstance(error, RateLimitError)
@@ -181,14 +183,14 @@ def test_the_provider_says_how_long(world: MakeIO, headers: dict[str, str], wait
 
 @pytest.mark.parametrize("words", ["0", "Fri, 20 Nov 2026 08:00:00 GMT"])
 def test_no_wait_at_all_is_asked_for(world: MakeIO, words: str) -> None:
-    io = world([failed(503, headers={"retry-after": words}), chat()], wall=WALL)
+    io = world([failed(503, headers={"retry-after": words}), chat()], clock=VirtualClock(wall=WALL))
     assert io.run(engine.generate(io, call())).attempts[0].retry_after == 0.0
     assert io.sleeps == []
 
 
 @pytest.mark.parametrize("words", ["", "soon", "-3", "nan", "inf", "1e12", "Fri, 31 Feb 2026 09:00:00 GMT"])
 def test_nonsense_is_no_wait(world: MakeIO, words: str) -> None:
-    io = world([failed(429, headers={"retry-after": words}), chat()], wall=WALL)
+    io = world([failed(429, headers={"retry-after": words}), chat()], clock=VirtualClock(wall=WALL))
     assert io.run(engine.generate(io, call())).attempts[0].retry_after is None
     assert len(io.uniforms) == 1
 
@@ -205,13 +207,13 @@ def test_a_longer_wait_than_a_minute_is_the_callers_to_decide(world: MakeIO, wor
     error = fails(io, call(), RateLimitError)
     assert isinstance(error, RateLimitError)
     assert error.retry_after == float(words)
-    assert io.time == 1_000.0
+    assert io.now() == 1_000.0
 
 
 def test_a_wait_beyond_the_deadline_is_not_begun(world: MakeIO) -> None:
     io = world([failed(429, headers={"retry-after": "20"})])
     fails(io, call(limit={"total": 20.0}), RateLimitError)
-    assert io.time == 1_000.0
+    assert io.now() == 1_000.0
 
 
 # --- deadlines --------------------------------------------------------------------------------------------------------
@@ -222,26 +224,26 @@ def test_a_wait_beyond_the_deadline_is_not_begun(world: MakeIO) -> None:
     [
         (NO_CONNECTION, "connect", 5.0),
         (NO_HEAD, "first_byte", 7.0),
-        (Reply(body=[b"{"], end="stall"), "idle", 11.0),
-        (Reply(body=[(10.0, b"{")] * 5, end="stall"), "total", 30.0),
+        (Scripted(body=[b"{"], end="stall"), "idle", 11.0),
+        (Scripted(body=[(10.0, b"{")] * 5, end="stall"), "total", 30.0),
     ],
 )
-def test_each_deadline_says_which_it_is(world: MakeIO, reply: Reply, phase: str, after: float) -> None:
+def test_each_deadline_says_which_it_is(world: MakeIO, reply: Scripted, phase: str, after: float) -> None:
     io = world([reply])
     error = fails(io, call(retries=0, limit={"first_byte": 7.0, "idle": 11.0, "total": 30.0}), DeadlineError)
     assert isinstance(error, DeadlineError)
     assert isinstance(error, TimeoutError)
     assert (error.phase, error.seconds) == (phase, after)
-    assert io.time - 1_000.0 == after
+    assert io.now() - 1_000.0 == after
     assert (error.provider, error.model) == ("p1", "m")
 
 
 def test_the_total_holds_over_all_retries(world: MakeIO) -> None:
-    slow = Reply(500, body=[(4.0, b"{}")])
+    slow = Scripted(500, body=[(4.0, b"{}")])
     io = world(lambda _: slow)
     with pytest.raises(ProviderError) as caught:
         io.run(engine.generate(io, call(retries=50, limit={"total": 30.0})))
-    assert io.time <= 1_030.0
+    assert io.now() <= 1_030.0
     assert 2 < len(caught.value.attempts) < 50
 
 
@@ -257,23 +259,23 @@ def test_without_deadlines_none_is_set(world: MakeIO) -> None:
     io = world([chat()])
     limit = dict.fromkeys(("connect", "connect_with_fallback", "first_byte", "idle", "total"))
     io.run(engine.generate(io, call(limit=limit)))
-    limits = io.limits[0]
+    limits = io.exchanges[0].deadlines
     assert {limits.connect, limits.first_byte, limits.idle, limits.until} == {float("inf")}
 
 
 def test_the_defaults(world: MakeIO) -> None:
     io = world([REFUSED, REFUSED, REFUSED, chat()])
     io.run(engine.generate(io, call(wire("p1"), wire("p2"))))
-    assert [limits.connect for limits in io.limits] == [1.5, 1.5, 5.0, 5.0]
-    assert {limits.idle for limits in io.limits} == {120.0}
-    assert {limits.until for limits in io.limits} == {1_600.0}
-    assert {limits.first_byte for limits in io.limits} == {float("inf")}
+    assert [limits.connect for limits in (exchange.deadlines for exchange in io.exchanges)] == [1.5, 1.5, 5.0, 5.0]
+    assert {limits.idle for limits in (exchange.deadlines for exchange in io.exchanges)} == {120.0}
+    assert {limits.until for limits in (exchange.deadlines for exchange in io.exchanges)} == {1_600.0}
+    assert {limits.first_byte for limits in (exchange.deadlines for exchange in io.exchanges)} == {float("inf")}
 
 
 # --- fallbacks --------------------------------------------------------------------------------------------------------
 
 
-def hosts(io: VirtualIO) -> list[str]:
+def hosts(io: World) -> list[str]:
     return [request.url.split("/")[2].partition(".")[0] for request in io.requests]
 
 
@@ -282,8 +284,8 @@ def hosts(io: VirtualIO) -> list[str]:
     [
         (failed(500), 2),
         (REFUSED, 2),
-        (Reply(reset_head=True), 2),
-        (Reply(body=[b"{"], end="truncated"), 2),
+        (Scripted(reset_head=True), 2),
+        (Scripted(body=[b"{"], end="truncated"), 2),
         (NO_CONNECTION, 1),
         (failed(429), 1),
         (failed(529), 1),
@@ -293,10 +295,10 @@ def hosts(io: VirtualIO) -> list[str]:
         (failed(404), 1),
         (failed(402), 1),
         (failed(400, code="context_length_exceeded"), 1),
-        (Reply(body=[b"garbage"]), 1),
+        (Scripted(body=[b"garbage"]), 1),
     ],
 )
-def test_while_another_remains_nobody_waits(world: MakeIO, reply: Reply, tries: int) -> None:
+def test_while_another_remains_nobody_waits(world: MakeIO, reply: Scripted, tries: int) -> None:
     io = world([reply] * tries + [chat("from p2")])
     response = io.run(engine.generate(io, call(wire("p1"), wire("p2"))))
     assert (response.text, response.provider) == ("from p2", "p2")
@@ -321,7 +323,7 @@ def test_only_the_last_target_is_waited_for(world: MakeIO) -> None:
 
 
 @pytest.mark.parametrize("reply", [failed(400), failed(422), failed(400, "no", code="content_filter")])
-def test_what_would_be_refused_everywhere_is_not_asked_elsewhere(world: MakeIO, reply: Reply) -> None:
+def test_what_would_be_refused_everywhere_is_not_asked_elsewhere(world: MakeIO, reply: Scripted) -> None:
     io = world([reply])
     with pytest.raises(ProviderError) as caught:
         io.run(engine.generate(io, call(wire("p1"), wire("p2"))))
@@ -349,7 +351,7 @@ def test_the_deadline_ends_the_whole_plan(world: MakeIO) -> None:
     assert isinstance(error, AllTargetsFailedError)
     assert [type(one) for one in error.errors] == [AuthenticationError, DeadlineError]
     assert hosts(io) == ["p1", "p2"]
-    assert io.time == 1_009.0
+    assert io.now() == 1_009.0
 
 
 # --- hints, losses, output --------------------------------------------------------------------------------------------
@@ -358,7 +360,7 @@ RECORD = Model(id="m", provider="p1", retires="2026-03-01", successor="m2")
 
 
 def test_a_retired_model_is_asked_and_its_404_explained(world: MakeIO) -> None:
-    io = world([failed(404, "no such model")], wall=WALL)
+    io = world([failed(404, "no such model")], clock=VirtualClock(wall=WALL))
     error = fails(io, call(wire(record=RECORD)), NotFoundError)
     assert isinstance(error, NotFoundError)
     assert (error.retired, error.successor) == ("2026-03-01", "m2")
@@ -367,14 +369,14 @@ def test_a_retired_model_is_asked_and_its_404_explained(world: MakeIO) -> None:
 
 
 def test_before_its_last_day_a_404_is_a_404(world: MakeIO) -> None:
-    io = world([failed(404)], wall=datetime(2026, 2, 28, tzinfo=UTC).timestamp())
+    io = world([failed(404)], clock=VirtualClock(wall=datetime(2026, 2, 28, tzinfo=UTC).timestamp()))
     error = fails(io, call(wire(record=RECORD)), NotFoundError)
     assert isinstance(error, NotFoundError)
     assert (error.retired, error.hint) == (None, NotFoundError.hint_default)
 
 
 def test_what_is_lost_is_a_warning_and_strict_an_error_before_anything_is_sent(world: MakeIO) -> None:
-    io = world([Reply(body=[messages_body()])])
+    io = world([Scripted(body=[messages_body()])])
     target = wire(dialect="anthropic-messages")
     response = io.run(engine.generate(io, call(target, request={"frequency_penalty": 0.5})))
     assert [(warning.kind, warning.field) for warning in response.warnings] == [("dropped", "frequency_penalty")]
@@ -424,7 +426,7 @@ def test_calls_and_cut_replies_are_not_parsed(world: MakeIO) -> None:
 
 
 def test_a_raw_request_has_our_key_retries_and_errors(world: MakeIO) -> None:
-    io, book = world([failed(500), Reply(201, {"x-request-id": "r9"}, [b"by", b"tes"])]), Book()
+    io, book = world([failed(500), Scripted(201, {"x-request-id": "r9"}, [b"by", b"tes"])]), Book()
     request = WireRequest(method="PUT", path="/files", query=(("a", "b c"),), headers=(("x-mine", "1"),), body=b"{}")
     reply = io.run(engine.raw(io, call(observers=(book,)), request))
     assert (reply.status, reply.body) == (201, b"bytes")
@@ -444,7 +446,7 @@ def test_a_raw_request_that_fails(world: MakeIO) -> None:
 
 
 def test_errors_of_a_transport_keep_their_class(world: MakeIO) -> None:
-    io = world([Reply(body=[b"{"], end="truncated")])
+    io = world([Scripted(body=[b"{"], end="truncated")])
     error = fails(io, call(retries=0), TruncatedBodyError)
     assert isinstance(error, TransportError)
     assert isinstance(error, ConnectionError)

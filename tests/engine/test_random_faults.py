@@ -12,15 +12,16 @@ import pytest
 
 from tests.engine.calls import Book, call, stream_call, texts, wire
 from tests.replies import chat_body, delta, error_frame, failed, finish, start
-from tests.virtual import NO_CONNECTION, NO_HEAD, REFUSED, Piece, Reply, VirtualIO
+from tests.virtual import World
 from trunkline.engine import engine
 from trunkline.engine.call import Call, Hooks
 from trunkline.engine.stream import LiveStream
+from trunkline.sim.scripted import NO_CONNECTION, NO_HEAD, REFUSED, Piece, Scripted
 from trunkline.values.errors import ProviderError, StreamInterruptedError
 from trunkline.values.events import Event, Start
 from trunkline.values.response import Response
 
-MakeIO = Callable[..., VirtualIO]
+MakeIO = Callable[..., World]
 SCENARIOS = 1_500
 STATUSES = (400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503, 529)
 ENDS = ("end", "reset", "truncated", "stall")
@@ -86,7 +87,7 @@ class Scenario:
 
     # -- what the providers do
 
-    def reply(self, request: object) -> Reply:
+    def reply(self, request: object) -> Scripted:
         chance = self.chance
         words = [f"{len(self.said)}.{n} " for n in range(chance.randrange(6))]
         self.said.append(words)
@@ -94,7 +95,7 @@ class Scenario:
             return self.delivered(words, "end", whole=True)
         kind = chance.randrange(6)
         if kind == 0:
-            return chance.choice((REFUSED, NO_CONNECTION, NO_HEAD, Reply(reset_head=True)))
+            return chance.choice((REFUSED, NO_CONNECTION, NO_HEAD, Scripted(reset_head=True)))
         if kind in (1, 2):
             headers = {"retry-after": str(chance.choice((0, 1, 5, 59, 61)))} if chance.random() < 0.4 else {}
             if chance.random() < 0.2:
@@ -102,7 +103,7 @@ class Scenario:
             return failed(chance.choice(STATUSES), headers=headers)
         return self.delivered(words, chance.choice(ENDS), whole=False)
 
-    def delivered(self, words: list[str], end: str, *, whole: bool) -> Reply:
+    def delivered(self, words: list[str], end: str, *, whole: bool) -> Scripted:
         """The words, as a stream or a body, in random pieces at random times; broken somewhere unless ``whole``."""
         chance = self.chance
         if self.stream and chance.random() < 0.9:
@@ -124,7 +125,7 @@ class Scenario:
             cut = chance.choice((1, 7, 60, 400, 10_000))
             pieces.append((chance.choice((0.0, 0.0, 0.1, 2.0, 12.0 if not whole else 0.0)), body[:cut]))
             body = body[cut:]
-        return Reply(200, {"x-request-id": "r"}, pieces, end)
+        return Scripted(200, {"x-request-id": "r"}, pieces, end)
 
     # -- what the caller does
 
@@ -160,7 +161,7 @@ class Scenario:
         assert len(book.ends) == 1, "settled once"
         assert all(exchange.closed for exchange in io.exchanges), "every exchange closed"
         if self.total is not None:
-            assert io.time <= 1_000.0 + self.total, "the deadline kept"
+            assert io.now() <= 1_000.0 + self.total, "the deadline kept"
         self.check_attempts()
         if self.stream:
             self.check_events()
@@ -221,12 +222,8 @@ class Scenario:
 @pytest.mark.parametrize("block", range(4))
 def test_whatever_happens(world: MakeIO, block: int) -> None:
     scenarios = [Scenario(seed, world) for seed in range(block * SCENARIOS, (block + 1) * SCENARIOS)]
-
-    async def run() -> None:
-        for scenario in scenarios:
-            await scenario.run()
-
-    world().run(run())
+    for scenario in scenarios:
+        scenario.io.run(scenario.run())
     outcomes = Counter(scenario.book.ends[0].how for scenario in scenarios)
     for scenario in scenarios:
         try:

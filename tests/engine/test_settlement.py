@@ -13,7 +13,7 @@ import pytest
 
 from tests.engine.calls import Book, call, read, stream_call, texts
 from tests.replies import chat, chat_stream, delta, error_frame, failed, start, streamed
-from tests.virtual import VirtualIO
+from tests.virtual import World
 from trunkline.client.streams import AsyncStream, Stream
 from trunkline.engine import engine
 from trunkline.engine.call import Hooks
@@ -26,7 +26,7 @@ from trunkline.values.message import Image, Message
 from trunkline.values.request import Request
 from trunkline.values.response import Attempt, Response
 
-MakeIO = Callable[..., VirtualIO]
+MakeIO = Callable[..., World]
 
 
 # --- how it ends ------------------------------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ def test_ctrl_c_in_a_plain_call(world: MakeIO, kind: type[BaseException], monkey
     async def interrupt(*_: object) -> bytes:
         raise kind
 
-    monkeypatch.setattr("tests.virtual.VirtualExchange.read", interrupt)
+    monkeypatch.setattr("trunkline.sim.scripted_exchange.ScriptedExchange.read", interrupt)
 
     async def run() -> None:
         try:
@@ -135,7 +135,7 @@ def test_the_correlation_id_is_carried(world: MakeIO) -> None:
 # --- hooks ------------------------------------------------------------------------------------------------------------
 
 
-def asynchronous(io: VirtualIO, hook: Callable[..., Any]) -> Callable[..., Any]:
+def asynchronous(io: World, hook: Callable[..., Any]) -> Callable[..., Any]:
     """The hook as a coroutine function, where that is allowed."""
     if io.blocking:
         return hook

@@ -10,8 +10,9 @@ import pytest
 
 from tests.engine.calls import Book, read, stream_call, texts, wire
 from tests.replies import chat, chat_body, chat_stream, delta, error_frame, failed, finish, sse, start, streamed
-from tests.virtual import NO_CONNECTION, REFUSED, Piece, Reply, VirtualIO
+from tests.virtual import World
 from trunkline.engine.stream import LiveStream
+from trunkline.sim.scripted import NO_CONNECTION, REFUSED, Piece, Scripted
 from trunkline.values.errors import (
     ConnectionResetByHostError,
     DeadlineError,
@@ -26,10 +27,10 @@ from trunkline.values.errors import (
 )
 from trunkline.values.events import Event, Finish, Start, TextDelta, Warned
 
-MakeIO = Callable[..., VirtualIO]
+MakeIO = Callable[..., World]
 
 
-def opened(io: VirtualIO, asked: object) -> LiveStream:
+def opened(io: World, asked: object) -> LiveStream:
     live = LiveStream(io, asked)  # type: ignore[arg-type]
     io.run(live.open())
     return live
@@ -58,13 +59,13 @@ def test_nobody_waits_for_the_end_of_the_body_once_all_is_said(world: MakeIO) ->
     io = world([streamed([start(), delta("x"), finish()], "stall")])
     live = opened(io, stream_call())
     io.run(read(live))
-    assert io.time == 1_000.0
+    assert io.now() == 1_000.0
     assert live.response.partial is False
 
 
 def test_timings(world: MakeIO) -> None:
     pieces: list[Piece] = [(2.0, start()), (3.0, delta("x")), (4.0, finish())]
-    io = world([Reply(500), Reply(200, {}, pieces, wait=1.0)])
+    io = world([Scripted(500), Scripted(200, {}, pieces, wait=1.0)])
     live = opened(io, stream_call())
     io.run(read(live))
     waited = io.sleeps[0]
@@ -78,7 +79,7 @@ def test_timings(world: MakeIO) -> None:
 def test_the_clock_starts_when_the_stream_does(world: MakeIO) -> None:
     io = world([chat_stream()])
     live = LiveStream(io, stream_call(limit={"total": 10.0}))
-    io.time += 100.0
+    io.clock.advance(100.0)
     assert texts(io.run(read(live))) == "abc"
     assert live.response.latency == 0.0
 
@@ -92,7 +93,7 @@ def test_the_clock_starts_when_the_stream_does(world: MakeIO) -> None:
         failed(529),
         REFUSED,
         NO_CONNECTION,
-        Reply(reset_head=True),
+        Scripted(reset_head=True),
         streamed([], "end"),
         streamed([], "reset"),
         streamed([b"\n\n"], "truncated"),
@@ -106,7 +107,7 @@ def test_the_clock_starts_when_the_stream_does(world: MakeIO) -> None:
         streamed([b'{"error": {"message": "busy", "type": "server_error"}}']),
     ],
 )
-def test_until_the_first_words_a_failure_costs_nothing(world: MakeIO, reply: Reply) -> None:
+def test_until_the_first_words_a_failure_costs_nothing(world: MakeIO, reply: Scripted) -> None:
     io, book = world([reply, chat_stream(["whole"])]), Book()
     live = LiveStream(io, stream_call(observers=(book,)))
     events = io.run(read(live))
@@ -225,7 +226,7 @@ def test_idle_means_no_byte_at_all(world: MakeIO) -> None:
     io = world([streamed([start(), delta("a"), *pings, delta("b"), finish()])])
     live = opened(io, stream_call())
     assert texts(io.run(read(live))) == "ab"
-    assert io.time == 1_400.0
+    assert io.now() == 1_400.0
 
 
 def test_the_total_deadline_ends_a_stream_that_goes_on(world: MakeIO) -> None:
@@ -235,7 +236,7 @@ def test_the_total_deadline_ends_a_stream_that_goes_on(world: MakeIO) -> None:
         io.run(read(live, events))
     assert isinstance(caught.value.__cause__, DeadlineError)
     assert caught.value.__cause__.phase == "total"
-    assert (texts(events), io.time) == ("xxx", 1_035.0)
+    assert (texts(events), io.now()) == ("xxx", 1_035.0)
 
 
 # --- odd bodies -------------------------------------------------------------------------------------------------------
@@ -343,7 +344,7 @@ def test_ended_from_outside_is_nobodys_fault(
     async def interrupt(*_: object) -> bytes:
         raise kind
 
-    monkeypatch.setattr("tests.virtual.VirtualExchange." + where, interrupt)
+    monkeypatch.setattr("trunkline.sim.scripted_exchange.ScriptedExchange." + where, interrupt)
 
     async def run() -> BaseException | None:
         try:
@@ -361,7 +362,7 @@ def test_ended_from_outside_is_nobodys_fault(
 
 
 def test_a_task_is_cancelled() -> None:
-    io, book = VirtualIO([streamed([start(), delta("a")], "stall")], blocking=False), Book()
+    io, book = World([streamed([start(), delta("a")], "stall")], blocking=False), Book()
     live = LiveStream(io, stream_call(observers=(book,)))
 
     async def never(*_: object) -> bytes:
@@ -399,7 +400,7 @@ def closing(live: LiveStream) -> Callable[..., object]:
 def test_a_close_while_waiting_for_the_head_is_no_reason_to_try_again(world: MakeIO, monkeypatch: pytest.MonkeyPatch) -> None:
     io, book = world(lambda _: chat_stream()), Book()
     live = LiveStream(io, stream_call(wire("p1"), wire("p2"), observers=(book,)))
-    monkeypatch.setattr("tests.virtual.VirtualExchange.head", closing(live))
+    monkeypatch.setattr("trunkline.sim.scripted_exchange.ScriptedExchange.head", closing(live))
     with pytest.raises(ProviderError):
         io.run(live.open())
     assert len(io.exchanges) == 1
@@ -412,7 +413,7 @@ def test_a_close_while_waiting_for_more_is_no_failure_of_the_provider(world: Mak
     io, book = world([chat_stream()]), Book()
     live = opened(io, stream_call(observers=(book,)))
     io.run(live.batch())
-    monkeypatch.setattr("tests.virtual.VirtualExchange.read", closing(live))
+    monkeypatch.setattr("trunkline.sim.scripted_exchange.ScriptedExchange.read", closing(live))
     with pytest.raises(StreamInterruptedError, match="closed") as caught:
         io.run(live.batch())
     assert caught.value.partial is not None

@@ -22,9 +22,9 @@ import pytest
 
 from tests.loopback import Asked, Loopback
 from tests.replies import chat, chat_body, chat_stream, delta, finish, messages_body, sse, start, streamed
-from tests.virtual import Reply
 from trunkline import AsyncClient, Client
 from trunkline.client.settings import Settings
+from trunkline.sim.scripted import Scripted
 from trunkline.values import errors as all_errors
 from trunkline.values.errors import AllTargetsFailedError, ProviderError, StreamInterruptedError, TrunklineError
 
@@ -57,18 +57,18 @@ def bodies(key: str) -> Iterator[tuple[bytes, str]]:
     yield words.encode(), "text/plain"
 
 
-def refusals(key: str) -> Iterator[Reply]:
+def refusals(key: str) -> Iterator[Scripted]:
     for status in (400, 401, 402, 403, 404, 413, 422, 429, 500, 503, 529):
         for body, kind in bodies(key):
-            yield Reply(status, {"content-type": kind, "x-request-id": f"req-{key}", "x-echo": f"Bearer {key}"}, [body])
-    yield Reply(200, {}, [json.dumps({"error": {"message": quoting(key), "code": key}}).encode()])
-    yield Reply(200, {}, [f"<html>{quoting(key)}".encode()])
-    yield Reply(500, {}, [f'{{"error": "{key}'.encode()], "truncated")
-    yield Reply(200, {"x-echo": key}, [f'{{"error": "{key}'.encode()], "reset")
-    yield Reply(reset_head=True)
+            yield Scripted(status, {"content-type": kind, "x-request-id": f"req-{key}", "x-echo": f"Bearer {key}"}, [body])
+    yield Scripted(200, {}, [json.dumps({"error": {"message": quoting(key), "code": key}}).encode()])
+    yield Scripted(200, {}, [f"<html>{quoting(key)}".encode()])
+    yield Scripted(500, {}, [f'{{"error": "{key}'.encode()], "truncated")
+    yield Scripted(200, {"x-echo": key}, [f'{{"error": "{key}'.encode()], "reset")
+    yield Scripted(reset_head=True)
 
 
-def interruptions(key: str, dialect: str) -> Iterator[Reply]:
+def interruptions(key: str, dialect: str) -> Iterator[Scripted]:
     if dialect == "openai-chat":
         begin = start() + delta("words")
         bad = sse({"error": {"message": quoting(key), "code": key, "type": "server_error"}})
@@ -187,11 +187,11 @@ def records(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], str]]:
 # --- success ----------------------------------------------------------------------------------------------------------
 
 
-def answer(dialect: str) -> Callable[[Asked], Reply]:
-    def reply(asked: Asked) -> Reply:
+def answer(dialect: str) -> Callable[[Asked], Scripted]:
+    def reply(asked: Asked) -> Scripted:
         if b'"stream":true' in asked.body and dialect == "openai-chat":
             return chat_stream(["hello"])
-        return chat("hello") if dialect == "openai-chat" else Reply(200, {"request-id": "r"}, [messages_body("hello")])
+        return chat("hello") if dialect == "openai-chat" else Scripted(200, {"request-id": "r"}, [messages_body("hello")])
 
     return reply
 
@@ -221,7 +221,7 @@ def test_success(kind: Any, dialect: str, records: Callable[[], str]) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_refusal(kind: Any, dialect: str, key: str, records: Callable[[], str]) -> None:
-    current = Reply()
+    current = Scripted()
     classes = set()
     with Loopback(lambda _: current) as server:
         for current in refusals(key):
@@ -248,7 +248,7 @@ def test_every_refusal(kind: Any, dialect: str, key: str, records: Callable[[], 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_interruption(kind: Any, dialect: str, key: str, records: Callable[[], str]) -> None:
-    current = Reply()
+    current = Scripted()
     interrupted = 0
     with Loopback(lambda _: current) as server:
         for current in interruptions(key, dialect):
@@ -264,7 +264,7 @@ def test_every_interruption(kind: Any, dialect: str, key: str, records: Callable
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_quiet_errors_quote_nobody(kind: Any, dialect: str) -> None:
-    current = Reply()
+    current = Scripted()
     quoted = 0
     with Loopback(lambda _: current) as server:
         for quiet in (True, False):
@@ -280,7 +280,7 @@ def test_quiet_errors_quote_nobody(kind: Any, dialect: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_several_targets_that_fail(kind: Any) -> None:
-    reply = Reply(401, {}, [json.dumps({"error": {"message": quoting(PLAIN_KEY)}}).encode()])
+    reply = Scripted(401, {}, [json.dumps({"error": {"message": quoting(PLAIN_KEY)}}).encode()])
     with Loopback(reply) as server:
         error = finished(make(kind, "openai-chat", server, PLAIN_KEY, fallbacks=["openai-chat/other"]), generated)
     assert isinstance(error, AllTargetsFailedError)
@@ -289,7 +289,7 @@ def test_several_targets_that_fail(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nobody_listens(kind: Any) -> None:
-    with Loopback(Reply()) as server:
+    with Loopback(Scripted()) as server:
         pass
     error = finished(make(kind, "openai-chat", server, KEY), generated)
     assert isinstance(error, ProviderError)
@@ -299,7 +299,7 @@ def test_nobody_listens(kind: Any) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_misuse(kind: Any, dialect: str) -> None:
-    with Loopback(Reply()) as server:
+    with Loopback(Scripted()) as server:
         for options in ({"temperature": 9}, {"nonsense": 1}, {"tools": [object()]}, {"timeout": "x"}, {"stop": 5}):
             llm = make(kind, dialect, server, KEY)
             error = finished(llm, lambda llm, said=options: llm.generate(PROMPT, **said))
@@ -414,13 +414,13 @@ asyncio.run(main())
 
 
 def test_the_debug_log(tmp_path: Path) -> None:
-    def reply(asked: Asked) -> Reply:
+    def reply(asked: Asked) -> Scripted:
         streaming, user = b'"stream":true' in asked.body, json.loads(asked.body).get("user")
         if user == "bad":
-            return Reply(401, {"x-request-id": "req_1"}, [json.dumps({"error": {"message": quoting(PLAIN_KEY)}}).encode()])
+            return Scripted(401, {"x-request-id": "req_1"}, [json.dumps({"error": {"message": quoting(PLAIN_KEY)}}).encode()])
         if user == "cut":
             return streamed([start(), delta("x")] if streaming else [b"{"], "truncated")
-        return streamed([start(), delta(PROMPT), finish()]) if streaming else Reply(200, {}, [chat_body(PROMPT)])
+        return streamed([start(), delta(PROMPT), finish()]) if streaming else Scripted(200, {}, [chat_body(PROMPT)])
 
     with Loopback(reply) as server:
         environment = {

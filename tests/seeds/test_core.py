@@ -11,10 +11,10 @@ import pytest
 
 import trunkline
 from tests.seeds.documents import Documents, run
-from tests.virtual import VirtualIO
 from trunkline import AsyncClient, Client, Image, Message, Text, ToolCall, UnsupportedOperationError, Url, UsageError
 from trunkline.compat.core.llms import ILLMBackend
 from trunkline.compat.core.llms.interfaces.llm_interfaces import ILLM, LLMResponse, LLMStreamChunk
+from trunkline.sim.scripted_io import ScriptedIO
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
 CHUNKS = [LLMStreamChunk("two "), LLMStreamChunk("and two"), LLMStreamChunk("", "length", USAGE, is_final=True)]
@@ -71,7 +71,7 @@ def kind(request: pytest.FixtureRequest, documents: Documents) -> type[Any]:
 
 
 def client(llm: ILLM, **options: Any) -> AsyncClient:
-    return AsyncClient(ILLMBackend(llm, CTX), io=VirtualIO([], blocking=False), **options)
+    return AsyncClient(ILLMBackend(llm, CTX), io=ScriptedIO([], blocking=False), **options)
 
 
 def test_the_protocol_is_the_documents(documents: Documents, kind: type[Any]) -> None:

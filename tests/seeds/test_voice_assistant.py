@@ -15,7 +15,6 @@ from tests.cli.loopback import Loopback, Reply
 from tests.seeds.conftest import KEY
 from tests.seeds.documents import Documents, arun, run
 from tests.seeds.recordings import CHAT, MESSAGES, Recordings, failing
-from tests.virtual import VirtualIO
 from trunkline import AsyncClient, Client, Settled, UnsupportedOperationError, UsageError
 from trunkline.compat.voice_assistant import llm
 from trunkline.compat.voice_assistant.llm import (
@@ -33,6 +32,7 @@ from trunkline.compat.voice_assistant.llm import (
     ToolCall,
     ToolDefinition,
 )
+from trunkline.sim.scripted_io import ScriptedIO
 
 MESSAGES_GIVEN = [
     Message(role=MessageRole.SYSTEM, content="You are helpful."),
@@ -282,7 +282,7 @@ TRANSIENT = [LLMConnectionError("gone"), LLMTimeoutError("slow"), LLMRateLimitEr
 
 
 def virtual(provider: LLMProvider, **options: Any) -> AsyncClient:
-    return AsyncClient(ProviderBackend(provider), io=VirtualIO([], blocking=False), **options)
+    return AsyncClient(ProviderBackend(provider), io=ScriptedIO([], blocking=False), **options)
 
 
 def test_the_engine_retries_a_custom_provider() -> None:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from tests.replies import failed, messages_body
-from tests.virtual import Reply, VirtualIO
 from trunkline import Client
 from trunkline.client.settings import Settings
 from trunkline.ports import Settled, correlation_id
+from trunkline.sim.scripted import Scripted
+from trunkline.sim.scripted_io import ScriptedIO
 from trunkline.telemetry import logs
 from trunkline.values.errors import NotFoundError
 from trunkline.values.message import Message
@@ -32,7 +33,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[Lines]:
 
 
 def client(*replies: Any, **options: Any) -> Client:
-    return Client("anthropic-messages/m", base_url="http://h.test", settings=Settings({}), io=VirtualIO(replies), **options)
+    return Client("anthropic-messages/m", base_url="http://h.test", settings=Settings({}), io=ScriptedIO(replies), **options)
 
 
 def test_a_call_that_fails(lines: Lines) -> None:
@@ -49,7 +50,7 @@ def test_a_call_that_fails(lines: Lines) -> None:
 def test_a_call_that_succeeds_is_for_those_who_debug(lines: Lines) -> None:
     def run() -> None:
         correlation_id.set("turn-7")
-        client(Reply(body=[messages_body()])).generate("the prompt")
+        client(Scripted(body=[messages_body()])).generate("the prompt")
 
     contextvars.copy_context().run(run)
     assert [level for level, _ in lines()] == ["DEBUG", "DEBUG"]
@@ -57,7 +58,7 @@ def test_a_call_that_succeeds_is_for_those_who_debug(lines: Lines) -> None:
 
 
 def test_each_warning_is_told_once(lines: Lines) -> None:
-    llm = client(*[Reply(body=[messages_body()])] * 3, frequency_penalty=0.5)
+    llm = client(*[Scripted(body=[messages_body()])] * 3, frequency_penalty=0.5)
     for _ in range(2):
         llm.generate("hi")
     llm.generate("hi", presence_penalty=0.5)

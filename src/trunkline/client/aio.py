@@ -30,6 +30,9 @@ class AsyncClient:
     provider with a key. Nothing is read or sent before the first call. Works in one event loop after another.
     Raises ``UsageError`` for whatever is wrong with the arguments.
 
+    ``io`` takes the place of network, clock and chance: any ``trunkline.ports.IO`` of this client's kind, such as
+    ``trunkline.sim.ScriptedIO`` in a test. The client closes it as its own.
+
     Options are the same for a client, for ``with_options`` and for a call; the nearest wins. ``help(trunkline.CallOptions)``
     lists them, ``help(trunkline.ClientOptions)`` what a client takes besides.
     """
@@ -43,7 +46,7 @@ class AsyncClient:
         **options: Unpack[ClientOptions],
     ) -> None:
         self._calls = calls = Calls.of(model, settings, False, options)
-        self._port = Port(io, lambda: AsyncIO(proxies=calls.destinations.settings.proxies))
+        self._port = Port(io, lambda: AsyncIO(proxies=calls.destinations.settings.proxies), blocking=False)
 
     async def generate(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Response:
         """The whole reply. ``prompt`` is text, a ``Message``, or a list of messages (``Message``, or dicts in OpenAI's or

@@ -31,6 +31,9 @@ class Client:
     provider with a key. Nothing is read or sent before the first call. Safe to share among threads; after a fork too.
     Raises ``UsageError`` for whatever is wrong with the arguments.
 
+    ``io`` takes the place of network, clock and chance: any ``trunkline.ports.IO`` of this client's kind, such as
+    ``trunkline.sim.ScriptedIO`` in a test. The client closes it as its own.
+
     Options are the same for a client, for ``with_options`` and for a call; the nearest wins. ``help(trunkline.CallOptions)``
     lists them, ``help(trunkline.ClientOptions)`` what a client takes besides.
     """
@@ -44,7 +47,7 @@ class Client:
         **options: Unpack[ClientOptions],
     ) -> None:
         self._calls = calls = Calls.of(model, settings, True, options)
-        self._port = Port(io, lambda: BlockingIO(proxies=calls.destinations.settings.proxies))
+        self._port = Port(io, lambda: BlockingIO(proxies=calls.destinations.settings.proxies), blocking=True)
 
     def generate(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Response:
         """The whole reply. ``prompt`` is text, a ``Message``, or a list of messages (``Message``, or dicts in OpenAI's or

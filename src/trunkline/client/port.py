@@ -11,13 +11,17 @@ from ..values.expect import kind_of
 
 
 class Port:
-    """An ``IO`` that is made once, on the first ``get``."""
+    """The ``IO`` that was handed over, or one that is made on the first ``get``. Raises ``UsageError`` for what is none, and for
+    one of the other client's kind."""
 
     __slots__ = ("_io", "_lock", "_make")
 
-    def __init__(self, io: IO | None, make: Callable[[], IO]) -> None:
+    def __init__(self, io: IO | None, make: Callable[[], IO], *, blocking: bool) -> None:
         if io is not None and not callable(getattr(io, "new_id", None)):
             raise UsageError("no IO port", field="io", got=kind_of(io), allowed="an object with what ports.IO names, or None")
+        if io is not None and (kind := getattr(io, "blocking", None)) is not blocking:
+            kinds = "blocking=True for Client, blocking=False for AsyncClient"
+            raise UsageError("of the other client's kind", field="io", got=f"blocking={kind is True}", allowed=kinds)
         self._io, self._make = io, make
         self._lock = Lock()
 
