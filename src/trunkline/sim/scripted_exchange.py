@@ -74,12 +74,13 @@ class ScriptedExchange:
         await self._io.turn()
         self._alive()
         reply, idle = self.reply, self.deadlines.idle
-        if self.at < len(reply.pieces):
+        while self.at < len(reply.pieces):
             piece = reply.pieces[self.at]
             delay, data = piece if isinstance(piece, tuple) else (0.0, piece)
             await self._pass(delay, idle, "idle")
             self.at += 1
-            return data
+            if data:  # nothing but a wait is no end
+                return data
         if reply.end == "stall":
             await self._pass(INFINITY, idle, "idle")
         if reply.end != "end":
