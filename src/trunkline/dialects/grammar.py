@@ -159,7 +159,7 @@ NAME = Leaf("text that is not empty", lambda value: type(value) is str and value
 COUNT = Leaf("a whole number from 0", is_count)
 NUMBER = Leaf("a number", lambda value: type(value) in (int, float))
 OBJECT = Leaf("an object", lambda value: type(value) is dict)
-OBJECTS = Each(OBJECT)
+OBJECTS = Each(OBJECT, filled=True)
 
 
 def word(*words: str) -> Leaf:

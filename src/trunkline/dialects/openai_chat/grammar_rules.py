@@ -50,7 +50,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("call-again", "Later fragments of a tool call have its index and more of its arguments, and nothing else."),
     Rule("call-index", "The calls of a choice are numbered from 0 without gaps, in the order in which they begin."),
-    Rule("call-collides", None, "Two calls with different ids and names do not share an index within a choice."),
+    Rule("call-collides", None, "Two calls do not share an index: a piece with a name and another id begins another call."),
     Rule("function-call", "The old `function_call` has its name on its first fragment only, and stands beside no tool calls."),
     Rule(
         "finish",
