@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 
 from .. import Origin, Settings
-from .options import Commands, add_command
+from .options import Commands, add_command, add_json, add_plain
 from .output import json_out, note, table
 
 _EPILOG = """\
-Of several sources the more trusted wins: argument, environment, your own file, the project's files (.env, then
-trunkline.toml or trunkline.yaml). Your own file is trunkline.toml or trunkline.yaml in ~/.config/trunkline
+examples:
+  trunkline config
+  trunkline config --json | jq .files
+
+Of several sources the more trusted wins: argument, environment, your own file,
+the project's files (.env, then trunkline.toml or trunkline.yaml). Your own file
+is trunkline.toml or trunkline.yaml in ~/.config/trunkline
 ($XDG_CONFIG_HOME/trunkline; %APPDATA%\\trunkline on Windows):
 
   model = "anthropic/claude-sonnet-5"
@@ -32,7 +37,8 @@ _WORDS = {
 
 def add(commands: Commands) -> None:
     parser = add_command(commands, "config", "Show what is set and where it was read from.", _EPILOG)
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    add_json(parser)
+    add_plain(parser)
     parser.set_defaults(run=run)
 
 
@@ -53,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     table(
         ("setting", "value", "origin", "where"),
         [(row.setting, row.value, _WORDS[row.origin], f"{row.name} in {row.file}" if row.file else row.name) for row in rows],
+        plain=args.plain,
     )
     if not rows:
         note("nothing is set; a key such as OPENAI_API_KEY or ANTHROPIC_API_KEY in the environment is enough")

@@ -7,17 +7,26 @@ import argparse
 import msgspec
 
 from .. import ProviderHealth
-from .options import Commands, add_command, add_target, client
+from .options import Commands, add_command, add_json, add_plain, add_target, client
 from .output import json_out, out, table
 
-_EPILOG = "Each configured provider is asked for its list of models, which costs nothing. Exit code 1: no call could be answered."
+_EPILOG = """\
+examples:
+  trunkline health
+  trunkline health --offline
+  trunkline health --json | jq .ok
+
+Each configured provider is asked for its list of models, which costs nothing.
+Exit code 1: no call could be answered.
+"""
 
 
 def add(commands: Commands) -> None:
     parser = add_command(commands, "health", "Show which providers are configured and answer.", _EPILOG)
     add_target(parser)
     parser.add_argument("--offline", action="store_true", help="ask nobody; only show what is configured")
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    add_json(parser)
+    add_plain(parser)
     parser.set_defaults(run=run)
 
 
@@ -28,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         json_out({"ok": found.ok, **msgspec.to_builtins(found)})
     else:
         out(f"model: {found.model or 'none'} ({found.why})")
-        table(("provider", "state", "key from", "address", "problem"), map(_row, found.providers))
+        table(("provider", "state", "key from", "address", "problem"), map(_row, found.providers), plain=args.plain)
     return 0 if found.ok else 1
 
 

@@ -9,18 +9,30 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from .. import NoProviderError, TrunklineError, UnsupportedOperationError, UsageError, __version__
-from . import ask, config, health, models
-from .output import note, prepare
+from .output import environ, note, prepare
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
+COMMANDS = {
+    "ask": "ask",
+    "chat": "chat",
+    "models": "models",
+    "health": "health",
+    "config": "config",
+    "completion": "completion",
+}
+"""Each command, and the module whose ``add`` describes it."""
+
 _EPILOG = """\
 examples:
+  trunkline demo
   trunkline ask "Why is the sky blue?"
   trunkline ask "Summarise this:" - < report.txt
-  trunkline ask "What is on it?" --file photo.png --model anthropic/claude-sonnet-5
+  trunkline ask "What is on it?" --file photo.png
+  trunkline chat --model anthropic/claude-sonnet-5
   trunkline models --provider openai
   trunkline health
   trunkline config
@@ -31,15 +43,17 @@ exit codes:
   2  wrong usage or configuration; nothing was sent
   130  Ctrl-C
 
-Keys are read from the environment (OPENAI_API_KEY, ...), .env and trunkline.toml; `trunkline config` shows which.
+Keys are read from the environment (OPENAI_API_KEY, ...), .env and trunkline.toml;
+`trunkline config` shows which. `trunkline demo` needs none.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; gives its exit code. Errors are a line on standard error, without a traceback and without a key."""
     prepare()
-    args = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
     try:
+        args = _parser(argv).parse_args(argv)
         code: int = args.run(args)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -57,7 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the command that ``argv`` names, with nothing of the others loaded; of all where it names none."""
     parser = argparse.ArgumentParser(
         prog="trunkline",
         description="One line to every language model.",
@@ -66,8 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"trunkline {__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)
-    for command in (ask, models, health, config):
-        command.add(commands)
+    for name in argv[:1] if argv and argv[0] in COMMANDS else COMMANDS:
+        import_module(f".{COMMANDS[name]}", __package__).add(commands)
+    if not argv and "_ARGCOMPLETE" in environ():  # argcomplete asks for completions by running the command without arguments
+        from .completion import answer
+
+        answer(parser)
     return parser
 
 

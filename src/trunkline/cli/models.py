@@ -8,7 +8,7 @@ import time
 import msgspec
 
 from .. import Model, Price
-from .options import Commands, add_command, add_target, client
+from .options import Commands, add_command, add_json, add_plain, add_target, client, complete, provider_names
 from .output import json_out, table
 
 _EPILOG = """\
@@ -17,17 +17,20 @@ examples:
   trunkline models --provider anthropic --live
   trunkline models --json | jq '.[] | select(.context > 500000) | .id'
 
-Limits are in tokens, prices in USD per million tokens (today's); - is unknown. Without --live the list is the catalog's,
-which is part of this version; with it the provider itself is asked.
+Limits are in tokens, prices in USD per million tokens (today's); - is unknown.
+Without --live the list is the catalog's, which is part of this version; with it
+the provider itself is asked. Into a pipe: a line each, tabs between, no head.
 """
 
 
 def add(commands: Commands) -> None:
     parser = add_command(commands, "models", "List models with limits, prices and abilities.", _EPILOG)
-    parser.add_argument("-p", "--provider", metavar="NAME", help="only this provider's")
+    provider = parser.add_argument("-p", "--provider", metavar="NAME", help="only this provider's")
+    complete(provider, provider_names)
     parser.add_argument("--live", action="store_true", help="ask the provider what it has (default: the one that ask would use)")
     add_target(parser)
-    parser.add_argument("--json", action="store_true", help="print everything that is known as JSON")
+    add_json(parser, "print everything that is known as JSON")
+    add_plain(parser)
     parser.set_defaults(run=run)
 
 
@@ -38,9 +41,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         json_out([{"name": model.name, **msgspec.to_builtins(model)} for model in found])
     else:
-        table(
-            ("model", "context", "output", "in $/M", "out $/M", "abilities", "retires"), [_row(model, today) for model in found]
-        )
+        head = ("model", "context", "output", "in $/M", "out $/M", "abilities", "retires")
+        table(head, [_row(model, today) for model in found], plain=args.plain, numbers=(1, 2, 3, 4))
     return 0
 
 

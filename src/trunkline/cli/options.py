@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from .. import Client, ClientOptions
+from .. import CallOptions, Client, ClientOptions
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -19,7 +19,8 @@ def add_command(commands: Commands, name: str, summary: str, epilog: str = "") -
 
 def add_target(parser: argparse.ArgumentParser) -> None:
     """``--model``, ``--base-url``, ``--timeout``, ``--retries``. A key is no argument: other programs could read it there."""
-    parser.add_argument("-m", "--model", metavar="NAME", help="provider/model, or dialect/model with --base-url")
+    model = parser.add_argument("-m", "--model", metavar="NAME", help="provider/model, or dialect/model with --base-url")
+    complete(model, model_names)
     parser.add_argument("--base-url", metavar="URL", help="the provider's address, in place of its own")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="for the whole call")
     parser.add_argument("--retries", type=int, metavar="N", help="how often to try again (0: never)")
@@ -35,3 +36,54 @@ def client(args: argparse.Namespace) -> Client:
     if args.retries is not None:
         options["retries"] = args.retries
     return Client(args.model, **options)
+
+
+def add_call(parser: argparse.ArgumentParser) -> None:
+    """``--system``, ``--max-tokens``, ``--temperature``."""
+    parser.add_argument("-s", "--system", metavar="TEXT", help="instructions for the model")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="the longest answer, in tokens")
+    parser.add_argument("--temperature", type=float, metavar="T", help="0 is the most predictable")
+
+
+def call_options(args: argparse.Namespace) -> CallOptions:
+    """What ``add_call``'s arguments say of a call."""
+    options: CallOptions = {}
+    if args.system is not None:
+        options["system"] = args.system
+    if args.max_tokens is not None:
+        options["max_tokens"] = args.max_tokens
+    if args.temperature is not None:
+        options["temperature"] = args.temperature
+    return options
+
+
+def add_json(parser: argparse.ArgumentParser, what: str = "print it as JSON") -> None:
+    """``--json``."""
+    parser.add_argument("--json", action="store_true", help=what)
+
+
+def add_plain(parser: argparse.ArgumentParser) -> None:
+    """``--plain``."""
+    parser.add_argument("--plain", action="store_true", help="no colour and no Markdown, on a terminal too")
+
+
+def complete(action: argparse.Action, words: Any) -> None:
+    """Let the shell complete an argument with what ``words()`` gives (argcomplete's name for it)."""
+    vars(action)["completer"] = words
+
+
+def model_names(**_: Any) -> list[str]:
+    """The catalog's models, those that are retired left out."""
+    import time
+
+    from ..providers import catalog
+
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    return [model.name for model in catalog.models() if model.retires is None or model.retires > today]
+
+
+def provider_names(**_: Any) -> list[str]:
+    """The providers of the table."""
+    from ..providers.table import TABLE
+
+    return [row.name for row in TABLE]

@@ -38,22 +38,57 @@ def note(text: str) -> None:
 
 
 def json_out(value: Any) -> None:
-    """JSON to standard output, in lines with indentation."""
-    out(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    """JSON to standard output, in lines with indentation; bytes are JSON already."""
+    text = value if isinstance(value, bytes) else msgspec.json.encode(value)
+    out(msgspec.json.format(text, indent=2).decode())
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Aligned columns with a head on a terminal; into a pipe one line a row, tabs between, no head."""
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, plain: bool = False, numbers: Sequence[int] = ()) -> None:
+    """Aligned columns with a head on a terminal; into a pipe one line a row, tabs between, no head.
+
+    ``numbers`` are the columns that are aligned at their right.
+    """
     cells = [[re.sub(r"\s+", " ", safe(cell)) for cell in row] for row in rows]
     if not is_terminal():
         for row in cells:
             out("\t".join(row))
-        return
-    cells.insert(0, list(head))
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    elif colourful(plain=plain):
+        from . import paint
+
+        paint.table(head, cells, numbers)
+    else:
+        _aligned([list(head), *cells], numbers)
+
+
+def _aligned(cells: list[list[str]], numbers: Sequence[int]) -> None:
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     for row in cells:
-        out("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        padded = [
+            cell.rjust(width) if n in numbers else cell.ljust(width) for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        out("  ".join(padded).rstrip())
 
 
 def is_terminal() -> bool:
+    """Whether standard output is one."""
     return bool(sys.stdout) and sys.stdout.isatty()
+
+
+def colourful(*, plain: bool = False) -> bool:
+    """Whether to write with colour and Markdown: on a terminal that can, where nobody asked for plain text (``plain``, NO_COLOR,
+    TERM=dumb) and rich is there."""
+    if plain or not is_terminal():
+        return False
+    environment = environ()
+    if environment.get("NO_COLOR") or environment.get("TERM") == "dumb":
+        return False
+    from importlib.util import find_spec
+
+    return find_spec("rich") is not None
+
+
+def environ() -> dict[str, str]:
+    """The environment alone: no file of a project says where or how the command writes."""
+    from ..client.settings import Settings
+
+    return Settings.load().environment()

@@ -1,0 +1,128 @@
+"""The chat itself: read, answer, until the user leaves."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ... import Client, NoProviderError, TrunklineError, __version__
+from ..options import call_options, client
+from ..output import colourful, environ, is_terminal, note, out
+from .commands import Leave, Tell, is_command, load, obey, words
+from .history import History, history_file
+from .reading import PipeReader, Reader, TerminalReader
+from .session import Session
+
+
+def chat(args: argparse.Namespace) -> int:
+    """Talk until the end of the input; gives the exit code: 0, 1 where a turn read from a pipe was not answered, 130 for Ctrl-C."""
+    terminal = sys.stdin is not None and sys.stdin.isatty()
+    plain = args.plain or not terminal
+    with client(args) as llm:
+        session = _session(llm, args, plain=plain, terminal=terminal)
+        if terminal:
+            return _Dialogue(session, _reader(args), colour=colourful(plain=plain)).run()
+        return _from_pipe(session)
+
+
+def _session(llm: Client, args: argparse.Namespace, *, plain: bool, terminal: bool) -> Session:
+    options = call_options(args)
+    system = options.pop("system", None)
+    model = args.model
+    if model is None:
+        found = llm.health(ask=False)
+        if found.model is None:
+            raise NoProviderError(found.why)
+        model = found.model
+    session = Session(llm, model, options, plain=plain, terminal=terminal and is_terminal())
+    session.choose(model)
+    if args.load is not None:
+        load(session, args.load)
+    if system is not None:
+        session.system = str(system)
+    return session
+
+
+def _reader(args: argparse.Namespace) -> Reader:
+    history = History(None if args.no_history else history_file(environ()))
+    reader = TerminalReader(history, words, coloured=colourful(plain=args.plain))
+    if history.problem:
+        note(history.problem)
+    return reader
+
+
+def _from_pipe(session: Session) -> int:
+    reader = PipeReader()
+    try:
+        while (text := reader.read()) is not None:
+            heed(session, text, note, terminal=False)
+    except Leave:
+        pass
+    return 1 if session.failed else 0
+
+
+def heed(session: Session, text: str, tell: Tell, *, terminal: bool) -> None:
+    """Obey a command, or put the question; blank lines are passed over. Raises ``Leave``."""
+    if not text.strip():
+        return
+    if not is_command(text.strip()):
+        session.turn(text[1:] if text.startswith("//") else text)
+        return
+    try:
+        obey(session, text.strip(), tell, terminal=terminal)
+    except TrunklineError as error:
+        session.failed = True
+        note(str(error))
+
+
+class _Dialogue:
+    """At a terminal: a prompt, room around answers, and Ctrl-C that ends no more than is meant."""
+
+    def __init__(self, session: Session, reader: Reader, *, colour: bool) -> None:
+        self._session = session
+        self._reader = reader
+        self._colour = colour
+
+    def run(self) -> int:
+        self.tell(f"Trunkline {__version__}, with {self._session.model}. /help lists the commands, Ctrl-D leaves.")
+        try:
+            return self._talk()
+        except Leave:
+            return 0
+
+    def _talk(self) -> int:
+        at_prompt = interrupted = False
+        while True:
+            try:
+                at_prompt = True
+                text = self._reader.read()
+                at_prompt = interrupted = False
+                if text is None:
+                    out("")
+                    return 0
+                self._heed(text)
+            except KeyboardInterrupt:
+                out("")
+                if interrupted:
+                    return 130
+                interrupted = at_prompt
+                note("Ctrl-C once more, or Ctrl-D, leaves")
+
+    def _heed(self, text: str) -> None:
+        room = bool(text.strip()) and not is_command(text.strip())
+        if room:
+            out("")
+        heed(self._session, text, self.tell, terminal=True)
+        if room:
+            out("")
+
+    def tell(self, text: str) -> None:
+        """Of the chat itself, not of the model."""
+        if self._colour:
+            from .. import paint
+
+            paint.line(text, "dim")
+        elif is_terminal():
+            out(text)
+        else:
+            note(text)
