@@ -29,12 +29,14 @@ class Framing(Enum):
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
     """What a server says of itself. ``request_id`` goes into headers and errors; ``reply_id`` and ``created`` (Unix seconds)
-    stand in a reply that has none of its own. ``functions``: the caller asked in the words of before there were tools."""
+    stand in a reply that has none of its own. ``functions``: the caller asked in the words of before there were tools.
+    ``custom_tools``: the tools with plain input that he gave: a streamed call of one is told as such from its first piece."""
 
     request_id: str | None = None
     reply_id: str | None = None
     created: int | None = None
     functions: bool = False
+    custom_tools: tuple[str, ...] = ()
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
