@@ -1,0 +1,232 @@
+"""From dialect to dialect: what is asked in one and passed on in another means the same, but for what a warning names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, strategies as st
+
+from trunkline.dialects.crossing import Crossing
+from trunkline.dialects.dialect import Context
+from trunkline.dialects.known import DIALECTS, dialect_of
+from trunkline.values.fold import fold, unfold
+from trunkline.values.headers import Headers
+from trunkline.values.media import Data, Url
+from trunkline.values.message import File, Image, Message, Reasoning, Text, ToolCall, ToolResult
+from trunkline.values.model import Target
+from trunkline.values.request import EFFORTS, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
+from trunkline.values.response import Response, Usage, Warning
+from trunkline.wire.http import HttpRequest
+from trunkline.wire.sse import SseDecoder
+
+PAIRS = [(origin, goal) for origin in DIALECTS for goal in DIALECTS if origin != goal]
+across = pytest.mark.parametrize(("origin", "goal"), PAIRS, ids=[f"{a} to {b}" for a, b in PAIRS])
+
+# --- what is asked ------------------------------------------------------------------------------------------------------
+
+words = st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), min_size=1, max_size=12)
+pixels = st.binary(min_size=1, max_size=9)
+names = st.sampled_from(["weather", "search", "clock"])
+images = st.builds(Image, st.builds(Data, pixels, st.just("image/png")) | st.just(Url("https://example.com/a.png")))
+files = st.builds(File, st.builds(Data, pixels, st.just("application/pdf")), filename=st.none() | st.just("a.pdf"))
+arguments = st.dictionaries(words, words | st.integers(-9, 9) | st.booleans(), max_size=2).map(json.dumps)
+schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> tuple[Message, ...]:
+    """What people and models say to each other, tool loops included: every call answered, in the turn after it."""
+    messages = [Message.system(draw(words))] if draw(st.booleans()) else []
+    asked = 0
+    for _ in range(draw(st.integers(1, 3))):
+        messages.append(Message.user(*draw(st.lists(st.builds(Text, words) | images | files, min_size=1, max_size=3))))
+        said: list[Any] = [Reasoning(draw(words))] if draw(st.booleans()) else []
+        said += [Text(draw(words))] if draw(st.booleans()) else []
+        calls = []
+        for _ in range(draw(st.integers(0, 2))):
+            calls.append(ToolCall(f"call_{asked}", draw(names), draw(arguments)))
+            asked += 1
+        if said or calls:
+            messages.append(Message("assistant", (*said, *calls)))
+        for call in calls:
+            answer = draw(st.lists(st.builds(Text, words), min_size=1, max_size=2)) + draw(st.lists(images, max_size=1))
+            messages.append(Message.tool(ToolResult(call.id, tuple(answer), is_error=draw(st.booleans()))))
+        if calls or not said:
+            messages.append(Message.assistant(draw(words)))
+    messages.append(Message.user(draw(words)))
+    return tuple(messages)
+
+
+tools = st.lists(names, unique=True, min_size=1, max_size=3).map(
+    lambda given: tuple(Tool(name, f"the {name}", schema) for name in given)
+)
+choices = st.sampled_from([None, ToolChoice("auto"), ToolChoice("none"), ToolChoice("required")])
+reasoning = (
+    st.none()
+    | st.builds(ReasoningOptions, effort=st.sampled_from(EFFORTS))
+    | st.builds(ReasoningOptions, budget=st.integers(1024, 9000))
+)
+fraction = st.none() | st.sampled_from([0.0, 0.25, 1.0, 1.5])
+requests = st.builds(
+    Request,
+    model=st.just("m"),
+    messages=conversations(),
+    stream=st.booleans(),
+    tools=st.just(()) | tools,
+    tool_choice=choices,
+    parallel_tool_calls=st.none() | st.booleans(),
+    output=st.none() | st.just(OutputFormat(schema)) | st.just(OutputFormat()),
+    max_tokens=st.none() | st.integers(1, 9000),
+    temperature=fraction,
+    top_p=st.none() | st.sampled_from([0.5, 0.95]),
+    top_k=st.none() | st.integers(1, 9),
+    stop=st.lists(words, max_size=2).map(tuple),
+    seed=st.none() | st.integers(0, 9),
+    reasoning=reasoning,
+    user=st.none() | words,
+    metadata=st.none() | st.dictionaries(words, words, max_size=1),
+)
+
+
+def passed_on(request: Request, origin: str, goal: str) -> tuple[Request, list[Warning]]:
+    """``request`` asked in one dialect, read by a server, passed on in another, and read there; with every warning on the way."""
+    warnings: list[Warning] = []
+    for dialect in (origin, goal):
+        half = dialect_of(dialect)
+        encoded = half.encode_request(request, Target(dialect, "p", request.model))
+        decoded = half.decode_request(
+            HttpRequest("POST", f"http://127.0.0.1{half.routes[0].path}", Headers(encoded.wire.headers), encoded.wire.body)
+        )
+        crossing = Crossing(dialect, goal)
+        request = crossing.request(decoded.request)
+        warnings += [*encoded.warnings, *decoded.warnings, *crossing.warnings]
+    return request, warnings
+
+
+def facts(request: Request) -> dict[str, Any]:
+    """What a request says, by the names that warnings use: parts of messages by kind, in order, whatever the cut into messages."""
+    told: dict[str, Any] = {
+        name: getattr(request, name)
+        for name in ("stream", "temperature", "top_p", "top_k", "stop", "seed", "reasoning", "user", "metadata", "max_tokens", "output", "tool_choice", "parallel_tool_calls", "tools")
+    }  # fmt: skip
+    for message in request.messages:
+        for part in message.parts:
+            if isinstance(part, ToolResult):
+                told.setdefault("messages.tool_result", []).append((part.tool_call_id, _seen(part.parts)))
+                told.setdefault("messages.tool_result.is_error", []).append(part.is_error)
+            elif isinstance(part, ToolCall):
+                told.setdefault("messages.tool_call", []).append((part.id, part.name, part.arguments))
+            else:
+                told.setdefault(f"messages.{_kind(part)}", []).append((message.role, *_seen([part])))
+    return {name: value for name, value in told.items() if value not in (None, (), {}, [])}
+
+
+def _kind(part: Any) -> str:
+    return str(type(part).__struct_config__.tag)
+
+
+def _seen(parts: Iterable[Any]) -> list[Any]:
+    return [part.text if isinstance(part, (Text, Reasoning)) else part.source for part in parts]
+
+
+def explained(name: str, warnings: Iterable[Warning]) -> bool:
+    """Whether a warning names the fact, or what it belongs to or consists of."""
+    return any(name == said or name.startswith(f"{said}.") or said.startswith(f"{name}.") for said in (w.field for w in warnings))
+
+
+@across
+@given(request=requests)
+def test_a_request_means_the_same(origin: str, goal: str, request: Request) -> None:
+    there, warnings = passed_on(request, origin, goal)
+    before, after = facts(request), facts(there)
+    for name in before.keys() | after.keys():
+        if before.get(name) != after.get(name):
+            assert explained(name, warnings) or _implied(name, before, after), (name, before.get(name), after.get(name), warnings)
+
+
+def _implied(name: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """What a protocol says though nobody asked: its default."""
+    return name == "max_tokens" and name not in before
+
+
+# --- what comes back ------------------------------------------------------------------------------------------------------
+
+usages = st.integers(0, 999).flatmap(
+    lambda cached: st.builds(
+        Usage,
+        input_tokens=st.integers(cached, 2000),
+        output_tokens=st.integers(500, 2000),
+        cache_read_tokens=st.just(cached),
+        reasoning_tokens=st.none() | st.integers(0, 500),
+    )
+)
+
+
+@st.composite
+def replies(draw: st.DrawFn) -> Response:
+    parts: list[Any] = [Reasoning(draw(words))] if draw(st.booleans()) else []
+    parts += [Text(draw(words))] if draw(st.booleans()) else []
+    calls = [ToolCall(f"call_{n}", draw(names), draw(arguments)) for n in range(draw(st.integers(0, 3)))]
+    reason = "tool_calls" if calls else draw(st.sampled_from(["stop", "length", "content_filter"]))
+    return Response(message=Message("assistant", (*parts, *calls)), finish_reason=reason, usage=draw(usages), model="m", id="r1")
+
+
+def context(dialect: str, *, stream: bool = False) -> Context:
+    return Context(target=Target(dialect, "p", "m"), model="m", stream=stream, include_usage=stream)
+
+
+def whole(reply: Response, dialect: str) -> tuple[Response, list[Warning]]:
+    half = dialect_of(dialect)
+    encoded = half.encode_response(reply, context(dialect))
+    return half.decode_response(encoded, context(dialect)), list(encoded.warnings)
+
+
+def streamed(reply: Response, dialect: str) -> tuple[Response, list[Warning]]:
+    half = dialect_of(dialect)
+    encoder = half.event_encoder(context(dialect, stream=True))
+    body = b"".join([encoder.push(event) for event in unfold(reply)]) + encoder.finish()
+    frames, decoder = SseDecoder(), half.event_decoder(context(dialect, stream=True))
+    events = decoder.feed(frames.feed(body) + frames.finish()) + decoder.finish()
+    assert decoder.error is None, decoder.error
+    return fold(events), encoder.warnings
+
+
+def said(reply: Response) -> dict[str, Any]:
+    told: dict[str, Any] = {name: getattr(reply, name) for name in ("text", "reasoning", "finish_reason", "model")}
+    told["tool_calls"] = [(call.id, call.name, call.arguments) for call in reply.tool_calls]
+    for name in ("input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens"):
+        told[f"usage.{name}"] = getattr(reply.usage, name) or 0
+    return told
+
+
+@across
+@pytest.mark.parametrize("way", [whole, streamed])
+@given(reply=replies())
+def test_a_reply_means_the_same(origin: str, goal: str, way: Callable[[Response, str], Any], reply: Response) -> None:
+    there, warnings = way(reply, origin)
+    crossing = Crossing(origin, goal)
+    back, more = way(crossing.response(there), goal)
+    before, after = said(reply), said(back)
+    for name in before:
+        if before[name] != after[name]:
+            assert explained(name, [*warnings, *crossing.warnings, *more]), (name, before[name], after[name])
+
+
+@across
+def test_what_only_one_dialect_knows_is_left_behind_with_a_warning(origin: str, goal: str) -> None:
+    half = dialect_of(origin)
+    encoded = half.encode_request(
+        Request(model="m", messages=(Message.user("hi"),), extra_body={"own_field": 1}), Target(origin, "p", "m")
+    )
+    decoded = half.decode_request(HttpRequest("POST", half.routes[0].path, Headers(encoded.wire.headers), encoded.wire.body))
+    assert decoded.request.extra_body == {"own_field": 1}
+    assert Crossing(origin, origin).request(decoded.request) is decoded.request
+    crossing = Crossing(origin, goal)
+    assert crossing.request(decoded.request).extra_body == {}
+    assert [(warning.kind, warning.field) for warning in crossing.warnings] == [("dropped", "own_field")]
+    body = dialect_of(goal).encode_request(crossing.request(decoded.request), Target(goal, "p", "m")).wire.body
+    assert "own_field" not in msgspec.json.decode(body)
