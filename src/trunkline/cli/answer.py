@@ -63,7 +63,7 @@ def writer(*, plain: bool, thoughts: bool = False) -> Writer:
 
 
 def write(stream: Stream, to: Writer) -> Response:
-    """The whole reply, after each piece of it was written; a refusal is written as an answer is. Raises what the stream raises."""
+    """The whole reply, after each piece of it was written, and a refusal as an answer is. Raises what the stream raises."""
     said = False
     for event in stream:
         if not isinstance(event, TextDelta | RefusalDelta | ReasoningDelta) or event.choice:

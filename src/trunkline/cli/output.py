@@ -64,7 +64,8 @@ def _aligned(cells: list[list[str]], numbers: Sequence[int]) -> None:
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     for row in cells:
         padded = [
-            cell.rjust(width) if n in numbers else cell.ljust(width) for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.rjust(width) if n in numbers else cell.ljust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         out("  ".join(padded).rstrip())
 

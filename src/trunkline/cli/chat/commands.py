@@ -129,8 +129,8 @@ def _help(session: Session, _: str, tell: Tell) -> None:
     width = max(len(f"{name} {command.arguments}") for name, command in COMMANDS.items()) + 1
     for name, command in COMMANDS.items():
         tell(f"/{f'{name} {command.arguments}':<{width}} {command.summary}")
-    tell('A line that ends in \\ goes on in the next one, and so does what stands between """ and """.')
-    tell("Ctrl-C stops an answer, Ctrl-D leaves. A question that begins with a slash begins with two.")
+    tell('Several lines: end one with \\, or put them between """ and """, or paste them.')
+    tell("A question that begins with a slash: begin it with two. Ctrl-C stops an answer.")
 
 
 def _exit(session: Session, _: str, tell: Tell) -> None:

@@ -15,7 +15,7 @@ from .session import Session
 
 
 def chat(args: argparse.Namespace) -> int:
-    """Talk until the end of the input; gives the exit code: 0, 1 where a turn read from a pipe was not answered, 130 for Ctrl-C."""
+    """Talk until the end of the input; gives the exit code: 0; 1 where a turn from a pipe was not answered; 130 for Ctrl-C."""
     terminal = sys.stdin is not None and sys.stdin.isatty()
     plain = args.plain or not terminal
     with client(args) as llm:

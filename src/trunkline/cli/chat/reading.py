@@ -33,8 +33,7 @@ def gather(next_line: NextLine, pasted: Callable[[], bool] = lambda: False) -> s
         return _quoted(line.lstrip()[len(_QUOTES) :], next_line)
     lines = [line]
     while lines[-1].endswith("\\") or (pasted() and not line.startswith("/")):
-        if lines[-1].endswith("\\"):
-            lines[-1] = lines[-1][:-1]
+        lines[-1] = lines[-1].removesuffix("\\")
         further = next_line(True)
         if further is None:
             break
@@ -154,7 +153,7 @@ def unechoed() -> Iterator[None]:
     import termios
 
     before = termios.tcgetattr(sys.stdin)
-    without = before[:3] + [before[3] & ~termios.ECHO] + before[4:]
+    without = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
     termios.tcsetattr(sys.stdin, termios.TCSANOW, without)
     try:
         yield
