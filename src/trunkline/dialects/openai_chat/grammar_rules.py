@@ -117,10 +117,15 @@ CHOICE = Fields(
     {"logprobs": Nullable(_LOGPROBS)},
 )
 
-_COUNTS = Fields(others=Nullable(COUNT))
+_FIGURE = Nullable(COUNT)
+_KINDS: dict[str, Shape] = {"audio_tokens": _FIGURE, "image_tokens": _FIGURE, "text_tokens": _FIGURE}
+_PREDICTED: dict[str, Shape] = {"accepted_prediction_tokens": _FIGURE, "rejected_prediction_tokens": _FIGURE}
 USAGE = Fields(
     {"prompt_tokens": COUNT, "completion_tokens": COUNT, "total_tokens": COUNT},
-    {"prompt_tokens_details": _COUNTS, "completion_tokens_details": _COUNTS},
+    {
+        "prompt_tokens_details": Fields({}, _KINDS | {"cached_tokens": _FIGURE, "cache_write_tokens": _FIGURE}),
+        "completion_tokens_details": Fields({}, _KINDS | _PREDICTED | {"reasoning_tokens": _FIGURE}),
+    },
 )
 CHUNK = Fields(
     {"id": NAME, "object": word("chat.completion.chunk"), "created": COUNT, "model": NAME, "choices": Each(CHOICE)},

@@ -127,7 +127,7 @@ class StrictChat(Automaton):
             self._fault("after-finish", f"a chunk of choice {shown(index)}, which is finished")
         elif "role" in delta:
             self._fault("role-once", f"the role of choice {shown(index)} for a second time")
-        elif reason is None and all(value is None for value in delta.values()):
+        elif reason is None and all(value is None or value == {} for value in delta.values()):
             self._fault("empty-delta", f"a chunk of choice {shown(index)} says nothing")
         fragments = delta.get("tool_calls")
         for fragment in fragments if type(fragments) is list else ():
