@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from ..dialects.dialect import Context, Decoded, Operation, ServerHalf
 from ..values.events import Event
+from ..values.response import Warning
 from ..values.secret import Secret
 from ..wire.http import HttpReply, HttpRequest
 
@@ -77,12 +78,15 @@ class Whole(msgspec.Struct, frozen=True):
 
 
 class Streamed(msgspec.Struct, frozen=True):
-    """A reply in events: the edge encodes them, and pings while they are long in coming (``ping_every`` seconds; None: never)."""
+    """A reply in events: the edge encodes them, and pings while they are long in coming (``ping_every`` seconds; None: never).
+    ``headers`` take the place of the protocol's own of the same name. ``warned`` is told once, before the source is closed, what
+    the protocol could not express."""
 
     source: EventSource
     context: Context
     headers: tuple[tuple[str, str], ...] = ()
     ping_every: float | None = 15.0
+    warned: Callable[[tuple[Warning, ...]], None] | None = None
 
 
 class Bytes(msgspec.Struct, frozen=True):

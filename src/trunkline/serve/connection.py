@@ -1,0 +1,211 @@
+"""The connection under a request: told when it is lost, and open to rudeness.
+
+uvicorn's protocols hand an application no way to its transport. ``protocol_class`` gives the one that is installed
+(httptools', else h11's) with a ``Line`` in the state of every scope, and mends what an edge trips over: see ``_Edge``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any, cast
+
+from ..values.errors import UnsupportedOperationError
+
+LINE = "trunkline.line"
+"""Where in a scope's ``state`` the ``Line`` stands."""
+MOST_HELD = 65_536
+"""How many bytes of a next request are read while one is being answered."""
+MOST_HEAD = 262_144
+"""How long the head of a request may be."""
+_RST = struct.pack("ii", 1, 0)
+_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class Line:
+    """See ``answers.Connection``. ``lost``: it is no more; ``spoken``: somebody wrote past HTTP, so HTTP is over on it."""
+
+    __slots__ = ("_told", "_transport", "lost", "spoken")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._told: list[Callable[[], object]] = []
+        self.lost = False
+        self.spoken = False
+
+    def write(self, data: bytes) -> None:
+        self.spoken = True
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self.spoken = True
+        self._transport.close()
+
+    def reset(self) -> None:
+        self.spoken = True
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
+        self._transport.abort()
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes the system has not taken yet."""
+        return 0 if self.lost else self._transport.get_write_buffer_size()
+
+    def watch(self, tell: Callable[[], object]) -> None:
+        """``tell()`` is called once the connection is lost."""
+        self._told.append(tell)
+
+    def unwatch(self, tell: Callable[[], object]) -> None:
+        self._told.remove(tell)
+
+    def end(self) -> None:
+        """It is lost: by the protocol."""
+        self.lost = True
+        for tell in tuple(self._told):
+            tell()
+
+    async def gone(self) -> None:
+        """Wait until it is lost; it is closed if nobody has."""
+        if not self._transport.is_closing():
+            self._transport.close()
+        if not self.lost:
+            lost = asyncio.Event()
+            self.watch(lost.set)
+            try:
+                await lost.wait()
+            finally:
+                self.unwatch(lost.set)
+
+
+class NoLine:
+    """In place of a connection, on servers that show none."""
+
+    lost = False
+    spoken = False
+    unsent = 0
+
+    def write(self, data: bytes) -> None:
+        raise _hidden()
+
+    def close(self) -> None:
+        raise _hidden()
+
+    def reset(self) -> None:
+        raise _hidden()
+
+
+def _hidden() -> UnsupportedOperationError:
+    return UnsupportedOperationError("this ASGI server does not show its connections", hint="trunkline.serve.server.Server does")
+
+
+class _Edge(asyncio.Protocol):
+    """What both of uvicorn's protocols are given on top.
+
+    A request that comes while another is being answered (pipelining) is held back here, not parsed: uvicorn would forget the one
+    under way when the connection is lost, and would stop reading, so that nobody noticed. For the same reason reading goes on
+    after a long body. A head without end is refused. Whatever uvicorn has to say goes to a log of ours.
+    """
+
+    cycle: Any
+    flow: Any
+    loop: asyncio.AbstractEventLoop
+    app_state: dict[str, Any]
+    timeout_keep_alive_task: asyncio.TimerHandle | None
+    _line: Line
+    _transport: asyncio.Transport
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.logger = logging.getLogger("trunkline.serve.http")
+        self.access_log = False
+        self._held = bytearray()
+        self._head = 0
+        self._cycles: list[Any] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._transport = cast(asyncio.Transport, transport)
+        self._line = Line(self._transport)
+        self.app_state = {**self.app_state, LINE: self._line}
+
+    def data_received(self, data: bytes) -> None:
+        if self._line.spoken:
+            return
+        if self._held or self._busy():
+            self._held += data
+            if len(self._held) > MOST_HELD:
+                self.flow.pause_reading()
+            return
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
+            self._head = 0
+        elif before is None or before.response_complete:
+            self._refuse_long_head(len(data))
+        if self.flow.read_paused and self._busy():
+            self.flow.resume_reading()
+
+    def on_headers_complete(self) -> None:
+        """httptools': a request begins, perhaps while others of the same read are not done."""
+        super().on_headers_complete()  # type: ignore[misc]
+        self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete]
+        self._cycles.append(self.cycle)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()  # type: ignore[misc]
+        if self._held:
+            self.loop.call_soon(self._go_on)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        for cycle in self._cycles:
+            cycle.disconnected = not cycle.response_complete
+            cycle.message_event.set()
+        self._cycles.clear()
+        self._held.clear()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+        self._line.end()
+
+    def idle(self) -> bool:
+        """Whether no request is under way."""
+        return self.cycle is None or (self.cycle.response_complete and not self._held)
+
+    def end(self) -> None:
+        """Close it at once."""
+        self._transport.abort()
+
+    def _busy(self) -> bool:
+        """Whether a request has come whole and is not answered."""
+        return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
+
+    def _go_on(self) -> None:
+        if self._held and not self._busy() and not self._transport.is_closing():
+            data, self._held = bytes(self._held), bytearray()
+            self.data_received(data)
+
+    def _refuse_long_head(self, more: int) -> None:
+        self._head += more
+        if self._head > MOST_HEAD and not self._transport.is_closing():
+            self._transport.write(_TOO_LONG)
+            self._transport.close()
+
+
+def protocol_class() -> type[asyncio.Protocol]:
+    """uvicorn's HTTP protocol, ours on top. ``ImportError`` where uvicorn is absent."""
+    try:
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    except ImportError:
+        from uvicorn.protocols.http.h11_impl import H11Protocol
+
+        return edge_over(H11Protocol)
+    return edge_over(HttpToolsProtocol)
+
+
+def edge_over(base: type[asyncio.Protocol]) -> type[asyncio.Protocol]:
+    """``base``, one of uvicorn's, with ``_Edge`` on top."""
+    return type("EdgeProtocol", (_Edge, base), {})
