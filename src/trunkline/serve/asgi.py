@@ -12,10 +12,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from ..dialects.dialect import Context, Decoded, Operation, Served, ServerHalf
-from ..values.errors import InvalidRequestError, NotFoundError, ProviderError, ServerError, UnsupportedOperationError
+from ..values.errors import InvalidRequestError, NotFoundError, ProviderError, ServerError, UnsupportedOperationError, UsageError
 from ..values.headers import Headers
 from ..wire.http import HttpReply, HttpRequest
-from .answers import Answer, Answerer, Asked, Bytes, ByteSource, EventSource, HangUp, Streamed, Whole
+from .answers import Answer, Answerer, Asked, Bytes, ByteSource, EventSource, HangUp, Streamed, Taken, Whole
 from .connection import LINE, Line, NoLine
 from .delivery import pour, stream
 from .faults import told
@@ -35,7 +35,7 @@ MAX_BODY = 32 * 1024 * 1024
 _TURNS_TO_FLUSH = 8
 _TEXT = Headers([("content-type", "text/plain; charset=utf-8")])
 _HEALTHY = HttpReply(200, Headers([("content-type", "application/json")]), b'{"status":"ok"}')
-_NOT_OURS = frozenset({"host", "content-length", "content-encoding", "transfer-encoding"})
+_NOT_OURS = frozenset({b"host", b"content-length", b"content-encoding", b"transfer-encoding"})
 """Headers that spoke of how the body came; it is handed on whole and decoded."""
 
 
@@ -164,6 +164,10 @@ class _Request:
             await pour(self._outlet, presence, answer)
         elif isinstance(answer, Whole):
             await self._outlet.whole(answer.reply)
+        elif not isinstance(answer, Taken):
+            raise UsageError("expected an answer", field="answer", got=type(answer).__name__)
+        elif isinstance(self._line, Line):
+            self._line.close()  # taken, he says, and has said nothing
 
     async def _close(self, source: EventSource | ByteSource) -> None:
         try:

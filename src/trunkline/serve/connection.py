@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import struct
 from collections.abc import Callable
@@ -21,6 +22,7 @@ MOST_HELD = 65_536
 """How many bytes of a next request are read while one is being answered."""
 MOST_HEAD = 262_144
 """How long the head of a request may be."""
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _RST = struct.pack("ii", 1, 0)
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -107,7 +109,8 @@ class _Edge(asyncio.Protocol):
 
     A request that comes while another is being answered (pipelining) is held back here, not parsed: uvicorn would forget the one
     under way when the connection is lost, and would stop reading, so that nobody noticed. For the same reason reading goes on
-    after a long body. A head without end is refused. Whatever uvicorn has to say goes to a log of ours.
+    after a long body. A head without end is refused. An offer to upgrade is not heard: the parser would take the body for another
+    protocol's. Whatever uvicorn has to say goes to a log of ours.
     """
 
     cycle: Any
@@ -141,7 +144,7 @@ class _Edge(asyncio.Protocol):
                 self.flow.pause_reading()
             return
         before = self.cycle
-        super().data_received(data)
+        super().data_received(_without_upgrade(data) if self.idle() else data)
         if self.cycle is not before:
             self._head = 0
         elif before is None or before.response_complete:
@@ -193,6 +196,15 @@ class _Edge(asyncio.Protocol):
         if self._head > MOST_HEAD and not self._transport.is_closing():
             self._transport.write(_TOO_LONG)
             self._transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """``data``, the beginning of a request, with an offer of another protocol made unknown (Java's client offers HTTP/2 so)."""
+    end = data.find(b"\r\n\r\n")
+    end = len(data) if end < 0 else end
+    if data.find(b"pgrade", 0, end) < 0 and data.find(b"PGRADE", 0, end) < 0:
+        return data
+    return _UPGRADE.sub(b"\r\nx-not-upgraded:", data[:end]) + data[end:]
 
 
 def protocol_class() -> type[asyncio.Protocol]:

@@ -1,0 +1,62 @@
+"""Paths and methods, and whose words say that there is nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.serve.plain import PlainHalf
+from trunkline.dialects.dialect import Operation
+from trunkline.serve.routes import Match, Missed, Routes
+from trunkline.values.errors import UsageError
+from trunkline.values.headers import NO_HEADERS, Headers
+
+ONE = PlainHalf("one")
+TWO = PlainHalf("two", "/v2/two", marks=("x-two", "x-two-key"))
+ROUTES = Routes((ONE, TWO))
+MARKED = Headers([("X-Two-Key", "k")])
+
+
+@pytest.mark.parametrize(
+    "method,path,headers,half,operation,model",
+    [
+        ("POST", "/v1/say", NO_HEADERS, "one", Operation.GENERATE, None),
+        ("POST", "/v1/say/", NO_HEADERS, "one", Operation.GENERATE, None),
+        ("POST", "/v1/say", MARKED, "one", Operation.GENERATE, None),
+        ("POST", "/v2/two/count", NO_HEADERS, "two", Operation.COUNT_TOKENS, None),
+        ("GET", "/v1/models", NO_HEADERS, "one", Operation.MODELS, None),
+        ("GET", "/v1/models", MARKED, "two", Operation.MODELS, None),
+        ("HEAD", "/v1/models", MARKED, "two", Operation.MODELS, None),
+        ("GET", "/v1/models/a/b:c", NO_HEADERS, "one", Operation.MODEL, "a/b:c"),
+        ("GET", "/v1/models/m", MARKED, "two", Operation.MODEL, "m"),
+    ],
+)
+def test_a_route_is_found(method: str, path: str, headers: Headers, half: str, operation: Operation, model: str | None) -> None:
+    found = ROUTES.find(method, path, headers)
+    assert isinstance(found, Match)
+    assert (found.half.id, found.operation, found.model) == (half, operation, model)
+
+
+@pytest.mark.parametrize(
+    "method,path,headers,half,allow",
+    [
+        ("GET", "/v1/say", NO_HEADERS, "one", ("POST",)),
+        ("DELETE", "/v1/models/m", MARKED, "two", ("GET", "HEAD")),
+        ("POST", "/v2/two/other", NO_HEADERS, "two", ()),
+        ("POST", "/v2/two/say/more", NO_HEADERS, "two", ()),
+        ("POST", "/v1/other", NO_HEADERS, "one", ()),
+        ("POST", "/v1/other", MARKED, "two", ()),
+        ("POST", "/", NO_HEADERS, "one", ()),
+        ("POST", "/elsewhere", MARKED, "two", ()),
+    ],
+)
+def test_a_miss_is_told_by_the_dialect_that_is_nearest(
+    method: str, path: str, headers: Headers, half: str, allow: tuple[str, ...]
+) -> None:
+    missed = ROUTES.find(method, path, headers)
+    assert isinstance(missed, Missed)
+    assert (missed.half.id, missed.allow) == (half, allow)
+
+
+def test_a_server_without_a_dialect_is_refused() -> None:
+    with pytest.raises(UsageError, match="halves"):
+        Routes(())
