@@ -88,13 +88,29 @@ STOP_REASONS = (
     "refusal",
     "model_context_window_exceeded",
 )
+ERROR_TYPES = (
+    "invalid_request_error",
+    "authentication_error",
+    "billing_error",
+    "permission_error",
+    "not_found_error",
+    "conflict_error",
+    "request_too_large",
+    "rate_limit_error",
+    "api_error",
+    "timeout_error",
+    "overloaded_error",
+)
 CUT_SHORT = frozenset({"max_tokens", "model_context_window_exceeded", "refusal"})
 """The reasons of replies that may stop in the midst of a tool's input."""
 
 _EMPTY_TEXT = Leaf("an empty text", lambda value: value == "" and type(value) is str)
 _EMPTY_LIST = Leaf("an empty list", lambda value: value == [] and type(value) is list)
 _EMPTY_OBJECT = Leaf("an empty object", lambda value: value == {} and type(value) is dict)
-_CONTENT = Leaf("a list or an object", lambda value: type(value) in (list, dict))
+_CONTENT = Leaf(
+    "a list of objects or an object",
+    lambda value: type(value) is dict or (type(value) is list and all(type(item) is dict for item in value)),
+)
 
 _COUNTS = Nullable(Fields(others=Nullable(COUNT)))
 _FIGURES: dict[str, Shape] = {
@@ -121,9 +137,10 @@ _MESSAGE = Fields(
     },
     {"stop_details": NULL, "container": ANY, "diagnostics": ANY, "context_management": ANY},
 )
+_WORDS = Nullable(TEXT)
 _STOP = Fields(
     {"stop_reason": word(*STOP_REASONS), "stop_sequence": Nullable(TEXT)},
-    {"stop_details": Nullable(OBJECT), "container": ANY},
+    {"stop_details": Nullable(Fields({"type": word("refusal")}, {"category": _WORDS, "explanation": _WORDS})), "container": ANY},
 )
 _TYPE: dict[str, Shape] = {"type": TEXT}
 _INDEXED: dict[str, Shape] = {"type": TEXT, "index": COUNT}
@@ -140,7 +157,7 @@ EVENTS: dict[str, Fields] = {
     "message_stop": Fields(_TYPE),
     "ping": Fields(_TYPE),
     "error": Fields(
-        _TYPE | {"error": Fields({"type": NAME, "message": TEXT}, {"details": Nullable(OBJECT)})},
+        _TYPE | {"error": Fields({"type": word(*ERROR_TYPES), "message": TEXT}, {"details": Nullable(OBJECT)})},
         {"request_id": Nullable(NAME)},
     ),
 }
@@ -171,6 +188,19 @@ _CITATION = Fields(
         ),
         "cited_text": TEXT,
     },
+    dict.fromkeys(
+        (
+            "document_index",
+            "start_char_index",
+            "end_char_index",
+            "start_page_number",
+            "end_page_number",
+            "start_block_index",
+            "end_block_index",
+            "search_result_index",
+        ),
+        COUNT,
+    ),
     others=ANY,
 )
 DELTAS: dict[str, Fields] = {
