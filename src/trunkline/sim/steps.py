@@ -1,0 +1,225 @@
+"""What a rule does, step by step: what is said, and what goes wrong. One model for Python and for scenario files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_type_hints
+
+import msgspec
+
+from ..values.errors import UsageError
+from ..values.expect import kind_of
+
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+Status: TypeAlias = Annotated[int, msgspec.Meta(ge=200, le=599)]
+Kind = Literal[
+    "authentication",
+    "permission",
+    "not_found",
+    "invalid_request",
+    "context_length",
+    "content_filter",
+    "rate_limit",
+    "quota",
+    "overloaded",
+    "server",
+]
+"""What an error is, in a word; each protocol has its own words, status and body for it."""
+
+
+class Checked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, repr_omit_defaults=True):
+    """Fields that are what their annotations say: anything else is refused when it is made, with the field's name."""
+
+    checked_as: ClassVar[Mapping[str, Any]] = {}
+    """The type that a field has once it is made, where more is taken."""
+
+    def __post_init__(self) -> None:
+        for name, hint in _hints(type(self)).items():
+            value = getattr(self, name)
+            try:
+                found = msgspec.convert(value, hint)
+            except (msgspec.ValidationError, TypeError) as error:
+                raise UsageError(str(error).partition(" - at")[0], field=name, got=kind_of(value)) from None
+            if found is not value:
+                msgspec.structs.force_setattr(self, name, found)
+
+
+@cache
+def _hints(kind: type[Checked]) -> dict[str, Any]:
+    hints = get_type_hints(kind, include_extras=True)
+    return {name: kind.checked_as.get(name, hints[name]) for name in kind.__struct_fields__ if hints[name] is not Any}
+
+
+class Step(Checked, frozen=True):
+    """One thing that a rule does."""
+
+
+class Say(Step, frozen=True):
+    """Words of the answer. A list of texts: exactly these pieces, in place of tokens."""
+
+    text: str | tuple[str, ...]
+
+
+class Think(Step, frozen=True):
+    """Reasoning, likewise."""
+
+    text: str | tuple[str, ...]
+
+
+class Refuse(Step, frozen=True):
+    """The model's refusal, in its own words."""
+
+    text: str = "I cannot help with that."
+
+
+class Call(Step, frozen=True):
+    """A call of the tool ``name``. ``arguments`` as JSON, or as the very text, whatever it is. ``id``: made up where None."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    arguments: dict[str, Any] | str = {}
+    id: str | None = None
+
+    @property
+    def raw_arguments(self) -> str:
+        return self.arguments if isinstance(self.arguments, str) else msgspec.json.encode(self.arguments).decode()
+
+
+class Pause(Step, frozen=True):
+    """Nothing, for so many seconds."""
+
+    seconds: Seconds
+
+
+class Fail(Step, frozen=True):
+    """An error reply (in the midst of a stream: an error event). ``status`` or ``kind``, each told from the other where it is
+    None.
+
+    ``body``: in place of the protocol's own, a dict as JSON. ``headers`` come on top. ``message``: the words for people.
+    """
+
+    status: Status | None = None
+    body: bytes | str | dict[str, Any] | None = None
+    headers: dict[str, str] = {}
+    kind: Kind | None = None
+    message: str | None = None
+    code: str | None = None
+    retry_after: Seconds | None = None
+
+    checked_as: ClassVar[Mapping[str, Any]] = {"body": bytes | None}
+
+    def __post_init__(self) -> None:
+        if isinstance(self.body, dict):
+            msgspec.structs.force_setattr(self, "body", msgspec.json.encode(self.body))
+        elif isinstance(self.body, str):
+            msgspec.structs.force_setattr(self, "body", self.body.encode())
+        super().__post_init__()
+
+
+class StreamError(Step, frozen=True):
+    """An error event as the stream's last word, after a head of 200. A whole reply becomes an error reply."""
+
+    kind: Kind = "server"
+    message: str | None = None
+    code: str | None = None
+
+
+class Stall(Step, frozen=True):
+    """Nothing comes any more, for so many seconds or (None) for ever, while the connection stays open."""
+
+    seconds: Seconds | None = None
+
+
+class Reset(Step, frozen=True):
+    """The connection is reset."""
+
+
+class Close(Step, frozen=True):
+    """The connection is closed properly, though the reply is not at its end."""
+
+
+class Cut(Step, frozen=True):
+    """The connection is closed after so many further events, or bytes, of the body. A whole reply has no events: half of it
+    comes."""
+
+    events: Count | None = None
+    bytes: Count | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.events is None) == (self.bytes is None):
+            raise UsageError(
+                "one of both: after so many events, or after so many bytes", field="events", allowed="events or bytes"
+            )
+
+
+class Garble(Step, frozen=True):
+    """The next event (the body of a whole reply) is spoilt: a ``flip`` of a sign that JSON needs, or only ``half`` of it comes;
+    None: one of both, by the seed."""
+
+    how: Literal["flip", "half"] | None = None
+
+
+class SlowHead(Step, frozen=True):
+    """The reply's head comes byte by byte, over so many seconds."""
+
+    seconds: Seconds
+
+
+class Down(Step, frozen=True):
+    """The connection is reset, and for so many seconds (at full ``speed``: never) every new one is refused."""
+
+    seconds: Seconds
+
+
+class Raw(Step, frozen=True):
+    """Bytes past the encoders: the whole body, or its pieces. ``status`` None: past HTTP too, and then the connection is closed.
+
+    After something was said, they stand in the midst of the body.
+    """
+
+    data: bytes | str | tuple[bytes, ...]
+    status: Status | None = 200
+    headers: dict[str, str] = {}
+
+    checked_as: ClassVar[Mapping[str, Any]] = {"data": tuple[bytes, ...]}
+
+    def __post_init__(self) -> None:
+        given: object = self.data
+        if isinstance(given, str | bytes):
+            given = [given]
+        if isinstance(given, list | tuple):
+            given = tuple(item.encode() if isinstance(item, str) else item for item in given)
+        msgspec.structs.force_setattr(self, "data", given)
+        super().__post_init__()
+
+    @property
+    def chunks(self) -> tuple[bytes, ...]:
+        assert isinstance(self.data, tuple)
+        return self.data
+
+
+AnyStep = (
+    Say | Think | Refuse | Call | Pause | Fail | StreamError | Stall | Reset | Close | Cut | Garble | SlowHead | Down | Raw
+)  # fmt: skip
+STEPS: dict[str, type[Step]] = {
+    "say": Say,
+    "think": Think,
+    "refuse": Refuse,
+    "call": Call,
+    "pause": Pause,
+    "fail": Fail,
+    "stream_error": StreamError,
+    "stall": Stall,
+    "reset": Reset,
+    "close": Close,
+    "cut": Cut,
+    "garble": Garble,
+    "slow_head": SlowHead,
+    "down": Down,
+    "raw": Raw,
+}
+"""Their names in a scenario file."""
+SPOKEN = (Say, Think, Refuse, Call)
+"""What an answer consists of; everything else is what goes wrong."""
