@@ -130,14 +130,12 @@ def bound(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as error:
         raise UsageError(f"there is no such host ({error})", field="host", got=repr(host)) from None
-    except OverflowError:
-        raise UsageError("there is no such port", field="port", got=str(port), allowed="0 to 65535") from None
     made = socket.socket(family, kind, protocol)
     try:
         if os.name == "posix":  # elsewhere it would let others take the port
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         made.close()
         raise UsageError(f"cannot listen there: {error}", field="port", got=f"{host}:{port}") from None
     return made

@@ -42,8 +42,8 @@ class Outlet:
 
     async def end(self, body: bytes = b"") -> None:
         """The last piece."""
-        self.ended = True
         await self._out({"type": "http.response.body", "body": body, "more_body": False})
+        self.ended = True
 
     async def whole(self, reply: HttpReply, headers: Pairs = (), *, last: bool = True) -> None:
         """``reply`` with further ``headers``. Not ``last``: the body is out and whole, and yet the reply is not ended."""
