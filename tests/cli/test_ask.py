@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.loopback import KEY, Command, Loopback, Reply, Seen, events, says, whole
+from trunkline import Response, from_json
 
 Serve = Callable[[Callable[[Seen], Reply]], Loopback]
 POSIX = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and terminals")
@@ -52,12 +53,14 @@ def test_without_streaming(run: Command, serve: Serve) -> None:
 def test_json(run: Command, serve: Serve) -> None:
     server = serve(says("whole"))
     done = run("ask", "hi", *own(server), "--json")
-    said = json.loads(done.out)
     assert (done.code, done.err) == (0, "")
-    assert (said["text"], said["finish_reason"], said["model"], said["id"]) == ("whole", "stop", "m-1", "chatcmpl-1")
-    assert (said["usage"]["input_tokens"], said["usage"]["output_tokens"], said["usage"]["total_tokens"]) == (7, 3, 10)
-    assert said["cost"] is None
-    assert said["latency"] > 0
+    assert set(json.loads(done.out)) == {"trunkline", "value"}
+    reply = from_json(done.out)
+    assert isinstance(reply, Response)
+    assert (reply.text, reply.finish_reason, reply.model, reply.id) == ("whole", "stop", "m-1", "chatcmpl-1")
+    assert (reply.usage.input_tokens, reply.usage.output_tokens, reply.usage.total_tokens) == (7, 3, 10)
+    assert (reply.cost, reply.raw) == (None, b"")
+    assert reply.latency > 0
 
 
 @pytest.mark.parametrize(
@@ -228,7 +231,7 @@ def test_a_reader_that_leaves_is_no_error(run: Command, serve: Serve) -> None:
 
 
 @POSIX
-@pytest.mark.parametrize("streaming", [[], ["--no-stream"]])
+@pytest.mark.parametrize("streaming", [["--plain"], ["--plain", "--no-stream"]])
 def test_a_reply_does_not_steer_the_terminal(run: Command, serve: Serve, streaming: list[str]) -> None:
     server = serve(says("safe\x1b]52;c;aGk=\x07 \x1b[31mred\x9b", "tab\t\r\nend"))
     assert _on_terminal(run, "ask", "hi", *own(server), *streaming) == "safe]52;c;aGk= [31mredtab\t\nend\n"
@@ -266,10 +269,24 @@ def _on_terminal(run: Command, *args: str) -> str:
 
 @POSIX
 def test_a_table_on_a_terminal_has_a_head_and_columns(run: Command) -> None:
-    lines = _on_terminal(run, "models", "--provider", "groq").splitlines()
+    lines = _on_terminal(run, "models", "--provider", "groq", "--plain").splitlines()
     assert lines[0].split()[:3] == ["model", "context", "output"]
     assert all(line[lines[0].index("context") - 1] == " " for line in lines)
     assert sys.stdout is not None
+
+
+@POSIX
+@pytest.mark.parametrize("asked", [["--plain"], "NO_COLOR", "TERM"])
+def test_plain_text_for_whoever_wants_it(run: Command, serve: Serve, asked: list[str] | str) -> None:
+    pytest.importorskip("rich")
+    run.environ["TERM"] = "xterm-256color"
+    server = serve(says("**bold**"))
+    drawn = _on_terminal(run, "ask", "hi", *own(server))
+    assert "\x1b[1mbold\x1b[0m" in drawn
+    if isinstance(asked, str):
+        run.environ[asked] = "dumb"
+    args = asked if isinstance(asked, list) else []
+    assert _on_terminal(run, "ask", "hi", *own(server), *args) == "**bold**\n"
 
 
 def test_text_that_the_output_cannot_say(run: Command, serve: Serve) -> None:

@@ -6,9 +6,7 @@ import pytest
 
 from tests.cli.loopback import Command
 from trunkline import __version__
-from trunkline.cli.main import main
-
-COMMANDS = ("ask", "models", "health", "config")
+from trunkline.cli.main import COMMANDS, main
 
 
 def test_version(run: Command) -> None:
@@ -18,7 +16,7 @@ def test_version(run: Command) -> None:
 def test_help_lists_commands_exit_codes_and_examples(run: Command) -> None:
     done = run("--help")
     assert (done.code, done.err) == (0, "")
-    assert all(f"\n    {name} " in done.out for name in COMMANDS)
+    assert all(f"\n    {name}" in done.out for name in COMMANDS)
     assert all(code in done.out for code in ("examples:", "exit codes:", "  0  ", "  1  ", "  2  ", "  130  "))
 
 

@@ -6,9 +6,9 @@ import argparse
 
 import msgspec
 
-from .. import ProviderHealth
+from .. import Health, ProviderHealth
 from .options import Commands, add_command, add_json, add_plain, add_target, client
-from .output import json_out, out, table
+from .output import is_terminal, json_out, out, table
 
 _EPILOG = """\
 examples:
@@ -37,8 +37,19 @@ def run(args: argparse.Namespace) -> int:
         json_out({"ok": found.ok, **msgspec.to_builtins(found)})
     else:
         out(f"model: {found.model or 'none'} ({found.why})")
-        table(("provider", "state", "key from", "address", "problem"), map(_row, found.providers), plain=args.plain)
+        _show(found, plain=args.plain)
     return 0 if found.ok else 1
+
+
+def _show(found: Health, *, plain: bool) -> None:
+    """All in one table into a pipe; on a terminal what is missing has one of its own, because its words are many."""
+    missing = [row for row in found.providers if not row.configured and is_terminal()]
+    rows = [row for row in found.providers if row not in missing]
+    if rows:
+        table(("provider", "state", "key from", "address", "problem"), map(_row, rows), plain=plain)
+    if missing:
+        out("")
+        table(("not configured", "what is missing"), [(row.provider, row.problem or "-") for row in missing], plain=plain)
 
 
 def _row(row: ProviderHealth) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ COMMANDS = {
     "models": "models",
     "health": "health",
     "config": "config",
+    "demo": "demo",
     "completion": "completion",
 }
 """Each command, and the module whose ``add`` describes it."""

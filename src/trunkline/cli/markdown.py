@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 
@@ -19,23 +20,31 @@ _CODE = "ansi_dark"  # the terminal's own colours, readable on light and dark on
 
 
 class Kind:
-    """How text of one kind is drawn, and how much of its beginning can no longer change."""
+    """How text of one kind is drawn, and where its blocks begin."""
 
-    def __init__(self, drawn: Callable[[str], RenderableType], finished: Callable[[str], int]) -> None:
+    def __init__(self, drawn: Callable[[str], RenderableType], starts: Callable[[str], list[int]]) -> None:
         self.drawn = drawn
-        self.finished = finished
+        self._starts = starts
+
+    def blocks(self, text: str) -> list[str]:
+        """``text`` in pieces that are drawn one by one."""
+        starts = [0, *self._starts(text)[1:], len(text)]
+        return [text[start:end] for start, end in itertools.pairwise(starts)]
+
+    def finished(self, text: str) -> int:
+        """How much of its beginning can no longer change: all before the last block that is begun by a whole line."""
+        starts = self._starts(text[: text.rfind("\n") + 1])
+        return starts[-1] if len(starts) > 1 else 0
 
 
-def _finished_blocks(text: str) -> int:
-    """Where the last block begins, of the lines that are whole: all before it is finished."""
-    whole = text[: text.rindex("\n") + 1]
-    lines = whole.splitlines(keepends=True)
+def _blocks(text: str) -> list[int]:
+    lines = text.splitlines(keepends=True)
     first = next((n for n, line in enumerate(lines) if line.strip()), 0)
-    opened = _FENCE.match(lines[first])
+    opened = _FENCE.match(lines[first]) if lines else None
     if opened and not any(_closes(line, opened[1]) for line in lines[first + 1 :]):
-        return 0  # code that goes on: long, and no need to read it again with each line
-    starts = [token.map[0] for token in _parser().parse(whole) if token.level == 0 and token.map and token.nesting >= 0]
-    return sum(map(len, lines[: starts[-1]])) if len(starts) > 1 else 0
+        return [0]  # code that goes on: long, and no need to read it again with each line
+    places = [0, *itertools.accumulate(map(len, lines))]
+    return [places[token.map[0]] for token in _parser().parse(text) if token.level == 0 and token.map and token.nesting >= 0]
 
 
 def _closes(line: str, fence: str) -> bool:
@@ -43,8 +52,8 @@ def _closes(line: str, fence: str) -> bool:
     return found is not None and found[1].startswith(fence) and not line[found.end() :].strip()
 
 
-def _finished_lines(text: str) -> int:
-    return text.rfind("\n\n") + 2 if "\n\n" in text else 0
+def _paragraphs(text: str) -> list[int]:
+    return [0, *(found.end() for found in re.finditer(r"\n\n+(?=.)", text))]
 
 
 def _parser() -> MarkdownIt:
@@ -68,8 +77,8 @@ def _with_line_ends(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-ANSWER = Kind(_markdown, _finished_blocks)
-THOUGHT = Kind(lambda text: Text(text, style="dim italic"), _finished_lines)
+ANSWER = Kind(_markdown, _blocks)
+THOUGHT = Kind(lambda text: Text(text, style="dim italic"), _paragraphs)
 
 
 class Clean:
@@ -98,7 +107,7 @@ def _trimmed(line: list[Segment]) -> list[Segment]:
     """Without the spaces at its end that nobody can see."""
     while line:
         text, style, _ = line[-1]
-        if style is not None and (style.bgcolor is not None or style.underline or style.reverse):
+        if style is not None and (style.underline or style.reverse or not (style.bgcolor is None or style.bgcolor.is_default)):
             break
         if kept := text.rstrip():
             line[-1] = Segment(kept, style)

@@ -57,10 +57,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, plain: bool = F
 
         paint.table(head, cells, numbers)
     else:
-        _aligned([list(head), *cells], numbers)
+        aligned([head, *cells], numbers)
 
 
-def _aligned(cells: list[list[str]], numbers: Sequence[int]) -> None:
+def aligned(cells: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
+    """Columns, ``numbers`` of them aligned at their right, in plain text wherever it goes."""
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     for row in cells:
         padded = [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
+from rich.segment import Segment
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -22,12 +24,15 @@ def console() -> Console:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
     """A table with a head; what does not fit goes on in the next line, nothing is cut off."""
-    drawn = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
-    for n, name in enumerate(head):
-        drawn.add_column(name, justify="right" if n in numbers else "left", overflow="fold", style="cyan" if n == 0 else None)
+    drawn = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    to = console()
+    whole = max(len(row[0]) for row in (head, *rows)) <= to.width // 2  # what a row is about is read at a glance
+    drawn.add_column(head[0], overflow="fold", style="cyan", no_wrap=whole)
+    for n, name in enumerate(head[1:], 1):
+        drawn.add_column(name, justify="right" if n in numbers else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(safe(cell)) for cell in row))
-    console().print(Clean(drawn))
+        drawn.add_row(*(Text(re.sub(r",(?=\S)", ", ", safe(cell))) for cell in row))  # lists break at their commas
+    to.print(Clean(drawn))
 
 
 def line(text: str, style: str) -> None:
@@ -42,9 +47,9 @@ class Painter:
     one, which still grows, is drawn again and again.
     """
 
-    def __init__(self, *, thoughts: bool = False) -> None:
+    def __init__(self, to: Console | None = None, *, thoughts: bool = False) -> None:
         self._thoughts = thoughts
-        self._console = console()
+        self._console = to or console()
         self._region = Region(self._console, self._growing)
         self._kind = ANSWER
         self._pending = ""
@@ -87,8 +92,12 @@ class Painter:
             self._region.print(lines)
 
     def _drawn(self, text: str) -> Lines:
-        drawn = Clean(self._kind.drawn(text)).lines(self._console, self._console.options)
-        return [[], *drawn] if self._written else drawn
+        lines: list[list[Segment]] = []
+        for block in self._kind.blocks(text):
+            if lines or self._written:
+                lines.append([])
+            lines += Clean(self._kind.drawn(block)).lines(self._console, self._console.options)
+        return lines
 
     def _growing(self) -> Lines:
         text = self._pending.strip("\n")
