@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .clock import (
+        StuckError as StuckError,
         VirtualClock as VirtualClock,
         VirtualLoop as VirtualLoop,
         virtual_run as virtual_run,
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
         Rule as Rule,
         Scenario as Scenario,
     )
-    from .scripted import Scripted as Scripted
+    from .scripted import (
+        NO_CONNECTION as NO_CONNECTION,
+        NO_HEAD as NO_HEAD,
+        REFUSED as REFUSED,
+        Scripted as Scripted,
+    )
     from .scripted_io import ScriptedIO as ScriptedIO
     from .simulator import Simulator as Simulator
     from .steps import (
@@ -51,13 +57,13 @@ if TYPE_CHECKING:
     from .yaml_form import read_scenario as read_scenario
 
 _WHERE = {
-    "clock": ("VirtualClock", "VirtualLoop", "virtual_run"),
+    "clock": ("StuckError", "VirtualClock", "VirtualLoop", "virtual_run"),
     "limits": ("Limits",),
     "match": ("When",),
     "quirks": ("QUIRKS", "Quirk"),
     "recorder": ("Recorded",),
     "scenario": ("LIFELIKE", "Pace", "Rule", "Scenario"),
-    "scripted": ("Scripted",),
+    "scripted": ("NO_CONNECTION", "NO_HEAD", "REFUSED", "Scripted"),
     "scripted_io": ("ScriptedIO",),
     "simulator": ("Simulator",),
     "steps": (
@@ -69,9 +75,10 @@ _WHERE = {
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = [
-    "LIFELIKE", "QUIRKS", "Call", "Close", "Cut", "Down", "Fail", "Garble", "Limits", "Pace", "Pause", "Quirk", "Raw", "Recorded",
-    "Refuse", "Reset", "Rule", "Say", "Scenario", "Scripted", "ScriptedIO", "Simulator", "SlowHead", "Stall", "Step",
-    "StreamError", "Think", "VirtualClock", "VirtualLoop", "When", "read_scenario", "virtual_run",
+    "LIFELIKE", "NO_CONNECTION", "NO_HEAD", "QUIRKS", "REFUSED", "Call", "Close", "Cut", "Down", "Fail", "Garble", "Limits",
+    "Pace", "Pause", "Quirk", "Raw", "Recorded", "Refuse", "Reset", "Rule", "Say", "Scenario", "Scripted", "ScriptedIO",
+    "Simulator", "SlowHead", "Stall", "Step", "StreamError", "StuckError", "Think", "VirtualClock", "VirtualLoop", "When",
+    "read_scenario", "virtual_run",
 ]  # fmt: skip
 
 
