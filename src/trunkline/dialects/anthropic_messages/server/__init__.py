@@ -1,0 +1,1 @@
+"""The half of the Messages protocol that answers."""
