@@ -16,7 +16,7 @@ from ..values.fold import unfold
 from ..values.headers import Headers
 from ..values.message import Message
 from ..values.model import Target
-from ..values.response import Response
+from ..values.response import Response, Warning
 from ..wire.http import HttpReply
 
 Piece = bytes | tuple[float, bytes]
@@ -80,6 +80,7 @@ class Scripted(msgspec.Struct, frozen=True):
                 unfold(response), dialect=dialect, model=response.model or model, every=every, first=first, end=end
             )
         reply = dialect_of(dialect).encode_response(response, _context(dialect, response.model or model, stream=False))
+        _refuse_losses(reply.warnings, dialect)
         return cls(
             reply.status, reply.headers, reply.body if end == "end" else reply.body[: len(reply.body) // 2], end, wait=first
         )
@@ -101,6 +102,7 @@ class Scripted(msgspec.Struct, frozen=True):
         spoken = [encoder.push(event) for event in events]
         if end == "end":
             spoken.append(encoder.finish())
+        _refuse_losses(encoder.warnings, dialect)
         said = [data for data in spoken if data]
         pieces = [(every if n else 0.0, data) for n, data in enumerate(said)]
         return cls(200, Headers(half.stream_headers(context)), pieces, end, wait=first)
@@ -110,6 +112,13 @@ class Scripted(msgspec.Struct, frozen=True):
         """The reply of a provider that fails like this."""
         reply: HttpReply = dialect_of(dialect).encode_error(error, _context(dialect, model, stream=False))
         return cls(reply.status, reply.headers, reply.body, wait=first)
+
+
+def _refuse_losses(warnings: Sequence[Warning], dialect: str) -> None:
+    """A script that says less than it was told to would test something else."""
+    lost = [warning for warning in warnings if warning.kind == "dropped"]
+    if lost:
+        raise UsageError(f"{dialect} cannot say this: {lost[0].reason}", field=lost[0].field)
 
 
 def _context(dialect: str, model: str, *, stream: bool) -> Context:
