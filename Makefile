@@ -23,7 +23,7 @@ help:
 	@echo "make clean      remove what these have made"
 
 demo: $(VENV)/.stamp-runtime
-	@$(PY) examples/demo.py
+	@$(PY) -m trunkline demo
 
 # What measures time runs alone, after everything else. pytest's 5: ARGS chose no test; of one half that is no failure.
 test: $(VENV)/.stamp-tools
@@ -63,7 +63,7 @@ $(VENV)/.stamp-runtime: pyproject.toml
 	@sh tools/make-venv $(VENV)
 	@echo "Installing trunkline into $(VENV) ..."
 	@$(PIP) --upgrade "pip>=25.1"
-	@$(PIP) --editable .
+	@$(PIP) --editable ".[cli,sim]"
 	@echo "$(CURDIR)" > $(VENV)/.place
 	@touch $@
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.demo import WEATHER_CALL, Body, HandWrittenModels, Reply, completion, events, message, whole
+from tests.written_by_hand import WEATHER_CALL, Body, HandWrittenModels, Reply, completion, events, message, whole
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)

@@ -29,15 +29,21 @@ of two providers and gives answers that were written by hand. No key is used,
 nothing leaves this machine, and nothing is paid. What stands between the
 simulator and what you see is the library.
 """
+# Lines of their own, so that plain text is read well at 80 columns, too.
 _SKY = """\
-Air scatters **short, blue** waves of sunlight far more than long, red ones \
-(*Rayleigh scattering*), so blue light reaches us from all over the sky.
+Air scatters the **short, blue** waves of sunlight far more than the long, red
+ones (*Rayleigh scattering*), so blue light reaches us from all over the sky.
 
-At sunset the light has a longer way through the air: most of the blue is \
-gone by then, and what is left is red.
+At sunset the light has a longer way through the air: most of the blue is gone
+by then, and what is left is red.
 """
 _WEATHER = {"Oslo": "4 degrees, rain", "Rome": "19 degrees, sunny"}
-_BUSY = "Not any more: the first try met an overloaded server, and the second one was answered."
+_UMBRELLA = "Oslo has 4 degrees and rain, Rome 19 degrees and sun: take an umbrella north."
+_BUSY = """\
+Not any more: the first try met an overloaded server, and the second one, which
+the library made by itself after the wait that the server had asked for, was
+answered.
+"""
 
 Timed = tuple[str, Response]
 
@@ -63,12 +69,11 @@ def _scenario() -> Scenario:
     from ..sim import Call, Fail, Pace, Rule, Say, Scenario, When
 
     calls = [Call("weather", {"city": city}) for city in _WEATHER]
-    told = " and ".join(f"{told} in {city}" for city, told in _WEATHER.items())
     return Scenario(
         (
             Rule(Say(_SKY), when=When(text="sky")),
             Rule(*calls, when=When(text="weather", tools=True)),
-            Rule(Say(f"It is {told}: better take an umbrella to Oslo."), when=When(after_tool="weather")),
+            Rule(Say(_UMBRELLA), when=When(after_tool="weather")),
             Rule(Fail(529, retry_after=0.5), when=When(text="busy"), times=1),
             Rule(Say(_BUSY), when=When(text="busy")),
         ),
@@ -122,7 +127,11 @@ class _Show:
             for number, attempt in enumerate(reply.attempts, 1):
                 waited = f", after {attempt.waited:.2f} s" if attempt.waited else ""
                 out(f"try {number}{waited}: {attempt.error or 'answered'} (HTTP {attempt.status})")
-            out(f"\n{reply}\n")
+            out("")
+            to = writer(plain=self._plain)
+            to.text(reply.text)
+            to.end()
+            out("")
             yield "overloaded at first", reply
 
     def summary(self, rows: list[Timed]) -> None:
@@ -205,4 +214,4 @@ def _count(tokens: int | None) -> str:
 
 
 def _cost(usd: Decimal | None) -> str:
-    return "unknown" if usd is None else f"{usd:f}"
+    return "unknown" if usd is None else f"{usd:.7f}"
