@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from tests.cli.loopback import Loopback
 from tests.seeds.documents import Documents
 from tests.seeds.recordings import Recordings, serve
+from trunkline.sim import Simulator
 
 KEY = "sk-of-nobody-0123456789"
 
@@ -66,3 +68,14 @@ def refused() -> Iterator[str]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+@pytest.fixture
+def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """A simulator in the place of both providers; ``simulated.use([...])`` says what it plays."""
+    with Simulator(speed=math.inf) as sim:
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("OPENAI_BASE_URL", sim.base_url("openai-chat"))
+        monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", sim.base_url("anthropic-messages"))
+        yield sim

@@ -128,23 +128,6 @@ def test_streaming_integration(documents: Documents, server: Loopback, recording
     assert Orchestrator.context.said[-1] == Message(MessageRole.ASSISTANT, answer)
 
 
-def test_tool_calling(documents: Documents, server: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
-    call = {"id": "c1", "type": "function", "function": {"name": "web_search", "arguments": '{"query": "cats"}'}}
-    message = {"role": "assistant", "content": None, "tool_calls": [call]}
-    reply = {"id": "1", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
-    server.answer = lambda seen: Reply(json.dumps(reply).encode())
-
-    async def main() -> dict[str, Any]:
-        async with ProviderFactory.create_from_config(local(server.url)) as provider:
-            return await arun(documents.block("B", "Tool Calling"), provider=provider, messages=MESSAGES_GIVEN)
-
-    names = asyncio.run(main())
-    assert capsys.readouterr().out == "Tool: web_search\nArgs: {'query': 'cats'}\n"
-    assert names["result"].tool_calls == [ToolCall("c1", "web_search", {"query": "cats"})]
-    [tool] = server.seen[0].json()["tools"]
-    assert tool["function"]["parameters"] == names["tools"][0].parameters
-
-
 def test_the_error_types(documents: Documents, server: Loopback, recordings: Recordings) -> None:
     """The block is run against a server that refuses with 429; ``pass`` is filled in with what was caught."""
     block = documents.block("B", "Error Types").replace("pass", "caught = True")
