@@ -11,9 +11,10 @@ from hypothesis import given, settings, strategies as st
 from tests.dialects.anthropic_messages.good_streams import PING, STREAMS, block, call, end, event, start, text, thinking
 from tests.dialects.mutants import Tally, mutants
 from trunkline.dialects.anthropic_messages.grammar import MessagesGrammar
-from trunkline.dialects.anthropic_messages.grammar_rules import BLOCKS, DELTAS, EVENTS, LENIENT, STOP_REASONS, STRICT
+from trunkline.dialects.anthropic_messages.grammar_rules import BLOCKS, DELTAS, EVENTS, LENIENT, STRICT
 from trunkline.wire.sse import Frame, SseDecoder
 
+STOP_REASONS = ("end_turn", "stop_sequence", "max_tokens", "tool_use", "pause_turn", "refusal", "model_context_window_exceeded")
 BLOCK_KINDS = ("text", "thinking", "tool_use", "server_tool_use", "redacted_thinking", "later", "web_search_tool_result")
 WORDS = {
     "type": ("message", *BLOCK_KINDS, *EVENTS, *DELTAS, "rate_limit_error"),
@@ -34,10 +35,10 @@ LEGAL = {
     r"(cut\.text|cut\.empty) (error error\.message|message_delta delta\.stop_sequence)": "and what is told of the end",
     r"(cut\.text|retype\.word|swap\.values) \w+ content_block\.type(~\w+)?": "a kind of block that is not known, or as like as another",
     r"retype\.word error error\.type": "another error",
-    r"retype\.word message_delta delta\.stop_reason": "another reason",
+    r"(retype\.word|cut\.text) message_delta delta\.stop_reason": "another reason, of later days perhaps",
     r"renumber (message_start message\.)?(message_delta )?usage\.\w+": "figures are free, as long as they do not shrink",
     r"swap\.values message_start message\.usage\.\w+~\w+": "and in the place of one another",
-    r"(drop\.field|retype\.NoneType) message_start message\.usage\.cache_read_input_tokens": "not everybody gives all of them",
+    r"(drop\.field|retype\.(NoneType|name)) message_start message\.usage\.cache_read_input_tokens": "not everybody gives all of them",
     r"(drop\.field|retype\.NoneType) text content_block\.citations": "as good as an empty list",
     r"(renumber|swap\.values|drop\.field|retype\.name) citations_delta delta\.citation\.\w+_index(~\w+)?": "where a citation lies is its own",
     r"(drop|double|swap|cut|retype)\.\w+ web_search_tool_result content_block\.content.*": "what a server's tool has found, too",
@@ -72,7 +73,7 @@ def test_every_mutant_is_refused_or_legal():
     assert not tally.escaped, "\n".join(f"{count} {place}" for place, count in tally.escaped.most_common()) + "\n" + tally.table()
     assert not tally.unused(), tally.table()
     assert min(tally.made.values()) > 0
-    assert tally.refused.total() > 0.95 * tally.made.total(), tally.table()
+    assert tally.refused.total() > 0.9 * tally.made.total(), tally.table()
     assert set(tally.rules) == STRICT, "each rule is broken by some mutant"
 
 

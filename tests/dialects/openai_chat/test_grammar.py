@@ -60,7 +60,15 @@ LEGAL = {
     r"drop\.field first choices\[\]\.delta\.(content|refusal)": "the role says enough",
     r"retype\.(str|NoneType) first choices\[\]\.delta\.content": "empty or null",
     r"renumber (content|arguments) choices\[\]\.(index|delta\.tool_calls\[\]\.index)": "the piece belongs to the other one, which is open too",
-    r"retype\.word finish choices\[\]\.finish_reason": "another reason",
+    r"(retype\.word|cut\.text) finish choices\[\]\.finish_reason": "another reason, a provider's own perhaps",
+    rf"retype\.name {_SAID} choices\[\]\.delta\.(content|reasoning_content|refusal|annotations|tool_calls|function_call|audio)": (
+        "a delta of a server's own: as good as dropped"
+    ),
+    r"retype\.name finish (service_tier|system_fingerprint|obfuscation)": "and so is a field where a choice ends",
+    r"retype\.name usage usage\.\w+_details": "and one of usage",
+    r"(retype\.NoneType|cut\.\w+) \w+ (service_tier|system_fingerprint)": "what tier and system it is may be told anew",
+    r"swap\.values \w+ (service_tier|system_fingerprint)~(system_fingerprint|obfuscation)": "in any words",
+    r"renumber usage usage\.(total|prompt|completion)_tokens": "a total may hold more than the two",
     r"retype\.(str|int|NoneType|word) error error\.(type|param|code)": "an error's words may be null",
 }
 
@@ -108,7 +116,7 @@ def test_every_mutant_is_refused_or_legal():
     assert not tally.escaped, "\n".join(f"{count} {place}" for place, count in tally.escaped.most_common()) + "\n" + tally.table()
     assert not tally.unused(), tally.table()
     assert min(tally.made.values()) > 0
-    assert tally.refused.total() > 0.95 * tally.made.total(), tally.table()
+    assert tally.refused.total() > 0.9 * tally.made.total(), tally.table()
     assert set(tally.rules) == STRICT, "each rule is broken by some mutant"
 
 
@@ -117,10 +125,19 @@ def test_usage_is_owed_if_and_only_if_it_was_asked_for():
     assert {fault.rule for fault in faults(STREAMS["text with usage"], include_usage=False)} == {"usage"}
 
 
-def test_the_head_is_the_same_where_it_stands():
-    odd = (frame(**role(), service_tier="default"), frame(**choice({}, "stop")), DONE)
-    assert faults(odd) == []
-    assert [fault.rule for fault in faults((*odd[:1], frame(**choice({}, "stop"), service_tier="flex"), DONE))] == ["same-head"]
+def test_fields_of_one_s_own_have_their_places():
+    own = {"zz": [1]}
+    last = choice({}, "stop", **own) | own
+    good = stream(role(), choice({"content": "a"}), choice(own), last, usage=True)
+    figures = frame(choices=[], usage={"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 5, **own})
+    assert faults((*good[:-2], figures, DONE), include_usage=True) == []
+    assert {fault.rule for fault in faults(stream(role() | own, choice({}, "stop")))} == {"field-unknown"}
+    assert {fault.rule for fault in faults(stream(role(), choice({"content": "a", **own}), last))} == {"field-unknown"}
+
+
+def test_figures_add_up_to_no_more_than_the_total():
+    figures = frame(choices=[], usage={"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 4})
+    assert [fault.rule for fault in faults((*STREAMS["text with usage"][:-2], figures, DONE))] == ["usage"]
 
 
 def test_a_call_may_stand_beside_the_role():

@@ -11,6 +11,7 @@ from ..grammar import (
     OBJECT,
     OBJECTS,
     TEXT,
+    WHOLE,
     Fields,
     Leaf,
     Nullable,
@@ -30,12 +31,11 @@ RULES: tuple[Rule, ...] = (
         "The frame's `event:` is its `type`; it has no `id:`.",
         "An event that says something has its `type` as the frame's `event:`: the vendor's own readers go by that.",
     ),
-    Rule("event-known", "The event is one of the protocol's."),
     *FIELD_RULES,
     Rule("shape", None, "`message`, `content_block`, `delta` and the words in a delta are of the type that they should be."),
     Rule(
         "start",
-        "`message_start` comes first and once; only an error may come in its place.",
+        "`message_start` comes first and once; only an error may come in its place. Events of later kinds come like pings.",
         "`message_start` comes before any block; a second one does not come after a block.",
     ),
     Rule(
@@ -79,15 +79,6 @@ RULES: tuple[Rule, ...] = (
 STRICT = frozenset(rule.name for rule in RULES if rule.strict is not None)
 LENIENT = frozenset(rule.name for rule in RULES if rule.lenient is not None)
 
-STOP_REASONS = (
-    "end_turn",
-    "stop_sequence",
-    "max_tokens",
-    "tool_use",
-    "pause_turn",
-    "refusal",
-    "model_context_window_exceeded",
-)
 ERROR_TYPES = (
     "invalid_request_error",
     "authentication_error",
@@ -112,10 +103,10 @@ _CONTENT = Leaf(
     lambda value: type(value) is dict or (type(value) is list and all(type(item) is dict for item in value)),
 )
 
-_COUNTS = Nullable(Fields(others=Nullable(COUNT)))
+_COUNTS = Nullable(Fields(others=Nullable(WHOLE)))
 _FIGURES: dict[str, Shape] = {
-    "cache_creation_input_tokens": Nullable(COUNT),
-    "cache_read_input_tokens": Nullable(COUNT),
+    "cache_creation_input_tokens": Nullable(WHOLE),
+    "cache_read_input_tokens": Nullable(WHOLE),
     "cache_creation": _COUNTS,
     "server_tool_use": _COUNTS,
     "output_tokens_details": _COUNTS,
@@ -133,13 +124,13 @@ _MESSAGE = Fields(
         "content": _EMPTY_LIST,
         "stop_reason": NULL,
         "stop_sequence": NULL,
-        "usage": Fields({"input_tokens": COUNT, "output_tokens": COUNT}, _FIGURES),
+        "usage": Fields({"input_tokens": WHOLE, "output_tokens": WHOLE}, _FIGURES, ANY),
     },
     {"stop_details": NULL, "container": ANY, "diagnostics": ANY, "context_management": ANY},
 )
 _WORDS = Nullable(TEXT)
 _STOP = Fields(
-    {"stop_reason": word(*STOP_REASONS), "stop_sequence": Nullable(TEXT)},
+    {"stop_reason": NAME, "stop_sequence": Nullable(TEXT)},
     {"stop_details": Nullable(Fields({"type": word("refusal")}, {"category": _WORDS, "explanation": _WORDS})), "container": ANY},
 )
 _TYPE: dict[str, Shape] = {"type": TEXT}
@@ -151,8 +142,8 @@ EVENTS: dict[str, Fields] = {
     "content_block_delta": Fields(_INDEXED | {"delta": Fields({"type": NAME}, others=ANY)}),
     "content_block_stop": Fields(_INDEXED),
     "message_delta": Fields(
-        _TYPE | {"delta": _STOP, "usage": Fields({"output_tokens": COUNT}, _FIGURES | {"input_tokens": Nullable(COUNT)})},
-        {"context_management": ANY},
+        _TYPE | {"delta": _STOP, "usage": Fields({"output_tokens": WHOLE}, _FIGURES | {"input_tokens": Nullable(WHOLE)}, ANY)},
+        others=ANY,
     ),
     "message_stop": Fields(_TYPE),
     "ping": Fields(_TYPE),

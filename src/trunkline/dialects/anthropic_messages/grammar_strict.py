@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...wire.sse import Frame
-from ..grammar import Automaton, is_count, shown, strict_object
+from ..grammar import Automaton, shown, strict_object
 from .grammar_rules import BLOCKS, CALLS, CUT_SHORT, DELTAS, DELTAS_OF, EVENTS, NO_DELTAS, RESULT, STRICT, WORDS
 
 
@@ -31,7 +31,7 @@ class StrictMessages(Automaton):
         self._blocks: int = 0
         self._called: bool = False
         self._told: bool = False
-        self._output: int = 0
+        self._output: int | None = None
         self._broken: tuple[int, int] | None = None
         """The frame and index of the last block, if its input is no JSON: forgiven where the reply was cut short."""
         self._ended: str | None = None
@@ -48,12 +48,13 @@ class StrictMessages(Automaton):
         kind = said.get("type")
         if frame.event != kind or frame.id is not None:
             self._fault("event-name", "the event's name is not its type, or it has an id")
-        if type(kind) is not str or kind not in EVENTS:
-            self._fault("event-known", "an event that the protocol does not have")
+        if type(kind) is not str or not kind:
+            self._fault("field-type", "$.type is not text that is not empty")
             return
-        self._misfits(EVENTS[kind], said, "$")
+        if kind in EVENTS:
+            self._misfits(EVENTS[kind], said, "$")
         if not self._started and kind not in ("message_start", "error"):
-            self._fault("start", f"{kind} before message_start")
+            self._fault("start", f"{kind if kind in EVENTS else 'an event'} before message_start")
             self._started = True  # said once
         self._event(kind, said)
 
@@ -87,8 +88,8 @@ class StrictMessages(Automaton):
 
     def _count_output(self, message: dict[str, Any]) -> None:
         output = _inner(message, "usage").get("output_tokens")
-        if is_count(output):
-            if output < self._output:
+        if type(output) is int:
+            if self._output is not None and output < self._output:
                 self._fault("usage", "output_tokens is less than before")
             self._output = output
 

@@ -11,6 +11,7 @@ from ..grammar import (
     OBJECT,
     OBJECTS,
     TEXT,
+    WHOLE,
     Each,
     Fields,
     Leaf,
@@ -63,7 +64,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "usage",
         "If usage was asked for: null on every chunk, then figures once, with `choices: []`, after all finish reasons, the total "
-        "being the sum. If not: no such field.",
+        "no less than the sum. If not: no such field.",
         "Usage is an object or null.",
     ),
     Rule("moderation", "Moderation comes once, with `choices: []`, after all finish reasons."),
@@ -78,12 +79,16 @@ RULES: tuple[Rule, ...] = (
 STRICT = frozenset(rule.name for rule in RULES if rule.strict is not None)
 LENIENT = frozenset(rule.name for rule in RULES if rule.lenient is not None)
 
-FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
-SAME = ("id", "created", "model", "system_fingerprint", "service_tier")
+SAME = ("id", "created", "model")
 
-_LOGPROB: dict[str, Shape] = {"token": TEXT, "logprob": NUMBER, "bytes": Nullable(Each(COUNT))}
+_LOGPROB: dict[str, Shape] = {"token": TEXT, "logprob": NUMBER, "bytes": Nullable(Each(WHOLE))}
 _TOKEN = Fields(_LOGPROB, {"top_logprobs": Each(Fields(_LOGPROB))})
 _LOGPROBS = Fields({}, {"content": Nullable(Each(_TOKEN)), "refusal": Nullable(Each(_TOKEN))})
+
+
+def _is_part(value: object) -> bool:
+    return type(value) is dict and type(value.get("type")) is str
+
 
 FRAGMENT = Fields(
     {"index": COUNT},
@@ -92,15 +97,20 @@ FRAGMENT = Fields(
         "type": word("function", "custom"),
         "function": Fields({}, {"name": NAME, "arguments": TEXT}),
         "custom": Fields({}, {"name": NAME, "input": TEXT}),
+        "extra_content": OBJECT,
     },
 )
-_AUDIO = Fields({}, {"id": NAME, "data": TEXT, "transcript": TEXT, "expires_at": COUNT})
+_AUDIO = Fields({}, {"id": NAME, "data": TEXT, "transcript": TEXT, "expires_at": WHOLE})
 
+_CONTENT = Leaf(
+    "text, a list of parts or null",
+    lambda value: value is None or type(value) is str or bool(type(value) is list and value and all(map(_is_part, value))),
+)
 DELTA = Fields(
     {},
     {
         "role": word("assistant"),
-        "content": Nullable(TEXT),
+        "content": _CONTENT,
         "refusal": Nullable(TEXT),
         "tool_calls": Each(FRAGMENT, filled=True),
         "function_call": Fields({}, {"name": NAME, "arguments": TEXT}),
@@ -108,35 +118,36 @@ DELTA = Fields(
         "reasoning_content": TEXT,
         "reasoning": TEXT,
         "reasoning_details": OBJECTS,
+        "reasoning_encrypted": ANY,
         "images": OBJECTS,
         "annotations": OBJECTS,
     },
 )
-CHOICE = Fields(
-    {"index": COUNT, "delta": DELTA, "finish_reason": Nullable(word(*FINISH_REASONS))},
-    {"logprobs": Nullable(_LOGPROBS)},
-)
+_CHOICE: dict[str, Shape] = {"index": COUNT, "delta": OBJECT, "finish_reason": Nullable(NAME)}
+_CHOICE_MAY: dict[str, Shape] = {"logprobs": Nullable(_LOGPROBS)}
 
-_FIGURE = Nullable(COUNT)
+_FIGURE = Nullable(WHOLE)
 _KINDS: dict[str, Shape] = {"audio_tokens": _FIGURE, "image_tokens": _FIGURE, "text_tokens": _FIGURE}
 _PREDICTED: dict[str, Shape] = {"accepted_prediction_tokens": _FIGURE, "rejected_prediction_tokens": _FIGURE}
 USAGE = Fields(
-    {"prompt_tokens": COUNT, "completion_tokens": COUNT, "total_tokens": COUNT},
+    {"prompt_tokens": WHOLE, "completion_tokens": WHOLE, "total_tokens": WHOLE},
     {
         "prompt_tokens_details": Fields({}, _KINDS | {"cached_tokens": _FIGURE, "cache_write_tokens": _FIGURE}),
         "completion_tokens_details": Fields({}, _KINDS | _PREDICTED | {"reasoning_tokens": _FIGURE}),
     },
+    others=ANY,
 )
-CHUNK = Fields(
-    {"id": NAME, "object": word("chat.completion.chunk"), "created": COUNT, "model": NAME, "choices": Each(CHOICE)},
-    {
-        "usage": Nullable(USAGE),
-        "system_fingerprint": Nullable(TEXT),
-        "service_tier": Nullable(TEXT),
-        "obfuscation": TEXT,
-        "moderation": OBJECT,
-    },
-)
+_CHUNK: dict[str, Shape] = {"id": NAME, "object": word("chat.completion.chunk"), "created": WHOLE, "model": NAME}
+_CHUNK_MAY: dict[str, Shape] = {
+    "usage": Nullable(USAGE),
+    "system_fingerprint": Nullable(TEXT),
+    "service_tier": Nullable(TEXT),
+    "obfuscation": TEXT,
+    "moderation": OBJECT,
+}
+CHUNK = Fields(_CHUNK | {"choices": Each(Fields(_CHOICE, _CHOICE_MAY))}, _CHUNK_MAY)
+LAST_CHUNK = Fields(_CHUNK | {"choices": Each(Fields(_CHOICE, _CHOICE_MAY, ANY))}, _CHUNK_MAY, ANY)
+"""The chunk on which a choice ends, where a server may put what is its own."""
 _CODE = Leaf("text or a number", lambda value: type(value) is str or is_count(value))
 ERROR = Fields({"error": Fields({"message": TEXT, "type": Nullable(TEXT), "param": Nullable(TEXT), "code": Nullable(_CODE)})})
 
