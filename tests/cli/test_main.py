@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+
 import pytest
 
-from tests.cli.loopback import Command
+from tests.cli.loopback import Command, Loopback, Reply, Seen, says
 from trunkline import __version__
 from trunkline.cli.main import COMMANDS, main
+
+Serve = Callable[[Callable[[Seen], Reply]], Loopback]
 
 
 def test_version(run: Command) -> None:
@@ -38,3 +43,46 @@ def test_wrong_usage_is_2(run: Command, args: list[str]) -> None:
 def test_no_command_takes_a_key(run: Command) -> None:
     """Other programs can read arguments, so a key is none."""
     assert "key" not in run("ask", "--help").out.lower()
+
+
+@pytest.mark.parametrize("name", [None, *COMMANDS])
+def test_help_fits_80_columns_and_has_examples(run: Command, name: str | None) -> None:
+    done = run(*filter(None, [name]), "--help", COLUMNS="80")
+    assert done.code == 0
+    assert "\nexamples:\n  " in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+LOADED = """
+import sys
+from trunkline.cli.main import main
+code = main(sys.argv[1:])
+print("\\n".join(sorted(sys.modules)), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def test_a_question_loads_nothing_that_it_does_not_need(run: Command, serve: Serve) -> None:
+    """Neither extras nor the server half, nor the other commands: it starts as fast as the client does."""
+    run.argv = lambda args: [sys.executable, "-c", LOADED, *args]  # type: ignore[method-assign]
+    server = serve(says("ok"))
+    done = run("ask", "hi", "-m", "openai-chat/m", "--base-url", f"{server.url}/v1", "--retries", "0")
+    assert (done.code, done.out) == (0, "ok\n")
+    loaded = set(done.err.split())
+    assert "trunkline.cli.ask" in loaded
+    strangers = (
+        "rich",
+        "markdown_it",
+        "pygments",
+        "argcomplete",
+        "uvicorn",
+        "httptools",
+        "uvloop",
+        "yaml",
+        "readline",
+        "asyncio",
+    )
+    halves = ("trunkline.sim", "trunkline.serve", "trunkline.cli.chat", "trunkline.cli.demo", "trunkline.cli.paint")
+    assert not [name for name in loaded if name.startswith((*(f"{stranger}." for stranger in strangers), *halves))]
+    assert loaded.isdisjoint(strangers)
+    assert not [name for name in loaded if ".server" in name or ".grammar" in name]

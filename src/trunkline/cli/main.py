@@ -44,8 +44,8 @@ exit codes:
   2  wrong usage or configuration; nothing was sent
   130  Ctrl-C
 
-Keys are read from the environment (OPENAI_API_KEY, ...), .env and trunkline.toml;
-`trunkline config` shows which. `trunkline demo` needs none.
+Keys are read from the environment (OPENAI_API_KEY, ...), .env and
+trunkline.toml; `trunkline config` shows which. `trunkline demo` needs none.
 """
 
 
