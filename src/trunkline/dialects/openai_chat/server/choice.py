@@ -12,6 +12,8 @@ from ..parts import base64_text
 from . import pieces
 from .pieces import Wire
 
+_KNOWN = ("reasoning_details", "reasoning_encrypted", "annotations", "images")
+
 
 class _Call:
     """A tool call. Until its id and name are known its arguments are held; ``number`` is the wire's, None until it was said."""
@@ -90,16 +92,15 @@ class Choice:
         fields = {name: value for name, value in fields.items() if name != named}
         rest = part.text[said:]
         deltas: list[Wire] = [{named or pieces.reasoning_field(self._context): rest}] if rest else []
-        if fields:
+        first, *others = _apart(fields) or [{}]
+        if first:
             # Empty reasoning beside the details: else their text would count as reasoning, and it was said.
-            deltas.append({"reasoning": "", **fields} if part.text else fields)
-        return deltas
+            deltas.append({"reasoning": "", **first} if part.text and "reasoning_details" in first else first)
+        return deltas + others
 
     def opaque(self, part: Opaque) -> list[Wire]:
         fields = pieces.own_fields(part.state, part.kind, self._losses)
-        if "type" in fields:
-            return [{"content": [fields]}]
-        return [fields] if fields else []
+        return [{"content": [fields]}] if "type" in fields else _apart(fields)
 
     # --- tool calls ---------------------------------------------------------------------------------------------------
 
@@ -120,8 +121,12 @@ class Choice:
             self._losses.approximated("tool_call.kind", "it had begun as a call of another kind")
         deltas = self._say(call, rest, whole=True)
         own = pieces.own_fields(part.state, "tool_call.state", self._losses)
-        if own and call.number is not None and not pieces.wants_functions(self._context):
-            deltas.append({"tool_calls": [{"index": call.number, "function": {"arguments": ""}, **own}]})
+        for name in own:
+            if name != "extra_content":
+                self._losses.dropped(f"tool_call.{name[:40]}", "a stream has no place for it")
+        if "extra_content" in own and call.number is not None and not pieces.wants_functions(self._context):
+            inner = {"custom": {"input": ""}} if call.custom else {"function": {"arguments": ""}}
+            deltas.append({"tool_calls": [{"index": call.number, **inner, "extra_content": own["extra_content"]}]})
         return deltas
 
     def _taken(self, part: ToolCall, index: int | None) -> _Call:
@@ -138,8 +143,11 @@ class Choice:
             call.said += len(arguments)
             return self._more(call, arguments)
         call.arguments.append(arguments)
-        if not (call.id and call.name) and not whole:
+        if not call.name or not (call.id or whole):
+            if whole:
+                self._losses.dropped("tool_call", "it has no name")
             return []
+        call.id = call.id or f"call_{self.number}_{self.numbered}"
         call.number, self.numbered = self.numbered, self.numbered + 1
         call.custom = call.custom or call.name in pieces.custom_tools(self._context)
         begun = "".join(call.arguments)
@@ -201,11 +209,8 @@ class Choice:
         """What was held, now that nothing more comes."""
         deltas = self.audio_end()
         for call in self.calls.values():
-            if call.number is None and call.name:
-                call.id = call.id or f"call_{self.number}_{self.numbered}"
+            if call.number is None:
                 deltas += self._say(call, "", whole=True)
-            elif call.number is None:
-                self._losses.dropped("tool_call", "it never had a name")
         return deltas
 
     def reason(self, losses: Losses) -> str:
@@ -218,3 +223,10 @@ class Choice:
             functions=pieces.wants_functions(self._context),
             losses=losses,
         )
+
+
+def _apart(fields: Wire) -> list[Wire]:
+    """Fields that readers know in one delta, a server's own in another."""
+    known = {name: value for name, value in fields.items() if name in _KNOWN}
+    own = {name: value for name, value in fields.items() if name not in _KNOWN}
+    return [delta for delta in (known, own) if delta]

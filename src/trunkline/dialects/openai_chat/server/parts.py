@@ -112,6 +112,8 @@ class PartReader:
         return opaque("video_url", part) if source is None else Video(source, self._cache(part))
 
     def _sound(self, part: Json, at: str) -> Part:
+        if isinstance(part.get("input_audio"), str):  # an address, or the sound itself without its format
+            return opaque("input_audio", part)
         sound = mapping(part.get("input_audio"), f"{at}.input_audio")
         data = filled(sound.get("data"), f"{at}.input_audio.data")
         form = optional_text(sound, "format", f"{at}.input_audio")

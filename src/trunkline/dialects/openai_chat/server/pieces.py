@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,9 @@ from ..pieces import ID
 Wire = dict[str, Any]
 
 _encode = msgspec.json.Encoder().encode
-_REASONS = {"stop": "stop", "length": "length", "tool_calls": "tool_calls", "content_filter": "content_filter", "error": "error"}
+_REASONS = {"stop": "stop", "length": "length", "content_filter": "content_filter", "error": "error"}
+_FOR_CALLS = ("tool_calls", "function_call")
+_UNLIKELY = -9999.0
 
 
 def as_json(value: Any, losses: Losses) -> bytes:
@@ -47,15 +50,14 @@ def custom_tools(context: Context) -> tuple[str, ...]:
 
 
 def wire_reason(reason: FinishReason, raw: str | None, *, calls: bool, functions: bool, losses: Losses) -> str:
-    """Why a choice ended: as its own protocol said it, which is this one (see ``crossing``), else our word in its words."""
-    if functions and (raw == "tool_calls" or (not raw and calls)):
-        return "function_call"
-    if raw:
+    """Why a choice ended: as its own protocol said it, which is this one (see ``crossing``), else our word in its words. To end
+    for calls there must have been some, in the same words."""
+    if calls and (not raw or raw in _FOR_CALLS):
+        return "function_call" if functions else "tool_calls"
+    if raw and raw not in _FOR_CALLS:
         return raw
-    if calls:
-        return "tool_calls"
     if reason not in _REASONS:
-        losses.approximated("finish_reason", f"this protocol has no word for {reason}: stop was said")
+        losses.approximated("finish_reason", f"this protocol has no word for {reason} here: stop was said")
     return _REASONS.get(reason, "stop")
 
 
@@ -124,9 +126,12 @@ def logprobs(content: Sequence[TokenLogprob], refusal: Sequence[TokenLogprob]) -
 
 
 def _token(token: TokenLogprob) -> Wire:
-    said: Wire = {"token": token.token, "logprob": token.logprob, "bytes": token.bytes}
-    said["top_logprobs"] = [_token(other) for other in token.top]
-    return said
+    return {**_likely(token), "top_logprobs": [_likely(other) for other in token.top]}
+
+
+def _likely(token: TokenLogprob) -> Wire:
+    logprob = token.logprob if math.isfinite(token.logprob) else _UNLIKELY
+    return {"token": token.token, "logprob": logprob, "bytes": token.bytes}
 
 
 # --- calls and media --------------------------------------------------------------------------------------------------

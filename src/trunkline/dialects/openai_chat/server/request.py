@@ -21,6 +21,7 @@ from .reasoning import read_reasoning
 from .tools import custom_names, read_choice, read_tools
 
 _DEPLOYMENT = re.compile(r"/deployments/([^/?#]+)/")
+_SCHEMA = frozenset({"name", "description", "schema", "strict", "type"})
 _VERBOSITY = ("low", "medium", "high")
 
 
@@ -65,10 +66,12 @@ def context_of(http: HttpRequest) -> Context:
 
 
 def _model(value: object, url: str) -> str:
-    """The model asked for; Azure's older paths name it instead of the body (azure-openai §1)."""
-    if value is None and (named := _DEPLOYMENT.search(url)) is not None:
-        return unquote(named[1])
-    return filled(value, "model")
+    """The model asked for; Azure's older paths name it instead of the body (azure-openai §1). Servers of one model need no name
+    for it (local-servers): then it is empty."""
+    if value is None:
+        named = _DEPLOYMENT.search(url)
+        return "" if named is None else unquote(named[1])
+    return text(value, "model")
 
 
 def _stream_options(fields: Json) -> bool:
@@ -148,7 +151,7 @@ def _limits(fields: Json, said: Json, losses: Losses) -> None:
 
 def _output(fields: Json, said: Json, losses: Losses) -> None:
     form = fields.get("response_format")
-    if form is not None and (understood := _format(mapping(form, "response_format"), losses)) is not None:
+    if form is not None and (understood := _format(mapping(form, "response_format"))) is not None:
         said["output"] = understood
         del fields["response_format"]
     elif form is not None and form == {"type": "text"}:
@@ -167,7 +170,7 @@ def _output(fields: Json, said: Json, losses: Losses) -> None:
         del fields["prediction"]
 
 
-def _format(form: Json, losses: Losses) -> OutputFormat | None:
+def _format(form: Json) -> OutputFormat | None:
     """The form wanted; None for plain text, and for one that we have no value for."""
     kind = filled(form.get("type"), "response_format.type")
     at = "response_format.json_schema"
@@ -181,13 +184,12 @@ def _format(form: Json, losses: Losses) -> OutputFormat | None:
     if inside is None and isinstance(form.get("schema"), dict):
         inside, at = form, "response_format"
     fields = mapping(inside, at)
-    for name in fields:
-        if name not in ("name", "description", "schema", "strict", "type"):
-            losses.dropped(f"response_format.{name[:40]}", "our values have no such field")
-    schema, strict = fields.get("schema"), fields.get("strict")
+    if not fields.keys() <= _SCHEMA:
+        return None
+    schema, strict, name = fields.get("schema"), fields.get("strict"), optional_text(fields, "name", at)
     return OutputFormat(
         {} if schema is None else mapping(schema, f"{at}.schema"),
-        optional_text(fields, "name", at) or "output",
+        "output" if name is None else name,
         optional_text(fields, "description", at),
         None if strict is None else flag(strict, f"{at}.strict"),
     )

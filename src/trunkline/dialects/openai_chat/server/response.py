@@ -28,6 +28,8 @@ from .usage import write_usage
 
 REPLY_ID = "chatcmpl-0"
 """What a reply is called that has no name of its own."""
+MODEL = "unknown"
+"""The model of a reply that names none, to a request that named none."""
 
 
 def encode_response(response: Response, context: Context) -> EncodedReply:
@@ -65,7 +67,7 @@ def head(said: Any, context: Context) -> Wire:
         "id": said.id or (served and served.reply_id) or REPLY_ID,
         "object": "chat.completion.chunk",
         "created": created,
-        "model": said.model or context.model,
+        "model": said.model or context.model or MODEL,
     }
     if said.service_tier is not None:
         head["service_tier"] = said.service_tier
@@ -78,7 +80,7 @@ def lay_under(said: Wire, extra: object) -> None:
     """Fields that only this protocol knows, back where they stood; what is said already is not touched."""
     if isinstance(extra, dict):
         for name, value in extra.items():
-            if said.get(name) is None:
+            if said.get(name) is None and name != "error":
                 said[name] = value
 
 

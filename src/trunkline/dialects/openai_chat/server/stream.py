@@ -42,6 +42,7 @@ from .usage import write_usage
 
 _encode = msgspec.json.Encoder().encode
 _HEAD = ("id", "model", "created", "service_tier", "system_fingerprint")
+_MOST_CHOICES = 1024
 _SAID = ("role", "content", "refusal", "tool_calls", "function_call", "audio")
 _UNKNOWN = Usage(0, 0)
 
@@ -84,7 +85,11 @@ class ChatEventEncoder:
                 return said
         if self._over or (take := _TAKE.get(type(event))) is None:
             return b""
-        return take(self, event)
+        return take(self, event) if 0 <= event.choice < _MOST_CHOICES else self._no_choice()  # type: ignore[attr-defined]
+
+    def _no_choice(self) -> bytes:
+        self._losses.dropped("choice", f"choices are numbered from 0 to {_MOST_CHOICES - 1}")
+        return b""
 
     def ping(self) -> bytes:
         """A comment, which readers pass over."""
@@ -101,7 +106,7 @@ class ChatEventEncoder:
         """What was held, why each choice ended, usage, and the end."""
         if self._over:
             return b""
-        choices = [self._choices[number] for number in sorted(self._choices)] or [self._choice(0)]
+        choices = [self._choice(number) for number in range(max(self._choices, default=0) + 1)]
         said = [self._chunk(choice, delta) for choice in choices for delta in choice.close()]
         message = self._extra.pop("message", None)
         own = {name: value for name, value in message.items() if name not in _SAID} if isinstance(message, dict) else {}

@@ -11,13 +11,15 @@ from ..losses import Losses
 from ..usage import read_usage
 
 _NO_USAGE = Usage()
+_DETAILS = ("prompt_tokens_details", "completion_tokens_details")
 
 
 def write_usage(usage: Usage, cost: Decimal | None, quirks: Quirks, losses: Losses) -> dict[str, Any] | None:
-    """The ``usage`` object; None where nothing is known. The provider's own figures are said again where they read as ours."""
+    """The ``usage`` object; None where nothing is known. The provider's own figures are said again where they are whole and read
+    as ours."""
     raw = usage.raw
-    if raw and ("prompt_tokens" in raw or "completion_tokens" in raw) and read_usage(raw, quirks) == usage:
-        return raw
+    if raw and _is_whole(raw) and read_usage(raw, quirks) == usage:
+        return {name: value for name, value in raw.items() if value is not None or name not in _DETAILS}
     if usage == _NO_USAGE and cost is None:
         return None
     if usage.input_tokens is None or usage.output_tokens is None:
@@ -35,6 +37,12 @@ def write_usage(usage: Usage, cost: Decimal | None, quirks: Quirks, losses: Loss
     if cost is not None:
         said["cost"] = float(cost)
     return said
+
+
+def _is_whole(raw: dict[str, Any]) -> bool:
+    """Whether the three figures that everybody reads are there, and none is less than it can be."""
+    prompt, completion, total = (raw.get(f"{name}_tokens") for name in ("prompt", "completion", "total"))
+    return type(prompt) is int and type(completion) is int and type(total) is int and prompt + completion <= total
 
 
 def _details(said: dict[str, Any], name: str, counts: dict[str, int | None]) -> None:
