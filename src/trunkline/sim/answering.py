@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from ..dialects.dialect import Operation, ServedModel
+from ..dialects.dialect import Context, Operation, ServedModel
 from ..serve.answers import Answer, Asked, Bytes, Streamed, Taken
 from ..values.errors import InvalidRequestError, ProviderError
 from ..values.fold import fold
@@ -81,6 +81,18 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
 
 
+_ID_PREFIXES = {"openai-chat": "chatcmpl-", "anthropic-messages": "msg_"}
+"""What ids of replies begin with, where a protocol's do: some programs look at it."""
+
+
+def _named(context: Context) -> Context:
+    served = context.served
+    if served is None or served.reply_id is None:
+        return context
+    named = msgspec.structs.replace(served, reply_id=_ID_PREFIXES.get(context.target.dialect, "") + served.reply_id)
+    return msgspec.structs.replace(context, served=named)
+
+
 class Answering:
     """One request being answered."""
 
@@ -88,6 +100,7 @@ class Answering:
         self.house = house
         self.play = play
         self.asked = asked
+        self.context = _named(asked.context)
         self.entry = entry
         self.rule = _BY_BRAIN
         self.quirks: tuple[Quirk, ...] = ()
@@ -102,7 +115,7 @@ class Answering:
         try:
             answer = await self._answer()
         except ProviderError as error:
-            answer = self._whole(self.asked.half.encode_error(error, self.asked.context))
+            answer = self._whole(self.asked.half.encode_error(error, self.context))
         if self.slow is not None and not isinstance(answer, Taken):
             return await dribbled(self.asked.connection, answer, self.slow, self.house.tempo, self.entry)
         return answer
@@ -170,11 +183,9 @@ class Answering:
                     await self.house.tempo.wait(step.seconds)
                 case Fail():
                     spoils = [beat.step for beat in script.beats if beat.step is not None]
-                    return self._whole(
-                        failed(step, self.asked.half, self.asked.context), spoils, quirks_of_errors=step.body is None
-                    )
+                    return self._whole(failed(step, self.asked.half, self.context), spoils, quirks_of_errors=step.body is None)
                 case Raw():
-                    raw = raw_answer(script.lead[n:], self.asked.context.stream, self.house.tempo, self.entry)
+                    raw = raw_answer(script.lead[n:], self.context.stream, self.house.tempo, self.entry)
                     return raw if step.status else await past_http(self.asked.connection, raw, self.entry)
                 case _:
                     return await self._hung_up(step)
@@ -201,18 +212,18 @@ class Answering:
         for beat in script.beats:
             await self.house.tempo.wait(beat.wait)
             if isinstance(beat.step, Fail):
-                return self._whole(failed(beat.step, self.asked.half, self.asked.context))
+                return self._whole(failed(beat.step, self.asked.half, self.context))
             if isinstance(beat.step, StreamError):
                 raise error_of(beat.step)
             if beat.step is not None:
                 spoils.append(beat.step)
-        reply = self.asked.half.encode_response(fold(script.events), self.asked.context)
+        reply = self.asked.half.encode_response(fold(script.events), self.context)
         self.entry.warnings += reply.warnings
         return self._whole(reply, spoils)
 
     def _streamed(self, script: Script) -> Answer:
         playback = Playback(script.beats, self.house.tempo, self.entry)
-        context = self.asked.context
+        context = self.context
         if ASK_FOR_USAGE & set(self.quirks):
             context = msgspec.structs.replace(context, include_usage=True)
         inline = any(isinstance(beat.step, (Cut, Garble, Raw)) for beat in script.beats)
@@ -231,11 +242,11 @@ class Answering:
         asked = self.asked
         models = {name: ServedModel(name, _CREATED) for name in self._models() or MODELS}
         if asked.operation is Operation.MODELS:
-            return asked.half.encode_models(tuple(models.values()), asked.context)
+            return asked.half.encode_models(tuple(models.values()), self.context)
         if asked.operation is Operation.MODEL:
             if (model := models.get(asked.model or "")) is None:
                 raise unknown_model(asked.model or "")
-            return asked.half.encode_model(model, asked.context)
+            return asked.half.encode_model(model, self.context)
         assert asked.decoded is not None
         given = self.rule.usage and self.rule.usage.input_tokens
-        return asked.half.encode_token_count(given or count_request(asked.decoded.request), asked.context)
+        return asked.half.encode_token_count(given or count_request(asked.decoded.request), self.context)

@@ -13,7 +13,7 @@ from ..values.response import FinishReason, Usage
 from .limits import Limits
 from .match import Condition, When
 from .quirks import Quirk, checked_quirks
-from .steps import SPOKEN, Checked, Seconds, Step
+from .steps import SPOKEN, Checked, Seconds, Step, check_order
 
 _FINISHES: tuple[FinishReason, ...] = ("stop", "length", "tool_calls", "content_filter", "pause", "error", "other")
 
@@ -65,6 +65,7 @@ class Rule:
         for n, step in enumerate(self.steps):
             if not isinstance(step, Step):
                 raise UsageError("not a step", field=f"steps[{n}]", got=kind_of(step), allowed="Say(…), Call(…), Fail(…), …")
+        check_order(self.steps)
         if self.when is not None and not callable(self.when):
             raise UsageError("wrong type", field="when", got=kind_of(self.when), allowed="When(…) or a function of the request")
         if self.times is not None and (not isinstance(self.times, int) or isinstance(self.times, bool) or self.times < 1):

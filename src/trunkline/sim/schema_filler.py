@@ -10,6 +10,7 @@ from .pattern_text import text_like
 Schema = dict[str, Any]
 
 WORD = "simulated"
+_DEEP = 1
 _DEEPEST = 12
 _FORMATS = {
     "date-time": "2026-01-01T00:00:00Z",
@@ -90,6 +91,8 @@ def _fill(schema: Any, root: Schema, depth: int, number: int) -> Any:
 
 
 def _first_that_ends(alternatives: list[Any], rest: Schema, root: Schema, depth: int, number: int) -> Any:
+    if depth > _DEEP:  # sooner than going round for ever, what refers to nothing
+        alternatives = sorted(alternatives, key=lambda alternative: isinstance(alternative, dict) and "$ref" in alternative)
     for alternative in alternatives:
         merged = _merge(rest, _plain(alternative, root)) if isinstance(alternative, dict) else alternative
         try:

@@ -13,7 +13,7 @@ from ..values.request import Request
 from ..values.response import Usage
 from .builtin import answer_to
 from .scenario import Pace, Rule
-from .steps import SPOKEN, Close, Cut, Down, Fail, Garble, Pause, Raw, Reset, Stall, Step, StreamError
+from .steps import SPOKEN, Cut, Garble, Pause, Raw, Step, StreamError, ends
 from .tokens import count_request
 from .voice import Voice
 
@@ -49,11 +49,6 @@ def script_of(request: Request, rule: Rule, pace: Pace, chance: random.Random) -
     else:
         turns = [(step,) for step in rest]
     return _Writer(request, rule, pace, chance).write(lead, turns)
-
-
-def ends(step: Step) -> bool:
-    """Whether nothing can come after ``step``."""
-    return isinstance(step, (Fail, StreamError, Reset, Close, Down)) or (isinstance(step, Stall) and step.seconds is None)
 
 
 def _split(steps: Sequence[Step]) -> tuple[tuple[Step, ...], list[Step]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_type_hints
 
@@ -223,3 +223,30 @@ STEPS: dict[str, type[Step]] = {
 """Their names in a scenario file."""
 SPOKEN = (Say, Think, Refuse, Call)
 """What an answer consists of; everything else is what goes wrong."""
+
+
+def ends(step: Step) -> bool:
+    """Whether nothing can come after ``step``."""
+    return isinstance(step, (Fail, StreamError, Reset, Close, Down)) or (isinstance(step, Stall) and step.seconds is None)
+
+
+def check_order(steps: Sequence[Step]) -> None:
+    """Raise ``UsageError`` for the first step that can never come true where it stands."""
+    raw: Step | None = None
+    for n, step in enumerate(steps):
+        before = steps[:n]
+        said = any(isinstance(other, SPOKEN) for other in before)
+        words = ""
+        if before and ends(before[-1]):
+            words = f"nothing comes after {type(before[-1]).__name__}"
+        elif raw is not None and not isinstance(step, _AFTER_RAW):
+            words = "a body of raw bytes is not added to by what is encoded"
+        elif said and isinstance(step, SlowHead):
+            words = "the head is out by then"
+        if words:
+            raise UsageError(words, field=f"steps[{n}]", got=type(step).__name__)
+        if isinstance(step, Raw) and not said:
+            raw = step
+
+
+_AFTER_RAW = (Raw, Pause, Stall, Reset, Close, Down)

@@ -49,7 +49,8 @@ def _finished(frame: WireFrame) -> bool:
 
 
 def _is_usage(frame: WireFrame) -> bool:
-    return bool(frame.fields.get("usage")) and not _choices(frame)
+    """Whether it is a chunk that tells usage and nothing else."""
+    return bool(frame.fields.get("usage")) and frame.fields.get("choices") == []
 
 
 def _changing_ids(stray: Stray, frame: WireFrame) -> list[WireFrame]:
@@ -107,9 +108,9 @@ def _no_tool_index(stray: Stray, frame: WireFrame) -> list[WireFrame]:
             function["arguments"] = call["function"]["arguments"] + (piece.get("function", {}).get("arguments") or "")
             call.update({**piece, "function": function})
         if choice.get("finish_reason"):
-            whole = [call for (index, _), call in sorted(stray.calls.items()) if index == choice.get("index", 0)]
-            if whole:
-                choice["delta"]["tool_calls"] = whole
+            keys = [key for key in sorted(stray.calls) if key[0] == choice.get("index", 0)]
+            if keys:
+                choice["delta"]["tool_calls"] = [stray.calls.pop(key) for key in keys]
     said = any(choice["delta"] or choice.get("finish_reason") for choice in _choices(frame))
     return [frame] if said or not _choices(frame) else []
 

@@ -1,0 +1,60 @@
+"""Steps hold what their annotations say, and refuse the rest by name."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+
+import pytest
+
+from trunkline import UsageError
+from trunkline.sim import Call, Cut, Fail, Garble, Pause, Raw, Say, SlowHead, Stall, Step, StreamError
+from trunkline.sim.steps import STEPS
+
+
+@pytest.mark.parametrize(
+    "make, field",
+    [
+        (lambda: Say(5), "text"),
+        (lambda: Say(["a", 1]), "text"),
+        (lambda: Call(""), "name"),
+        (lambda: Call("a", 5), "arguments"),
+        (lambda: Pause(-1), "seconds"),
+        (lambda: Pause(float("nan")), "seconds"),
+        (lambda: Stall("long"), "seconds"),
+        (lambda: Fail(99), "status"),
+        (lambda: Fail(600), "status"),
+        (lambda: Fail(True), "status"),
+        (lambda: Fail(kind="odd"), "kind"),
+        (lambda: Fail(headers={"a": 1}), "headers"),
+        (lambda: Fail(body=5), "body"),
+        (lambda: StreamError("odd"), "kind"),
+        (Cut, "events"),
+        (lambda: Cut(events=1, bytes=1), "events"),
+        (lambda: Cut(bytes=-1), "bytes"),
+        (lambda: Garble("some"), "how"),
+        (lambda: SlowHead(None), "seconds"),
+        (lambda: Raw(5), "data"),
+        (lambda: Raw([1]), "data"),
+    ],
+)
+def test_what_is_wrong_is_named(make: Callable[[], Step], field: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        make()
+    assert caught.value.field == field
+
+
+def test_what_may_be_said_in_several_ways_is_held_in_one() -> None:
+    assert Say(["a", "b"]) == Say(("a", "b"))
+    assert Fail(body={"a": 1}) == Fail(body='{"a":1}') == Fail(body=b'{"a":1}')
+    assert Raw("x") == Raw(b"x") == Raw(["x"]) == Raw((b"x",))
+    assert Raw("x").chunks == (b"x",)
+    assert Call("a", {"b": 1}).raw_arguments == '{"b":1}'
+    assert Call("a", "not json").raw_arguments == "not json"
+
+
+def test_every_step_has_a_name_and_pickles() -> None:
+    assert {kind.__name__.lower() for kind in STEPS.values()} == {name.replace("_", "") for name in STEPS}
+    step = Fail(529, headers={"a": "b"})
+    assert pickle.loads(pickle.dumps(step)) == step
+    assert repr(step) == "Fail(status=529, headers={'a': 'b'})"
