@@ -92,7 +92,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 
 def run(arguments: list[str], environment: dict[str, str], cwd: Path) -> str:
     command = [sys.executable, "-W", "error", *arguments]
-    done = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, env=environment, cwd=cwd, input="hello\n", capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
 
