@@ -49,10 +49,8 @@ def encode_request(request: Request, target: Target) -> Encoded:
     _conversation(body, turns, losses)
     if request.stream:
         body["stream"] = True
-    if request.tools or request.tool_choice is not None:
+    if request.tools or request.tool_choice is not None or request.parallel_tool_calls is not None:
         _tools(request, target, body, names, losses, thinks=plan.on)
-    elif request.parallel_tool_calls is not None:
-        losses.dropped("parallel_tool_calls", "there are no tools")
     if plan.thinking is not None:
         body["thinking"] = plan.thinking
     if plan.effort is not None:

@@ -111,6 +111,8 @@ def encode_tools(request: Request, names: Names, losses: Losses, quirks: Quirks,
     if not request.tools:
         if choice is not None and choice.mode != "none":
             losses.dropped("tool_choice", "there are no tools")
+        if request.parallel_tool_calls is not None:
+            losses.dropped("parallel_tool_calls", "there are no tools")
         return {}
     tools = request.tools
     if choice is not None and choice.names and choice.mode != "none" and (choice.mode == "auto" or len(choice.names) > 1):
