@@ -6,7 +6,7 @@
     ``random_seed``; the model may stand in the path, or (local servers) nowhere.
 3.  ``developer`` is ``system``, by quirk.
 4.  A content of one text part is its text; an assistant's empty content is none, and empty text parts are left out. An address may
-    stand where ``{url}`` does. A cache mark has two names, and the quirk chooses one.
+    stand where ``{url}`` does, and a file without a name is ``document.pdf``. A cache mark has two names, and the quirk chooses one.
 5.  Calls need no ``type`` and no ``index``; no arguments are ``{}``.
 6.  ``functions``, ``function_call`` and the role ``function`` are tools, a choice, calls and results (calls then have no ids).
 7.  A function tool may stand without its inner object. ``any`` is ``required``. One stop sequence may stand alone.
@@ -105,6 +105,8 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
     kind = part.get("type")
     if kind in ("image_url", "video_url") and isinstance(part.get(kind), str):
         part = {**part, kind: {"url": part[kind]}}
+    if kind == "file" and "file_data" in part["file"]:
+        part = {**part, "file": {"filename": "document.pdf", **part["file"]}}
     rest = {name: value for name, value in part.items() if name not in _MARKS}
     return rest if len(rest) == len(part) else {**rest, "marked": True}
 
