@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.watch import no_fault_unseen as no_fault_unseen, watched_encoders as watched_encoders
+from tests.watch import pytest_runtest_call as pytest_runtest_call, watched_encoders as watched_encoders
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -6,7 +6,7 @@ take that for a failure of its own and carry on, the test fails in the end too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -91,9 +91,14 @@ def watched_encoders() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def no_fault_unseen() -> Iterator[None]:
-    """The test fails for a fault of an encoder that somebody caught."""
-    yield
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """A test fails for a fault of an encoder that somebody caught."""
+    try:
+        outcome = yield
+    except BaseException:  # it has failed, perhaps for that very fault
+        taken_faults()
+        raise
     if unseen := taken_faults():
         pytest.fail("an event encoder broke its protocol:\n" + "\n\n".join(unseen))
+    return outcome
