@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from .. import NoProviderError, TrunklineError, UnsupportedOperationError, UsageError, __version__
+from .options import Help
 from .output import environ, note, prepare
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -23,6 +24,8 @@ COMMANDS = {
     "health": "health",
     "config": "config",
     "demo": "demo",
+    "sim": "sim",
+    "lint-stream": "lint_stream",
     "completion": "completion",
 }
 """Each command, and the module whose ``add`` describes it."""
@@ -78,7 +81,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         prog="trunkline",
         description="One line to every language model.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     parser.add_argument("--version", action="version", version=f"trunkline {__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)

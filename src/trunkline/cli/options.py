@@ -10,11 +10,20 @@ from .. import CallOptions, Client, ClientOptions
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of a text, but for those that are too long for the terminal: their words go on in the next one."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        import textwrap
+
+        lines = super()._fill_text(text, width, indent).splitlines()
+        short = [line if len(line) <= width else textwrap.fill(line, width, break_long_words=False) for line in lines]
+        return "\n".join(short) + "\n"
+
+
 def add_command(commands: Commands, name: str, summary: str, epilog: str = "") -> argparse.ArgumentParser:
     """A command's parser, its summary both in the list of commands and at the head of its own help."""
-    return commands.add_parser(
-        name, help=summary, description=summary, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return commands.add_parser(name, help=summary, description=summary, epilog=epilog, formatter_class=Help)
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
