@@ -50,9 +50,9 @@ def test_what_it_prints_is_what_clients_need(run: Command) -> None:
 def test_a_scenario_models_and_quirks(run: Command) -> None:
     (run.folder / "s.yaml").write_text("rules: [{steps: [{say: from a file}]}]", encoding="utf-8")
     with started(run, "--scenario", "s.yaml", "--speed", "inf", "--model", "m-1", "--quirk", "crlf") as (_, environment):
-        with Client("openai-chat/m-1", base_url=environment["OPENAI_BASE_URL"], api_key="k", retries=0) as llm:
-            with llm.stream("hi") as events:
-                list(events)
+        llm = Client("openai-chat/m-1", base_url=environment["OPENAI_BASE_URL"], api_key="k", retries=0)
+        with llm, llm.stream("hi") as events:
+            list(events)
             assert events.response.text == "from a file"
             with pytest.raises(NotFoundError):
                 llm.generate("hi", model="openai-chat/m-2")

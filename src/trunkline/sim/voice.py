@@ -59,7 +59,7 @@ class Voice:
         self._stops = () if free else request.stop
         self._custom = {tool.name for tool in request.tools if isinstance(tool, CustomTool)}
         self._open: Kind | None = None
-        self._said = ""
+        self._said: list[str] = []
         self._text = ""
         self._calls = 0
         self._reason: FinishReason | None = None
@@ -91,9 +91,9 @@ class Voice:
         """The end of the part that is open, where another kind begins."""
         done: list[list[Event]] = []
         if self._open is not None and self._open is not kind:
-            done.append([PartDone(self._open(self._said), choice=self.choice)])
+            done.append([PartDone(self._open("".join(self._said)), choice=self.choice)])
         if self._open is not kind:
-            self._open, self._said = kind, ""
+            self._open, self._said = kind, []
         return done
 
     def _may_say_more(self) -> bool:
@@ -107,7 +107,7 @@ class Voice:
             if not self._may_say_more():
                 return
             self.tokens += 1
-            self._said += piece
+            self._said.append(piece)
             if kind is Reasoning:
                 self.thought += 1
                 yield [ReasoningDelta(piece, self.choice)]
