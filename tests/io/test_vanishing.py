@@ -198,5 +198,3 @@ def test_a_thousand_that_vanish_leave_nothing(server: Server) -> None:
     rss, blocks = ([now[what] for now in (begin, *held)] for what in ("rss", "blocks"))
     assert rss[-1] - rss[1] < MOST_GROWTH, f"KiB: {rss}"
     assert blocks[-1] - blocks[1] < MOST_BLOCKS, f"blocks: {blocks}"
-    if os.environ.get("X"):
-        print(rss, blocks)
