@@ -8,7 +8,7 @@ from tests.watch import Watched, taken_faults
 from trunkline.dialects.dialect import Context, EventEncoder
 from trunkline.dialects.known import DIALECTS, dialect_of
 from trunkline.values.errors import OverloadedError, ProviderError
-from trunkline.values.events import Event, Finish, Start, TextDelta
+from trunkline.values.events import Event, Finish, Start, TextDelta, ToolCallDelta
 from trunkline.values.model import Target
 from trunkline.values.response import Warning
 
@@ -83,3 +83,11 @@ def test_every_dialect_s_encoders_are_watched(name: str) -> None:
     said = b"".join(encoder.push(event) for event in (Start("id", "m"), TextDelta("hello"), Finish("stop")))
     assert b"hello" in said + encoder.finish()
     assert type(encoder.warnings) is list
+
+
+def test_what_the_encoder_has_warned_of_may_pass() -> None:
+    """A model writes arguments that are no JSON: nobody knows before the end, and the encoder says so."""
+    encoder = dialect_of("anthropic-messages").event_encoder(CONTEXT)
+    said = encoder.push(ToolCallDelta(0, "toolu_1", "weather", '{"city":')) + encoder.finish()
+    assert b"city" in said
+    assert any(warning.field == "message.tool_call.arguments" for warning in encoder.warnings)

@@ -128,10 +128,9 @@ _MESSAGE = Fields(
     },
     {"stop_details": NULL, "container": ANY, "diagnostics": ANY, "context_management": ANY},
 )
-_WORDS = Nullable(TEXT)
 _STOP = Fields(
     {"stop_reason": NAME, "stop_sequence": Nullable(TEXT)},
-    {"stop_details": Nullable(Fields({"type": word("refusal")}, {"category": _WORDS, "explanation": _WORDS})), "container": ANY},
+    {"stop_details": Nullable(OBJECT), "container": ANY},
 )
 _TYPE: dict[str, Shape] = {"type": TEXT}
 _INDEXED: dict[str, Shape] = {"type": TEXT, "index": COUNT}
@@ -158,15 +157,15 @@ _CALL_MAY: dict[str, Shape] = {"caller": OBJECT, "toolset_name": TEXT, "server_n
 RESULT = Fields(_TYPE | {"tool_use_id": NAME, "content": _CONTENT}, others=ANY)
 """The result of a server's tool, whose ``type`` ends in ``_tool_result``."""
 BLOCKS: dict[str, Fields] = {
-    "text": Fields(_TYPE | {"text": _EMPTY_TEXT}, {"citations": Nullable(_EMPTY_LIST)}),
-    "thinking": Fields(_TYPE | {"thinking": _EMPTY_TEXT, "signature": _EMPTY_TEXT}),
-    "redacted_thinking": Fields(_TYPE | {"data": NAME}),
-    "tool_use": Fields(_CALL, _CALL_MAY),
-    "server_tool_use": Fields(_CALL, _CALL_MAY),
-    "mcp_tool_use": Fields(_CALL, _CALL_MAY),
-    "container_upload": Fields(_TYPE | {"file_id": NAME}),
+    "text": Fields(_TYPE | {"text": _EMPTY_TEXT}, {"citations": Nullable(_EMPTY_LIST)}, ANY),
+    "thinking": Fields(_TYPE | {"thinking": _EMPTY_TEXT, "signature": _EMPTY_TEXT}, others=ANY),
+    "redacted_thinking": Fields(_TYPE | {"data": NAME}, others=ANY),
+    "tool_use": Fields(_CALL, _CALL_MAY, ANY),
+    "server_tool_use": Fields(_CALL, _CALL_MAY, ANY),
+    "mcp_tool_use": Fields(_CALL, _CALL_MAY, ANY),
+    "container_upload": Fields(_TYPE | {"file_id": NAME}, others=ANY),
 }
-"""Blocks as they start. One of a kind that does not stand here comes whole, as it is."""
+"""Blocks as they start, a server's own fields among theirs. One of a kind that does not stand here comes whole, as it is."""
 
 _CITATION = Fields(
     {
