@@ -11,6 +11,8 @@ ODD: tuple[Any, ...] = (
     [], {}, [[]], [None], [{}], {"": None}, {"type": "text"}, {"type": "text", "text": 1}, {"type": None}, "text", "auto", "user",
     "assistant", "tool", "system", "tool_result", "image", {"type": "image", "source": {"type": "base64"}}, "9" * 400,
 )  # fmt: skip
+DEEP = "@deep@"
+"""Stands where lists in lists will stand."""
 JUNK = (
     b"\x00",
     b"\xff\xfe",
@@ -40,7 +42,8 @@ def mutants(seeds: list[bytes], random_: random.Random) -> Any:
             yield _bytes(random_.choice(seeds), random_)
             continue
         body = json.dumps(_tree(random_.choice(trees), trees, words, random_), ensure_ascii=random_.random() < 0.5)
-        data = body.encode("utf-8", "surrogatepass")
+        depth = random_.choice((1, 5, 300, 900, 20_000))
+        data = body.replace(json.dumps(DEEP), "[" * depth + "]" * depth).encode("utf-8", "surrogatepass")
         yield _bytes(data, random_) if random_.random() < 0.1 else data
 
 
@@ -91,10 +94,7 @@ def _tree(tree: Any, trees: list[Any], words: list[str], random_: random.Random)
         elif act == 5 and isinstance(holder, dict):
             holder[random_.choice(words)] = holder.pop(key)
         else:
-            deep: Any = holder[key]
-            for _ in range(random_.choice((1, 5, 300, 900))):
-                deep = [deep] if random_.random() < 0.5 else {"a": deep}
-            holder[key] = deep
+            holder[key] = DEEP
     return tree
 
 
