@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ from tests.sim.asking import BOTH, client, simulator
 from trunkline import InvalidRequestError, Message, OverloadedError, Response, StreamInterruptedError, Usage, UsageError
 from trunkline.sim import QUIRKS, Call, Fail, Quirk, Rule, Say, Simulator, Think
 from trunkline.sim.quirks import checked_quirks, that_apply
+from trunkline.sim.yaml_form import scenario_of
 
 ANSWERS = {
     "text": Rule(Say("Grüße aus Zürich: 天気 ist gut.")),
@@ -179,3 +182,17 @@ def test_the_vocabulary() -> None:
     assert list(QUIRKS) == sorted(QUIRKS)
     with pytest.raises(UsageError, match=r"quirks\[1\]: unknown quirk; did you mean 'crlf'"):
         checked_quirks(["comments", "clrf"])  # type: ignore[list-item]
+
+
+def test_the_page_has_them_all() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (all|[a-z]+-[a-z]+) \| (.*?)(?: \\\*)? \|$", page, re.MULTILINE)
+    assert rows == [(quirk, *told) for quirk, told in QUIRKS.items()]
+
+
+def test_the_pages_scenario_is_one() -> None:
+    import yaml
+
+    page = (Path(__file__).resolve().parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert len(scenario_of(yaml.safe_load(example)).rules) == 4
