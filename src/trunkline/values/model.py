@@ -9,7 +9,7 @@ import msgspec
 from .value import Value
 
 
-class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, forbid_unknown_fields=True):
     """How an endpoint or a model strays from its dialect: a closed vocabulary. None: as the dialect does by default.
 
     Resolved model over endpoint over dialect (``over``). The reason stands with each flag; facts in ``dialects/RULES.md``.
@@ -116,7 +116,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 NO_QUIRKS = Quirks()
 
 
-class PriceTier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PriceTier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """USD per million tokens once the input is longer than ``above`` tokens. A price of None is unknown."""
 
     above: int
@@ -126,7 +126,7 @@ class PriceTier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cache_write: str | None = None
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """USD per million tokens, as decimal text; None is unknown, ``"0"`` is free.
 
     ``since`` (YYYY-MM-DD, UTC) is the first day it holds. ``cache_write`` None: writing is charged as input is.
@@ -163,7 +163,7 @@ Ability = Literal[
 ]
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """What the catalog knows of one model of one provider. Limits in tokens; None is unknown. Dates are YYYY-MM-DD."""
 
     id: str
