@@ -29,6 +29,7 @@ LEGAL = {
     rf"swap\.frames {_SAID} {_SAID}": "what is said in another order: so are they",
     r"(drop|double)\.frame ping|swap\.frames ping text": "pings may come at any time",
     r"cut\.(text|empty) (text|thinking|input_json)_delta delta\.(text|thinking|partial_json)": "words are free",
+    r"cut\.empty redacted_thinking content_block\.data": "what nobody can read may be empty",
     r"cut\.(text|empty) citations_delta delta\.citation\.cited_text": "those that are cited too",
     r"cut\.text \w+ (message\.(id|model)|content_block\.(id|name|tool_use_id|data)|delta\.signature|request_id)": "so are names and ids",
     r"swap\.values (message_start message\.id~model|\w*tool_use content_block\.id~name)": "any text is an id",

@@ -159,7 +159,7 @@ RESULT = Fields(_TYPE | {"tool_use_id": NAME, "content": _CONTENT}, others=ANY)
 BLOCKS: dict[str, Fields] = {
     "text": Fields(_TYPE | {"text": _EMPTY_TEXT}, {"citations": Nullable(_EMPTY_LIST)}, ANY),
     "thinking": Fields(_TYPE | {"thinking": _EMPTY_TEXT, "signature": _EMPTY_TEXT}, others=ANY),
-    "redacted_thinking": Fields(_TYPE | {"data": NAME}, others=ANY),
+    "redacted_thinking": Fields(_TYPE | {"data": TEXT}, others=ANY),
     "tool_use": Fields(_CALL, _CALL_MAY, ANY),
     "server_tool_use": Fields(_CALL, _CALL_MAY, ANY),
     "mcp_tool_use": Fields(_CALL, _CALL_MAY, ANY),
