@@ -37,11 +37,6 @@ class Lint:
         return code, told.out, told.err
 
 
-@pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(main.COMMANDS, "lint-stream", "lint_stream")
-
-
 @pytest.fixture
 def lint(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Lint:
     return Lint(capsys, tmp_path / "answer.sse")
