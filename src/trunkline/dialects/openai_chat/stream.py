@@ -302,4 +302,4 @@ def _take(gathered: Gathered, delta: _Delta, data: bytes, events: list[Event]) -
     if content:
         gathered.text.append(content)
         events.append(TextDelta(content, number, data))
-    return True
+    return bool(content or thought)  # else it may hold what only this server knows
