@@ -12,6 +12,7 @@ from ...values.response import FinishReason, Response, Usage
 from ...wire.http import HttpReply
 from ...wire.loose_json import loads
 from ..dialect import Context
+from ..error_body import request_id_of
 from .blocks import Fields, fields_of, list_of, malformed, part_of, text_of
 from .errors import error_in_reply
 
@@ -48,6 +49,7 @@ def decode_response(reply: HttpReply, context: Context) -> Response:
         usage=usage,
         model=text_of(fields, "model", context, "$") or None,
         id=text_of(fields, "id", context, "$") or None,
+        request_id=request_id_of(reply.headers),
         service_tier=tier_of(usage.raw),
         extra=extra_of(fields),
     )
