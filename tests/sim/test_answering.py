@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.sim.asking import BOTH, client, simulator
 from trunkline import (
+    AsyncClient,
     AuthenticationError,
     Client,
     ConnectionRefusedByHostError,
@@ -451,3 +453,59 @@ def test_those_that_vanish_leave_nothing(dialect: str) -> None:
         assert sim.wait()
         assert {seen.outcome for seen in sim.requests} == {"gone"}
         assert len(sim.requests) == 20
+
+
+@dialects
+def test_a_condition_that_fails_is_told_where_one_looks(dialect: str) -> None:
+    rule = Rule(Say("a"), when=lambda request: request.messages[7].text == "x")
+    with simulator(rule) as sim, client(sim, dialect) as llm, pytest.raises(ServerError) as caught:
+        llm.generate("hi")
+    assert "The condition of rule 0 raised IndexError" in str(caught.value)
+
+
+@dialects
+def test_ids_of_calls_are_not_used_twice(dialect: str) -> None:
+    with simulator(Rule(Call("f"))) as sim, client(sim, dialect) as llm:
+        first = llm.generate("hi").tool_calls[0].id
+        sim.use([Rule(Call("f"), Call("f"))])
+        again = [call.id for call in llm.generate("hi").tool_calls]
+    assert len({first, *again}) == 3
+
+
+def test_raw_bytes_after_a_whole_reply() -> None:
+    with pytest.raises(MalformedResponseError):
+        ask("openai-chat", False, Rule(Say("a"), Raw(b"}")))
+
+
+# --- the other client -------------------------------------------------------------------------------------------------
+
+
+@dialects
+@pytest.mark.parametrize(
+    "rule, error",
+    [
+        (Rule(Fail(429, retry_after=3)), RateLimitError),
+        (Rule(Reset()), ConnectionResetByHostError),
+        (Rule(Say("Hello"), Reset()), StreamInterruptedError),
+        (Rule(Say("Hello"), Close()), StreamInterruptedError),
+        (Rule(Cut(bytes=150), Say("Hello")), TruncatedBodyError),
+        (Rule(Say("Hello"), Garble()), StreamInterruptedError),
+        (Rule(Say("Hello"), StreamError()), StreamInterruptedError),
+        (Rule(Raw(b"220 mail.example.com\r\n", None)), TransportError),
+        (Rule(SlowHead(1), Say("Hello"), Pause(1), Say(" there")), None),
+    ],
+)
+def test_the_asynchronous_client_hears_the_same(dialect: str, rule: Rule, error: type[Exception] | None) -> None:
+    async def main() -> Response:
+        async with simulator(rule) as sim:
+            options: Any = {"base_url": sim.base_url(dialect), "api_key": "k", "retries": 0}
+            async with AsyncClient(f"{dialect}/m", **options) as llm, llm.stream("hi") as events:
+                async for _ in events:
+                    pass
+                return events.response
+
+    if error is None:
+        assert asyncio.run(main()).text == "Hello there"
+        return
+    with pytest.raises(error):
+        asyncio.run(main())

@@ -9,7 +9,7 @@ import msgspec
 
 from ..dialects.dialect import Context, Operation, ServedModel
 from ..serve.answers import Answer, Asked, Bytes, Streamed, Taken
-from ..values.errors import InvalidRequestError, ProviderError
+from ..values.errors import InvalidRequestError, ProviderError, ServerError
 from ..values.fold import fold
 from ..values.response import Usage, Warning
 from ..values.secret import Secret
@@ -40,15 +40,15 @@ MODELS = ("sim-small", "sim-large", "sim-reasoning")
 class Play:
     """A scenario while it is played: how often each rule was used, and how many requests there were."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, requests: int = 0) -> None:
         self.scenario: Scenario = scenario
-        self.requests: int = 0
+        self.requests: int = requests
         self._used: dict[int, int] = {}
 
     def choose(self, asked: Asked) -> int | None:
         """The number of the first rule that fits and is not used up."""
         for number, rule in enumerate(self.scenario.rules):
-            if (rule.times is None or self._used.get(number, 0) < rule.times) and _fits(rule, asked):
+            if (rule.times is None or self._used.get(number, 0) < rule.times) and _fits(rule, number, asked):
                 return number
         return None
 
@@ -58,12 +58,16 @@ class Play:
             self._used[number] = self._used.get(number, 0) + 1
 
 
-def _fits(rule: Rule, asked: Asked) -> bool:
+def _fits(rule: Rule, number: int, asked: Asked) -> bool:
     if isinstance(rule.when, When):
         return rule.when(asked)
     if asked.operation is not Operation.GENERATE or asked.decoded is None:
         return False
-    return rule.when is None or bool(rule.when(asked.decoded.request))
+    try:
+        return rule.when is None or bool(rule.when(asked.decoded.request))
+    except Exception as error:  # whoever wrote it shall learn of it where he looks: in the reply
+        words = f"The condition of rule {number} raised {type(error).__name__}: {error}"
+        raise ServerError("the scenario is at fault", status=500, provider_message=words) from error
 
 
 class House(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,15 +212,12 @@ class Answering:
         return spoilt_whole(reply, spoils or (), self.told, self.house.tempo, self.entry, self.chance)
 
     async def _unary(self, script: Script) -> Answer:
-        spoils: list[Step] = []
-        for beat in script.beats:
-            await self.house.tempo.wait(beat.wait)
-            if isinstance(beat.step, Fail):
-                return self._whole(failed(beat.step, self.asked.half, self.context))
-            if isinstance(beat.step, StreamError):
-                raise error_of(beat.step)
-            if beat.step is not None:
-                spoils.append(beat.step)
+        await self.house.tempo.wait(sum(beat.wait for beat in script.beats))
+        spoils = [beat.step for beat in script.beats if beat.step is not None]
+        if spoils and isinstance(last := spoils[-1], Fail):
+            return self._whole(failed(last, self.asked.half, self.context))
+        if spoils and isinstance(last := spoils[-1], StreamError):
+            raise error_of(last)
         reply = self.asked.half.encode_response(fold(script.events), self.context)
         self.entry.warnings += reply.warnings
         return self._whole(reply, spoils)

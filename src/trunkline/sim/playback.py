@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from ..serve.answers import HangUp
@@ -15,14 +16,17 @@ from .steps import Close, Down, Fail, Reset, Stall, Step, StreamError
 
 AT_ONCE = 64
 """How many events are handed on in one go where no wait is between them."""
+MAKES_GOOD = 0.25
+"""By how many seconds a pace that has fallen behind (a reader was slow) hurries to be in time again."""
 
 
 class Tempo:
-    """How fast time passes: ``speed`` times as fast as it does, ``math.inf``: waits take none. ``down`` closes the listener for
-    a while."""
+    """How fast time passes: ``speed`` times as fast as ``now`` (seconds) says; ``math.inf``: waits take none. ``down`` closes the
+    listener for a while."""
 
-    def __init__(self, speed: float, down: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, speed: float, down: Callable[[float], Awaitable[None]], now: Callable[[], float] = time.monotonic) -> None:
         self.speed: float = speed
+        self.now: Callable[[], float] = now
         self._down = down
 
     async def wait(self, seconds: float | None) -> None:
@@ -37,6 +41,24 @@ class Tempo:
         await self._down(seconds / self.speed)
 
 
+class Pacer:
+    """Waits one after another that add up: what one takes too long, the next makes good."""
+
+    def __init__(self, tempo: Tempo) -> None:
+        self._tempo = tempo
+        self._due = tempo.now()
+
+    async def wait(self, seconds: float) -> None:
+        """So many seconds of a scenario after the end of the wait before."""
+        speed, now = self._tempo.speed, self._tempo.now()
+        self._due = max(self._due, now - MAKES_GOOD) + seconds / speed
+        await asyncio.sleep(max(0.0, self._due - now))
+
+    def begin(self) -> None:
+        """The next wait counts from now."""
+        self._due = self._tempo.now()
+
+
 class Playback:
     """The beats of a script in time. ``next`` gives events, and the steps that whoever writes the bytes must see to; nothing at
     the end. It raises what goes wrong: ``HangUp``, or the error that is the stream's last word."""
@@ -46,16 +68,19 @@ class Playback:
         self._at = 0
         self._waited = False
         self._tempo = tempo
+        self._pacer = Pacer(tempo)
         self._entry = entry
 
     async def next(self) -> list[Event | Step]:
         found: list[Event | Step] = []
+        if not self._at:
+            self._pacer.begin()
         while self._at < len(self._beats) and len(found) < AT_ONCE:
             beat = self._beats[self._at]
             if beat.wait and not self._waited:
                 if found:
                     return found
-                await self._tempo.wait(beat.wait)
+                await self._pacer.wait(beat.wait)
                 self._waited = True
             if beat.step is not None and _interrupts(beat.step):
                 if found:
@@ -73,6 +98,7 @@ class Playback:
         match step:
             case Stall():
                 await self._tempo.wait(step.seconds)
+                self._pacer.begin()
             case Fail() | StreamError():
                 self._entry.outcome = "failed"
                 raise error_of(step)

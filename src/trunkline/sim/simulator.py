@@ -195,7 +195,7 @@ class Simulator:
     def use(self, scenario: Scenario | Sequence[Rule] | str | os.PathLike[str] | None) -> None:
         """Play another scenario from now on, all of its rules unused; what was used of the same limits stays used. Requests
         under way go on with the old."""
-        self._play = Play(as_scenario(scenario))
+        self._play = Play(as_scenario(scenario), self._play.requests)
         self._house = self._housed()
 
     def refuse(self) -> None:
