@@ -48,7 +48,7 @@ def test_a_clean_stream(lint: Lint, dialect: str, strict: bool) -> None:
     profile = "strict" if strict else "lenient"
     code, told, noted = lint(body(GOOD[dialect]), *(["--strict"] if strict else []))
     assert (code, told) == (0, "")
-    assert noted == f"trunkline: {dialect}, {profile}: {len(GOOD[dialect])} frames, no faults\n"
+    assert noted == f"trunkline: {dialect}, {profile}: frames {len(GOOD[dialect])}, faults 0\n"
 
 
 @pytest.mark.parametrize("dialect", GOOD)
@@ -57,7 +57,7 @@ def test_faults_are_a_line_each(lint: Lint, dialect: str) -> None:
     (line,) = told.splitlines()
     assert code == 1
     assert line.startswith("frame 2: end: the stream stops")
-    assert noted.endswith(": 2 frames, 1 faults\n")
+    assert noted.endswith(": frames 2, faults 1\n")
 
 
 def test_strict_finds_more(lint: Lint) -> None:
@@ -84,7 +84,7 @@ def test_a_long_stream_is_read_in_pieces(lint: Lint) -> None:
     frames = [head, *[word] * 5000, *rest]
     assert len(body(frames)) > 1 << 19
     code, _, noted = lint(body(frames), "--strict")
-    assert (code, noted) == (0, f"trunkline: openai-chat, strict: {len(frames)} frames, no faults\n")
+    assert (code, noted) == (0, f"trunkline: openai-chat, strict: frames {len(frames)}, faults 0\n")
 
 
 def test_the_dialect_may_be_said(lint: Lint) -> None:

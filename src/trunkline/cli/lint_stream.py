@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         faults = [msgspec.to_builtins(fault) for fault in found]
         json_out({"dialect": dialect, "strict": args.strict, "frames": count, "faults": faults})
     else:
-        note(f"{dialect}, {'strict' if args.strict else 'lenient'}: {count} frames, {len(found) or 'no'} faults")
+        note(f"{dialect}, {'strict' if args.strict else 'lenient'}: frames {count}, faults {len(found)}")
     return FAULTY if found else CLEAN
 
 
