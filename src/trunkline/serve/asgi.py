@@ -166,7 +166,7 @@ class _Request:
             await self._outlet.whole(answer.reply)
         elif not isinstance(answer, Taken):
             raise UsageError("expected an answer", field="answer", got=type(answer).__name__)
-        elif isinstance(self._line, Line):
+        else:
             self._line.close()  # taken, he says, and has said nothing
 
     async def _close(self, source: EventSource | ByteSource) -> None:
