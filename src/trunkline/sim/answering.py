@@ -163,7 +163,7 @@ class Answering:
             raise unknown_model(name)
 
     def _models(self) -> tuple[str, ...]:
-        return self.house.models or self.play.scenario.models
+        return self.house.models or tuple(self.play.scenario.models)
 
     def _admit(self, script: Script) -> None:
         """Take the request against the limits, and note what is left for the headers."""

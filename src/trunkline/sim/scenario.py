@@ -102,10 +102,10 @@ class Scenario(msgspec.Struct, frozen=True, repr_omit_defaults=True):
     ``limits`` and ``seed`` hold where the simulator was given none.
     """
 
-    rules: tuple[Rule, ...] = ()
+    rules: Sequence[Rule] = ()
     pace: Pace | None = None
-    quirks: tuple[Quirk, ...] = ()
-    models: tuple[str, ...] = ()
+    quirks: Sequence[Quirk] = ()
+    models: Sequence[str] = ()
     limits: Limits | None = None
     seed: int | None = None
 

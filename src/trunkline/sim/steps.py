@@ -59,13 +59,17 @@ class Step(Checked, frozen=True):
 class Say(Step, frozen=True):
     """Words of the answer. A list of texts: exactly these pieces, in place of tokens."""
 
-    text: str | tuple[str, ...]
+    text: str | Sequence[str]
+
+    checked_as: ClassVar[Mapping[str, Any]] = {"text": str | tuple[str, ...]}
 
 
 class Think(Step, frozen=True):
     """Reasoning, likewise."""
 
-    text: str | tuple[str, ...]
+    text: str | Sequence[str]
+
+    checked_as: ClassVar[Mapping[str, Any]] = {"text": str | tuple[str, ...]}
 
 
 class Refuse(Step, frozen=True):
@@ -179,7 +183,7 @@ class Raw(Step, frozen=True):
     After something was said, they stand in the midst of the body.
     """
 
-    data: bytes | str | tuple[bytes, ...]
+    data: bytes | str | Sequence[bytes | str]
     status: Status | None = 200
     headers: dict[str, str] = {}
 

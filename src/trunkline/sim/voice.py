@@ -118,7 +118,7 @@ class Voice:
         if self._stop is not None:
             self._reason = "stop"
 
-    def _until_stop(self, text: str | tuple[str, ...]) -> Sequence[str]:
+    def _until_stop(self, text: str | Sequence[str]) -> Sequence[str]:
         """The tokens of ``text`` up to the first stop sequence in what the choice says."""
         said = _pieces(text)
         before, whole = len(self._text), self._text + "".join(said)
@@ -170,5 +170,5 @@ class Voice:
         return TokenLogprob(token, -round(least + self._chance.random(), 4), tuple(token.encode()))
 
 
-def _pieces(text: str | tuple[str, ...]) -> Sequence[str]:
+def _pieces(text: str | Sequence[str]) -> Sequence[str]:
     return pieces(text) if isinstance(text, str) else text
