@@ -76,7 +76,7 @@ def _printable(text: str) -> str:
 
 
 def json_bytes(body: Object, losses: Losses) -> bytes:
-    """``body`` as JSON. Of what others put into it (``extra``, raw figures), what JSON cannot hold is left out, with a warning."""
+    """``body`` as JSON. Of what others put into it (``extra``, raw figures), what JSON cannot hold becomes null, with a warning."""
     try:
         return _encode(body)
     except UnicodeEncodeError:

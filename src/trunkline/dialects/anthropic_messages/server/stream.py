@@ -118,13 +118,13 @@ class MessagesEncoder:
             head["id"] = self._blocks.clean(event.id)
         if event.model:
             head["model"] = self._blocks.clean(event.model)
+        head["usage"] = usage_in_words(*self._usage, Losses())
 
     def _take_usage(self, event: UsageUpdate) -> None:
         self._usage = (event.usage, self._usage[1])
         head = self._writer.head()
         if head is not None:
-            early = usage_in_words(event.usage, self._usage[1], Losses())
-            head["usage"] = {"input_tokens": 0, "output_tokens": 0} | early
+            head["usage"] = usage_in_words(*self._usage, Losses())
 
     def _take_finish(self, event: Finish) -> None:
         self._sequence.drain()
