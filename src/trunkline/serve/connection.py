@@ -35,8 +35,8 @@ class Line:
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._told: list[Callable[[], object]] = []
-        self.lost = False
-        self.spoken = False
+        self.lost: bool = False
+        self.spoken: bool = False
 
     def write(self, data: bytes) -> None:
         self.spoken = True
@@ -86,9 +86,9 @@ class Line:
 class NoLine:
     """In place of a connection, on servers that show none."""
 
-    lost = False
-    spoken = False
-    unsent = 0
+    lost: bool = False
+    spoken: bool = False
+    unsent: int = 0
 
     def write(self, data: bytes) -> None:
         raise _hidden()

@@ -26,7 +26,8 @@ class Outlet:
         self._now = asyncio.get_running_loop().time
         self._sending = 0
         self._sent = 0.0
-        self.started = self.ended = False
+        self.started: bool = False
+        self.ended: bool = False
 
     async def start(self, status: int, headers: Pairs) -> None:
         """The head. Raises ``UsageError`` for one that HTTP cannot carry; nothing is sent then."""

@@ -18,7 +18,7 @@ class Presence:
         self._task: asyncio.Task[object] | None = None
         self._cancelling = 0
         self._watcher: asyncio.Task[None] | None = None
-        self.gone = False
+        self.gone: bool = False
 
     async def __aenter__(self) -> Presence:
         self._task = asyncio.current_task()
