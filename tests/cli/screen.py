@@ -87,11 +87,23 @@ class Terminal:
 
     def wait_for(self, what: str | Callable[[str], bool]) -> None:
         """Read until ``what`` has been written since the last ``send``."""
-        until = time.monotonic() + _PATIENCE
+        assert self._answered(what, _PATIENCE), self.output
+
+    def _answered(self, what: str | Callable[[str], bool], seconds: float) -> bool:
+        until = time.monotonic() + seconds
         while not (what in self._since() if isinstance(what, str) else what(self._since())):
-            assert time.monotonic() < until, self.output
+            if time.monotonic() >= until:
+                return False
             if not self._read():
                 raise AssertionError(f"it ended: {self.output!r}")
+        return True
+
+    def interrupt_prompt(self, what: str | Callable[[str], bool]) -> None:
+        """Ctrl-C until it is answered: Python's readline hears of one that comes while it handles a key with the next one only,
+        and then of both as one."""
+        self.send("\x03")
+        while not self._answered(what, 3):
+            os.write(self._master, b"\x03")
 
     def send(self, text: str) -> None:
         self._mark = len(self.output)
@@ -99,8 +111,9 @@ class Terminal:
 
     def end(self) -> int:
         """Read to the end; gives the exit code."""
+        until = time.monotonic() + _PATIENCE
         while self._read():
-            pass
+            assert time.monotonic() < until, self.output
         os.close(self._master)
         return self._child.wait(_PATIENCE)
 

@@ -8,7 +8,7 @@ from time import monotonic
 
 from rich.console import Console
 from rich.control import Control
-from rich.segment import ControlType, Segment, Segments
+from rich.segment import ControlCode, ControlType, Segment, Segments
 
 Lines = Sequence[Sequence[Segment]]
 _FRAME = 1 / 12  # seconds
@@ -75,8 +75,8 @@ class Region:
         self._console.print(Segments(pieces), end="", soft_wrap=True)
 
     def _erasing(self) -> Segment:
-        if not self._height:
-            return Control().segment
-        line = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)).segment.text
-        above = Control((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)).segment.text
-        return Segment(line + above * (self._height - 1), None, [(ControlType.CARRIAGE_RETURN,)])
+        codes: list[ControlCode] = []
+        if self._height:
+            erase: ControlCode = (ControlType.ERASE_IN_LINE, 2)
+            codes = [(ControlType.CARRIAGE_RETURN,), erase, *((ControlType.CURSOR_UP, 1), erase) * (self._height - 1)]
+        return Control(*codes).segment

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import re
+import signal
 import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -163,6 +165,27 @@ def test_an_unknown_command_says_what_there_is(run: Command, play: Play) -> None
     assert (done.code, done.out) == (1, "")
 
 
+@POSIX
+def test_ctrl_c_ends_what_reads_a_pipe(run: Command, play: Play) -> None:
+    simulator = play(Rule(Say("half an answer "), Stall()))
+    child = subprocess.Popen(
+        run.argv(own(simulator)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=run.environ,
+        cwd=run.folder,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(lines("hi", "again"))
+    child.stdin.flush()
+    assert child.stdout.read(4) == b"half"
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=30)
+    assert (child.returncode, err, len(simulator.requests)) == (130, b"", 1)
+
+
 # -- at a terminal ------------------------------------------------------------------------------------------------------------
 
 
@@ -192,7 +215,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(run: Command, play: Play, a
     terminal.send("second\n")
     terminal.wait_for(lambda since: "whole" in since and since.endswith("> "))
     terminal.send("/save chat.json\n")
-    terminal.wait_for("stored in")
+    terminal.wait_for(lambda since: "stored in" in since and since.endswith("> "))
     terminal.send("\x04")
     assert terminal.end() == 0
     kept = ("assistant", f"half an answer\n\n{STOPPED}")
@@ -221,12 +244,10 @@ def test_ctrl_c_at_the_prompt_clears_the_line_and_twice_leaves(play: Play, at_te
     terminal = at_terminal(*own(simulator))
     terminal.send("not this")
     terminal.wait_for("not this")
-    terminal.send("\x03")
-    terminal.wait_for(lambda since: "leaves" in since and since.endswith("> "))
+    terminal.interrupt_prompt(lambda since: "leaves" in since and since.endswith("> "))
     terminal.send("but this\n")
     terminal.wait_for(lambda since: "whole" in since and since.endswith("> "))
-    terminal.send("\x03")
-    terminal.wait_for(lambda since: "leaves" in since and since.endswith("> "))
+    terminal.interrupt_prompt(lambda since: "leaves" in since and since.endswith("> "))
     terminal.send("\x03")
     assert terminal.end() == 130
     assert asked(simulator) == [[("user", "but this")]]
@@ -291,7 +312,7 @@ def test_the_history(
     terminal.send("hi\n")
     terminal.wait_for(lambda since: "ok" in since and since.endswith("> "))
     terminal.send("/usage\n")
-    terminal.wait_for("1 answer")
+    terminal.wait_for(lambda since: "1 answer" in since and since.endswith("> "))
     terminal.send("\x04")
     assert terminal.end() == 0
     file = run.home / ".local" / "state" / "trunkline" / "history"

@@ -19,13 +19,13 @@ def chat(args: argparse.Namespace) -> int:
     terminal = sys.stdin is not None and sys.stdin.isatty()
     plain = args.plain or not terminal
     with client(args) as llm:
-        session = _session(llm, args, plain=plain, terminal=terminal)
+        session = _session(llm, args, plain=plain, interactive=terminal)
         if terminal:
             return _Dialogue(session, _reader(args), colour=colourful(plain=plain)).run()
         return _from_pipe(session)
 
 
-def _session(llm: Client, args: argparse.Namespace, *, plain: bool, terminal: bool) -> Session:
+def _session(llm: Client, args: argparse.Namespace, *, plain: bool, interactive: bool) -> Session:
     options = call_options(args)
     system = options.pop("system", None)
     model = args.model
@@ -34,7 +34,7 @@ def _session(llm: Client, args: argparse.Namespace, *, plain: bool, terminal: bo
         if found.model is None:
             raise NoProviderError(found.why)
         model = found.model
-    session = Session(llm, model, options, plain=plain, terminal=terminal and is_terminal())
+    session = Session(llm, model, options, plain=plain, interactive=interactive)
     session.choose(model)
     if args.load is not None:
         load(session, args.load)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from ... import CallOptions, Client, Message, Response, Stream, TrunklineError, UsageError
 from ..answer import tell, write, writer
-from ..output import note
+from ..output import is_terminal, note
 from .reading import unechoed
 
 STOPPED = "[the user stopped the answer here]"
@@ -49,7 +49,7 @@ class Spent:
 class Session:
     """One conversation with one client. ``messages`` holds it whole, without the instructions, and goes out whole each turn."""
 
-    def __init__(self, llm: Client, model: str, options: CallOptions, *, plain: bool, terminal: bool) -> None:
+    def __init__(self, llm: Client, model: str, options: CallOptions, *, plain: bool, interactive: bool) -> None:
         self.llm = llm
         self.model = model
         self.system: str | None = None
@@ -59,7 +59,7 @@ class Session:
         """Whether any turn was not answered."""
         self._options = options
         self._plain = plain
-        self._terminal = terminal
+        self._interactive = interactive
 
     def choose(self, model: str) -> None:
         """Go on with another model. Raises ``UsageError`` for a name that leads nowhere, and changes nothing then."""
@@ -68,10 +68,10 @@ class Session:
 
     def turn(self, text: str) -> None:
         """Say ``text`` and write the answer. What a provider cannot do is told, and the turn taken back; Ctrl-C ends the answer,
-        and what there is of it stays."""
+        and what there is of it stays (``KeyboardInterrupt`` where nobody is there to go on)."""
         before = len(self.messages)
         self.messages.append(Message.user(text))
-        to = writer(plain=self._plain, thoughts=self._terminal)
+        to = writer(plain=self._plain, thoughts=self._interactive and is_terminal())
         stream: Stream | None = None
         try:
             with unechoed():
@@ -82,6 +82,8 @@ class Session:
         except KeyboardInterrupt:
             self._stopped(before, stream)
             to.end()
+            if not self._interactive:
+                raise
             note("stopped" if len(self.messages) > before else "stopped; nothing was said yet, so the turn is taken back")
         except TrunklineError as error:
             del self.messages[before:]
