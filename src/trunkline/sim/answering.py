@@ -101,18 +101,18 @@ class Answering:
     """One request being answered."""
 
     def __init__(self, house: House, play: Play, asked: Asked, entry: Entry) -> None:
-        self.house = house
-        self.play = play
-        self.asked = asked
-        self.context = _named(asked.context)
-        self.entry = entry
-        self.rule = _BY_BRAIN
+        self.house: House = house
+        self.play: Play = play
+        self.asked: Asked = asked
+        self.context: Context = _named(asked.context)
+        self.entry: Entry = entry
+        self.rule: Rule = _BY_BRAIN
         self.quirks: tuple[Quirk, ...] = ()
         self.slow: float | None = None
         self.told: tuple[tuple[str, str], ...] = ()
         number = play.requests
         play.requests += 1
-        self.chance = random.Random(f"{house.seed}:{number}")  # noqa: S311 - it shall be foretold
+        self.chance: random.Random = random.Random(f"{house.seed}:{number}")  # noqa: S311 - it shall be foretold
 
     async def answer(self) -> Answer:
         """The answer; what is known of it is told to the entry."""

@@ -15,8 +15,8 @@ class WireFrame:
     __slots__ = ("data", "event")
 
     def __init__(self, data: dict[str, Any] | bytes | None, event: str | None = None) -> None:
-        self.data = data
-        self.event = event
+        self.data: dict[str, Any] | bytes | None = data
+        self.event: str | None = event
 
     @property
     def fields(self) -> dict[str, Any]:

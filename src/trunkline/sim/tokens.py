@@ -12,7 +12,7 @@ from ..values.request import Request, Tool
 _PIECE = re.compile(r"\s*\w{1,4}|\s*[^\w\s]{1,4}|\s+")
 PER_MESSAGE = 4
 """Tokens that a message costs besides its words."""
-PER_MEDIUM = {Image: 256, Audio: 128, Video: 1024, File: 512}
+PER_MEDIUM: dict[type[Part], int] = {Image: 256, Audio: 128, Video: 1024, File: 512}
 """Tokens of a picture, a sound, a film or a document, whatever its size."""
 
 
