@@ -18,7 +18,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer
     def __init__(self, error: ProviderError, headers: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(error.message)
         self.error = error
-        self.headers = tuple(headers)
+        self.headers: tuple[tuple[str, str], ...] = tuple(headers)
 
 
 class Gate:
