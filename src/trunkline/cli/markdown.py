@@ -23,7 +23,7 @@ class Kind:
     """How text of one kind is drawn, and where its blocks begin."""
 
     def __init__(self, drawn: Callable[[str], RenderableType], starts: Callable[[str], list[int]]) -> None:
-        self.drawn = drawn
+        self.drawn: Callable[[str], RenderableType] = drawn
         self._starts = starts
 
     def blocks(self, text: str) -> list[str]:
@@ -77,8 +77,8 @@ def _with_line_ends(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-ANSWER = Kind(_markdown, _blocks)
-THOUGHT = Kind(lambda text: Text(text, style="dim italic"), _paragraphs)
+ANSWER: Kind = Kind(_markdown, _blocks)
+THOUGHT: Kind = Kind(lambda text: Text(text, style="dim italic"), _paragraphs)
 
 
 class Clean:

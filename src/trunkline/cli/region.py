@@ -21,7 +21,7 @@ class Region:
     """
 
     def __init__(self, console: Console, lines: Callable[[], Lines]) -> None:
-        self.lock = RLock()
+        self.lock: RLock = RLock()
         """Whoever changes what ``lines`` draws from holds it."""
         self._console = console
         self._lines = lines

@@ -17,9 +17,12 @@ class Spent:
     """Tokens and cost of all answers. What a provider does not tell is counted as not told, never as nothing."""
 
     def __init__(self) -> None:
-        self.answers = self.unknown_tokens = self.unknown_cost = 0
-        self.input_tokens = self.output_tokens = 0
-        self.cost = Decimal(0)
+        self.answers: int = 0
+        self.unknown_tokens: int = 0
+        self.unknown_cost: int = 0
+        self.input_tokens: int = 0
+        self.output_tokens: int = 0
+        self.cost: Decimal = Decimal(0)
 
     def add(self, response: Response) -> None:
         usage = response.usage
@@ -50,12 +53,12 @@ class Session:
     """One conversation with one client. ``messages`` holds it whole, without the instructions, and goes out whole each turn."""
 
     def __init__(self, llm: Client, model: str, options: CallOptions, *, plain: bool, interactive: bool) -> None:
-        self.llm = llm
-        self.model = model
+        self.llm: Client = llm
+        self.model: str = model
         self.system: str | None = None
         self.messages: list[Message] = []
-        self.spent = Spent()
-        self.failed = False
+        self.spent: Spent = Spent()
+        self.failed: bool = False
         """Whether any turn was not answered."""
         self._options = options
         self._plain = plain
