@@ -73,9 +73,12 @@ class _Writer:
         self.beats: list[Beat] = []
         self.begun = False
         self.wait = self._jittered(pace.first)
-        self.voices = [Voice(request, choice, chance, free=rule.finish is not None) for choice in range(request.n or 1)]
+        self.voices: list[Voice] = []
 
     def write(self, lead: tuple[Step, ...], turns: Sequence[tuple[Step, ...]]) -> Script:
+        for choice in range(self.request.n or 1):
+            steps = [turn[choice % len(turn)] for turn in turns]
+            self.voices.append(Voice(self.request, choice, steps, self.chance, free=self.rule.finish is not None))
         input_tokens = count_request(self.request)
         if rule_input := self.rule.usage and self.rule.usage.input_tokens:
             input_tokens = rule_input

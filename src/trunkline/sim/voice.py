@@ -17,53 +17,35 @@ from .tokens import pieces
 
 _ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _OTHERS = (
-    " the",
-    " a",
-    " and",
-    " of",
-    " to",
-    ".",
-    ",",
-    " is",
-    " in",
-    " it",
-    "\n",
-    " not",
-    " you",
-    " for",
-    " on",
-    " as",
-    "!",
-    "?",
-    " at",
-    "-",
-)
+    " the", " a", " and", " of", " to", ".", ",", " is", " in", " it", "\n", " not", " you", " for", " on", " as", "!", "?", " at", "-",
+)  # fmt: skip
 
 
 Kind = type[Text] | type[Reasoning] | type[Refusal]
 
 
 class Voice:
-    """What choice number ``choice`` says. ``free``: neither the limit of tokens nor stop sequences hold.
+    """What choice number ``choice`` says of ``steps``. ``free``: neither the limit of tokens nor stop sequences hold.
 
     ``say`` gives a list of events a token; ``tokens`` is how many there were, ``thought`` how many of them were reasoning.
     """
 
-    def __init__(self, request: Request, choice: int, chance: random.Random, *, free: bool) -> None:
+    def __init__(self, request: Request, choice: int, steps: Sequence[Step], chance: random.Random, *, free: bool) -> None:
         self.choice: int = choice
         self.tokens: int = 0
         self.thought: int = 0
         self._request = request
         self._chance = chance
         self._most = None if free else request.max_tokens
-        self._stops = () if free else request.stop
         self._custom = {tool.name for tool in request.tools if isinstance(tool, CustomTool)}
         self._open: Kind | None = None
         self._said: list[str] = []
-        self._text = ""
+        self._ended_by_stop = False
         self._calls = 0
         self._reason: FinishReason | None = None
-        self._stop: str | None = None
+        self._left, self._stop = _first_stop(
+            () if free else request.stop, "".join("".join(step.text) for step in steps if isinstance(step, Say))
+        )
 
     def say(self, step: Step) -> list[list[Event]]:
         """The events of ``step``, a list for each token; none once the choice is finished."""
@@ -71,7 +53,7 @@ class Voice:
             return []
         match step:
             case Say():
-                return self._close_unless(Text) + list(self._speak(Text, self._until_stop(step.text)))
+                return self._close_unless(Text) + list(self._speak(Text, self._until_stop(_pieces(step.text))))
             case Think():
                 return self._close_unless(Reasoning) + list(self._speak(Reasoning, _pieces(step.text)))
             case Refuse():
@@ -85,12 +67,15 @@ class Voice:
         """What is still to be said at the end; ``reason`` wins over our own."""
         closing = [event for events in self._close_unless(None) for event in events]
         own = self._reason or ("tool_calls" if self._calls else "stop")
-        return [*closing, Finish(reason or own, choice=self.choice, stop_sequence=None if reason else self._stop)]
+        return [
+            *closing,
+            Finish(reason or own, choice=self.choice, stop_sequence=self._stop if self._ended_by_stop and not reason else None),
+        ]
 
     def _close_unless(self, kind: Kind | None) -> list[list[Event]]:
         """The end of the part that is open, where another kind begins."""
         done: list[list[Event]] = []
-        if self._open is not None and self._open is not kind:
+        if self._open is not None and self._open is not kind and self._said:
             done.append([PartDone(self._open("".join(self._said)), choice=self.choice)])
         if self._open is not kind:
             self._open, self._said = kind, []
@@ -98,7 +83,7 @@ class Voice:
 
     def _may_say_more(self) -> bool:
         if self._most is not None and self.tokens >= self._most:
-            self._reason, self._stop = "length", None
+            self._reason, self._ended_by_stop = "length", False
             return False
         return True
 
@@ -115,26 +100,21 @@ class Voice:
                 yield [RefusalDelta(piece, self.choice, None, self._logprobs(piece))]
             else:
                 yield [TextDelta(piece, self.choice, None, self._logprobs(piece))]
-        if self._stop is not None:
+        if self._ended_by_stop:
             self._reason = "stop"
 
-    def _until_stop(self, text: str | Sequence[str]) -> Sequence[str]:
-        """The tokens of ``text`` up to the first stop sequence in what the choice says."""
-        said = _pieces(text)
-        before, whole = len(self._text), self._text + "".join(said)
-        found = [(at, stop) for stop in self._stops if stop and (at := whole.find(stop)) >= 0]
-        self._text = whole
-        if not found:
+    def _until_stop(self, said: Sequence[str]) -> Sequence[str]:
+        """Of the tokens ``said`` those before the stop sequence that comes first in all that the choice has to say."""
+        if self._left is None:
             return said
-        at, self._stop = min(found)
-        left = max(0, at - before)
         kept = []
         for piece in said:
-            if left <= 0:
+            kept.append(piece[: self._left])
+            self._left -= len(kept[-1])
+            if not self._left:
+                self._ended_by_stop = True
                 break
-            kept.append(piece[:left])
-            left -= len(piece)
-        return kept
+        return [piece for piece in kept if piece]
 
     def _call(self, step: Call) -> list[list[Event]]:
         id_ = step.id if step.id is not None else "call_" + "".join(self._chance.choices(_ID_LETTERS, k=24))
@@ -172,3 +152,12 @@ class Voice:
 
 def _pieces(text: str | Sequence[str]) -> Sequence[str]:
     return pieces(text) if isinstance(text, str) else text
+
+
+def _first_stop(stops: Sequence[str], text: str) -> tuple[int | None, str | None]:
+    """How much of ``text`` comes before the stop sequence that is whole first, and which it is."""
+    found = [(at + len(stop), at, stop) for stop in stops if stop and (at := text.find(stop)) >= 0]
+    if not found:
+        return None, None
+    _, at, stop = min(found)
+    return at, stop
