@@ -17,7 +17,7 @@ from .tokens import pieces
 
 _ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _OTHERS = (
-    " the", " a", " and", " of", " to", ".", ",", " is", " in", " it", "\n", " not", " you", " for", " on", " as", "!", "?", " at", "-",
+    " the", " a", " and", " of", " to", ".", ",", " is", " in", " it", "\n", " not", " you", " for", " on", " as", "!", "?",
 )  # fmt: skip
 
 
