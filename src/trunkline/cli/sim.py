@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         pace=LIFELIKE,
         models=args.model,
         told=_tell if is_terminal() else None,
+        keep=0,
     )
     simulator.serve(lambda: _introduce(simulator))
     return 0

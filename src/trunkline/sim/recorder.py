@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import Literal
 
 import msgspec
@@ -65,23 +66,25 @@ class Entry:
 
 
 class Recorder:
-    """All requests in the order in which they came. Written by the server's thread, read by any."""
+    """The last ``keep`` requests (None: all) in the order in which they came. Written by the server's thread, read by any."""
 
-    def __init__(self) -> None:
-        self._entries: list[Entry] = []
+    def __init__(self, keep: int | None) -> None:
+        self._entries: deque[Entry] = deque(maxlen=keep)
+        self._count = 0
         self._under_way = 0
         self._changed = threading.Condition()
 
     @property
     def recorded(self) -> tuple[Recorded, ...]:
-        """All of them, as they stand now."""
+        """Those that are kept, as they stand now."""
         with self._changed:
             return tuple(entry.told() for entry in self._entries)
 
     def begin(self, http: HttpRequest) -> Entry:
         with self._changed:
-            entry = Entry(len(self._entries), http)
+            entry = Entry(self._count, http)
             self._entries.append(entry)
+            self._count += 1
             self._under_way += 1
         return entry
 
@@ -94,9 +97,10 @@ class Recorder:
             self._changed.notify_all()
 
     def clear(self) -> None:
-        """Forget all requests."""
+        """Forget all requests, and count from 0 again."""
         with self._changed:
             self._entries.clear()
+            self._count = 0
 
     def wait(self, timeout: float | None) -> bool:
         """Until none is under way; False when ``timeout`` seconds passed before."""

@@ -44,7 +44,7 @@ class Simulator:
     for the built-in brain, which says that it is simulated. Use it as a context manager, ``with`` or ``async with``.
 
     ``seed``: the same requests in the same order get the same bytes. ``speed``: so many times faster do pauses pass;
-    ``math.inf``: at once. ``strict``: conversations that real providers refuse get a 400. ``limits``: what comes above them
+    ``math.inf``: at once. ``keep``: so many of the last requests stand in ``requests`` (None: all). ``strict``: conversations that real providers refuse get a 400. ``limits``: what comes above them
     gets a 429. ``keys``: those that are accepted, others get a 401; None: any, and none. ``quirks``: how the provider strays,
     in every reply. ``pace``: where the scenario has none; ``models``: in place
     of the scenario's. ``clock``: what limits and the ``created`` of
@@ -67,7 +67,10 @@ class Simulator:
         models: Sequence[str] = (),
         clock: Clock | None = None,
         told: Callable[[Recorded], object] | None = None,
+        keep: int | None = 1000,
     ) -> None:
+        if keep is not None:
+            whole(keep, "keep", 0)
         self._check(speed, port, limits, keys)
         played = as_scenario(scenario)
         self._seed = seed
@@ -85,7 +88,7 @@ class Simulator:
         self._port = port
         self._meter: Meter | None = None
         self._house = self._housed()
-        self._recorder = Recorder()
+        self._recorder = Recorder(keep)
         self._server: Server | None = None
         self._app: WatchedApp | None = None
         self._coming_up: set[asyncio.Task[None]] = set()
@@ -181,7 +184,7 @@ class Simulator:
 
     @property
     def requests(self) -> tuple[Recorded, ...]:
-        """All that was asked, in order, as it stands now. All of it is kept, bodies too: ``forget`` lets it go."""
+        """What was asked last (see ``keep``), in order, as it stands now; bodies are kept too. ``forget`` lets it go."""
         return self._recorder.recorded
 
     def forget(self) -> None:
