@@ -25,8 +25,8 @@ class _Call:
         self.name: str = ""
         self.arguments: list[str] = []
         self.number: int | None = None
-        self.custom = False
-        self.said = 0
+        self.custom: bool = False
+        self.said: int = 0
 
 
 class Choice:
@@ -41,7 +41,7 @@ class Choice:
     def __init__(self, number: int, context: Context, losses: Losses) -> None:
         self._context, self._losses = context, losses
         self.number: int = number
-        self.opened = False
+        self.opened: bool = False
         self.prefix: bytes = b""
         self.text_prefix: bytes = b""
         self.text: int = 0
