@@ -85,7 +85,7 @@ def _quirks(**_: object) -> list[str]:
 
 
 def _introduce(simulator: Simulator) -> None:
-    out(f"Simulator at {simulator.url}: its answers are simulated. Ctrl-C ends it.")
+    out(f"Simulator at {simulator.url} (its answers are simulated; Ctrl-C ends it)")
     for line in _environment(simulator):
         out(line)
     if not _is_loopback(simulator.url):

@@ -44,11 +44,11 @@ class Simulator:
     for the built-in brain, which says that it is simulated. Use it as a context manager, ``with`` or ``async with``.
 
     ``seed``: the same requests in the same order get the same bytes. ``speed``: so many times faster do pauses pass;
-    ``math.inf``: at once. ``keep``: so many of the last requests stand in ``requests`` (None: all). ``strict``: conversations
-    that real providers refuse get a 400. ``limits``: what comes above them gets a 429. ``keys``: those that are accepted,
-    others get a 401; None: any, and none. ``quirks``: how the provider strays, in every reply. ``pace``: where the scenario
-    has none; ``models``: in place of the scenario's. ``clock``: what limits and the ``created`` of replies go by. ``told`` is
-    called in the server's thread with each request that has ended.
+    ``math.inf``: at once. ``strict``: conversations that real providers refuse get a 400. ``limits``: what comes above them
+    gets a 429. ``keys``: those that are accepted, others get a 401; None: any, and none. ``quirks``: how the provider strays,
+    in every reply. ``pace``: where the scenario has none; ``models``: in place of the scenario's. ``clock``: what limits and
+    the ``created`` of replies go by. ``told`` is called in the server's thread with each request that has ended. ``keep``: so
+    many of the last requests stand in ``requests`` (None: all).
     """
 
     def __init__(
