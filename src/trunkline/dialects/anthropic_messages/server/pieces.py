@@ -186,7 +186,7 @@ class Blocks:
 def _mended(text: str) -> dict[str, Any] | None:
     """The object that ``text`` plainly means though a strict parser refuses it."""
     try:
-        value = loads(text.encode("utf-8", "surrogatepass"))
+        value = loads(clean_text(text).encode())
     except ValueError:
         return None
     return value if isinstance(value, dict) else None

@@ -76,7 +76,7 @@ def _printable(text: str) -> str:
 
 
 def json_bytes(body: Object, losses: Losses) -> bytes:
-    """``body`` as JSON. Of what others put into it (``extra``, raw figures), what JSON cannot hold becomes null, with a warning."""
+    """``body`` as JSON. Of what others put into it (``extra``, figures), what JSON cannot hold becomes null, with a warning."""
     try:
         return _encode(body)
     except UnicodeEncodeError:
@@ -128,7 +128,8 @@ def stop_of(reason: FinishReason, raw: str | None, sequence: str | None, blocks:
 
 def usage_in_words(usage: Usage, tier: str | None, losses: Losses) -> Object:
     """Tokens as this protocol counts them: its own figures where they are known, else ours, with the cache beside the input."""
-    said = dict(usage.raw) if usage.raw and usage_of(usage.raw) == usage else _computed(usage, losses)
+    own = "output_tokens" in usage.raw and usage_of(usage.raw) == usage
+    said = dict(usage.raw) if own else _computed(usage, losses)
     for name, value in (("input_tokens", usage.input_tokens), ("output_tokens", usage.output_tokens)):
         if value is None:
             losses.approximated(f"usage.{name}", "it is not known, and said to be 0")

@@ -41,7 +41,7 @@ class Writer:
         self._index = 0
         self.kind: str | None = None
         self.prefix: bytes = b""
-        self.output_tokens = 0
+        self.output_tokens: int = 0
         """What the head said of them: a total, which never shrinks."""
 
     @property
