@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from typing import Any
 
 import pytest
 
-from tests.sim.asking import BOTH, client, simulator
+from tests.sim.asking import BOTH, asked, client, simulator
 from trunkline import (
     AsyncClient,
     AuthenticationError,
@@ -38,6 +39,7 @@ from trunkline import (
     TruncatedBodyError,
     Usage,
 )
+from trunkline.serve.answers import Streamed
 from trunkline.sim import (
     Call,
     Close,
@@ -51,6 +53,7 @@ from trunkline.sim import (
     Reset,
     Rule,
     Say,
+    Scenario,
     Simulator,
     SlowHead,
     Stall,
@@ -58,6 +61,9 @@ from trunkline.sim import (
     Think,
     When,
 )
+from trunkline.sim.answering import PING_EVERY, Answering, House, Play
+from trunkline.sim.playback import Tempo
+from trunkline.sim.recorder import Entry
 
 dialects = pytest.mark.parametrize("dialect", BOTH)
 ways = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -470,6 +476,29 @@ def test_ids_of_calls_are_not_used_twice(dialect: str) -> None:
         sim.use([Rule(Call("f"), Call("f"))])
         again = [call.id for call in llm.generate("hi").tool_calls]
     assert len({first, *again}) == 3
+
+
+@dialects
+@ways
+def test_an_error_reply_can_be_spoilt_too(dialect: str, stream: bool) -> None:
+    with pytest.raises(OverloadedError) as caught:
+        ask(dialect, stream, Rule(Garble("half"), Fail(529, message="never seen whole")))
+    assert caught.value.provider_message != "never seen whole"
+    with pytest.raises(ProviderError):
+        ask(dialect, stream, Rule(Cut(bytes=5), Fail(529)))
+
+
+@pytest.mark.parametrize("steps, pings", [([Say("a"), Stall()], None), ([Say("a"), Pause(60)], PING_EVERY)])
+def test_a_stall_shows_no_sign_of_life(steps: list[Any], pings: float | None) -> None:
+    async def no_down(seconds: float) -> None:
+        raise AssertionError(seconds)
+
+    house = House(seed=0, tempo=Tempo(math.inf, no_down), now=lambda: 0.0, wall=lambda: 0.0)
+    request = asked(Message.user("hi"), stream=True)
+    answering = Answering(house, Play(Scenario([Rule(*steps)])), request, Entry(0, request.http))
+    answer = asyncio.run(answering.answer())
+    assert isinstance(answer, Streamed)
+    assert answer.ping_every == pings
 
 
 def test_raw_bytes_after_a_whole_reply() -> None:

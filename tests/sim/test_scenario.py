@@ -37,6 +37,8 @@ def test_equal_when_they_say_the_same() -> None:
         (lambda: Rule(Say("a"), Stall(), Say("a")), "steps[2]"),
         (lambda: Rule(Raw("x"), Say("a")), "steps[1]"),
         (lambda: Rule(Say("a"), SlowHead(1)), "steps[1]"),
+        (lambda: Rule(Say("a"), Raw("x", 404)), "steps[1]"),
+        (lambda: Rule(Say("a"), Raw("x", headers={"a": "b"})), "steps[1]"),
         (lambda: Rule(Say("a"), when=When(operation="models")), "steps[0]"),
         (lambda: Scenario(Rule(Say("a"))), "rules"),
         (lambda: Scenario([Say("a")]), "rules[0]"),

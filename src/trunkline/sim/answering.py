@@ -33,6 +33,8 @@ from .whole import spoilt_whole
 
 _BY_BRAIN = Rule()
 _CREATED = 1_767_225_600  # 2026-01-01: models of a simulator are all of one day
+PING_EVERY = 15.0
+"""Seconds without a word after which a stream shows that it is alive."""
 MODELS = ("sim-small", "sim-large", "sim-reasoning")
 """What the list of models says where a scenario names none."""
 
@@ -229,7 +231,9 @@ class Answering:
             context = msgspec.structs.replace(context, include_usage=True)
         inline = any(isinstance(beat.step, (Cut, Garble, Raw)) for beat in script.beats)
         if not inline and not self.quirks and self.slow is None:
-            return Streamed(Events(playback), context, self.told, warned=self._warned)
+            stalls = any(isinstance(beat.step, Stall) for beat in script.beats)
+            pings = None if stalls else PING_EVERY  # a stall with signs of life would be none
+            return Streamed(Events(playback), context, self.told, pings, self._warned)
         half = self.asked.half
         stray = Stray(self.quirks, half.id, script.usage.input_tokens or 0)
         source = SpoiltStream(playback, half.event_encoder(context), stray, self.quirks, self.chance, self.entry)

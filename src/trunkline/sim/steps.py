@@ -245,7 +245,7 @@ def check_order(steps: Sequence[Step]) -> None:
             words = f"nothing comes after {type(before[-1]).__name__}"
         elif raw is not None and not isinstance(step, _AFTER_RAW):
             words = "a body of raw bytes is not added to by what is encoded"
-        elif said and isinstance(step, SlowHead):
+        elif said and (isinstance(step, SlowHead) or (isinstance(step, Raw) and (step.status != 200 or step.headers))):
             words = "the head is out by then"
         if words:
             raise UsageError(words, field=f"steps[{n}]", got=type(step).__name__)
