@@ -133,14 +133,14 @@ class ChatEventEncoder:
             choice = self._choices[number] = Choice(number, self._context, self._losses)
         return choice
 
-    def _open(self, choice: Choice) -> bytes:
-        """The chunk with which a choice begins."""
+    def _open(self, choice: Choice, content: bytes = b'""') -> bytes:
+        """The chunk with which a choice begins. Its content is null where something other than text comes first."""
         if not self._said:
             self._said = True
             self._set_head()
         choice.opened = True
         self._set_prefix(choice)
-        return choice.prefix + b'{"role":"assistant","content":""' + self._text_end
+        return choice.prefix + b'{"role":"assistant","content":' + content + self._text_end
 
     def _set_head(self) -> None:
         fields = pieces.as_json(head(self._start, self._context), self._losses)
@@ -151,7 +151,7 @@ class ChatEventEncoder:
         choice.text_prefix = choice.prefix + b'{"content":'
 
     def _chunk(self, choice: Choice, delta: Wire, tokens: Wire | None = None) -> bytes:
-        opening = b"" if choice.opened else self._open(choice)
+        opening = b"" if choice.opened else self._open(choice, b'""' if "content" in delta else b"null")
         said = pieces.as_json(delta, self._losses)
         more = b"" if tokens is None else b',"logprobs":' + pieces.as_json(tokens, self._losses)
         return opening + choice.prefix + said + more + self._text_end[1:]
