@@ -57,7 +57,7 @@ class PlainHalf:
     framing = Framing.SSE
 
     def __init__(self, id: str = "plain", root: str = "/v1", marks: tuple[str, ...] = ()) -> None:
-        self.id, self.marks = id, marks
+        self.id, self.marks, self.reply_prefix = id, marks, "plain-"
         self.routes = (
             Route("POST", f"{root}/say", Operation.GENERATE),
             Route("POST", f"{root}/count", Operation.COUNT_TOKENS),

@@ -218,13 +218,15 @@ class ServerHalf(Protocol):
     ``decode_request`` is liberal: it takes every spelling that the protocol ever had. It raises ``InvalidRequestError`` (status,
     ``param``: the path of the field, never its content) for what is no request of this protocol, whatever the bytes, and
     nothing else. The others never raise. ``context_of`` is the context of a request that could not be decoded. ``marks`` are headers
-    (lower case) of which each tells a request of this protocol where another claims the same path.
+    (lower case) of which each tells a request of this protocol where another claims the same path; ids of replies begin with
+    ``reply_prefix``.
     """
 
     id: str
     framing: Framing
     routes: tuple[Route, ...]
     marks: tuple[str, ...]
+    reply_prefix: str
 
     def decode_request(self, http: HttpRequest) -> Decoded: ...
     def context_of(self, http: HttpRequest) -> Context: ...

@@ -127,7 +127,7 @@ class _Request:
             except ProviderError as error:
                 await self._outlet.whole(half.encode_error(error, self._context(half, http)))
                 return None
-        context = self._context(half, http) if decoded is None else self._served(decoded.context)
+        context = self._context(half, http) if decoded is None else self._served(half, decoded.context)
         return Asked(
             half=half,
             operation=match.operation,
@@ -220,13 +220,14 @@ class _Request:
         return half.encode_error(error, self._context(half, http))
 
     def _context(self, half: ServerHalf, http: HttpRequest) -> Context:
-        return self._served(half.context_of(http))
+        return self._served(half, half.context_of(http))
 
-    def _served(self, context: Context) -> Context:
+    def _served(self, half: ServerHalf, context: Context) -> Context:
         """``context`` with what the server says of itself."""
         app = self._app
+        reply_id, created = half.reply_prefix + app._token(), int(app._wall())
         known = context.served or Served()
-        return replace(context, served=replace(known, request_id=self._id, reply_id=app._token(), created=int(app._wall())))
+        return replace(context, served=replace(known, request_id=self._id, reply_id=reply_id, created=created))
 
     def _told_headers(self) -> Headers:
         return Headers(raw=tuple(pair for pair in self._scope["headers"] if pair[0] not in _NOT_OURS))

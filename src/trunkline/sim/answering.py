@@ -87,18 +87,6 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
 
 
-_ID_PREFIXES = {"openai-chat": "chatcmpl-", "anthropic-messages": "msg_"}
-"""What ids of replies begin with, where a protocol's do: some programs look at it."""
-
-
-def _named(context: Context) -> Context:
-    served = context.served
-    if served is None or served.reply_id is None:
-        return context
-    named = msgspec.structs.replace(served, reply_id=_ID_PREFIXES.get(context.target.dialect, "") + served.reply_id)
-    return msgspec.structs.replace(context, served=named)
-
-
 class Answering:
     """One request being answered."""
 
@@ -106,7 +94,7 @@ class Answering:
         self.house: House = house
         self.play: Play = play
         self.asked: Asked = asked
-        self.context: Context = _named(asked.context)
+        self.context: Context = asked.context
         self.entry: Entry = entry
         self.rule: Rule = _BY_BRAIN
         self.quirks: tuple[Quirk, ...] = ()

@@ -39,6 +39,7 @@ class AnthropicMessages:
 
     id: str = ID
     framing: Framing = Framing.SSE
+    reply_prefix: str = "msg_"
     marks: tuple[str, ...] = ("anthropic-version", "anthropic-beta", "x-api-key")
     routes: tuple[Route, ...] = (
         Route("POST", "/v1/messages", Operation.GENERATE),

@@ -43,6 +43,7 @@ class OpenAIChat:
 
     id: str = ID
     framing = Framing.SSE
+    reply_prefix: str = "chatcmpl-"
     marks: tuple[str, ...] = ()
     routes: tuple[Route, ...] = tuple([Route(how, base + path, what) for base in ("/v1", "") for how, path, what in _ROUTES])
 
