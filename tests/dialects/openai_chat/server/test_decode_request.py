@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trunkline.dialects.dialect import Decoded, Operation
+from trunkline.dialects.dialect import Decoded, Dialect, Operation
 from trunkline.dialects.openai_chat import DIALECT
 from trunkline.values.errors import InvalidRequestError
 from trunkline.values.headers import Headers
@@ -424,6 +424,7 @@ def message(**fields: Any) -> dict[str, Any]:
         (request_with(temperature=True), "temperature"),
         (b'{"model":"m","messages":[],"temperature":1e999}', "temperature"),
         (b'{"model":"m","messages":[],"x":{"y":[NaN]}}', "x.y[0]"),
+        (b'{"model":"m","messages":[],"x":-1' + b"0" * 400 + b".0}", "x"),
         (request_with(max_tokens=1.5), "max_tokens"),
         (request_with(max_tokens=2**70), "max_tokens"),
         (request_with(n="2"), "n"),
@@ -483,3 +484,7 @@ def test_routes():
     assert ("POST", "/chat/completions", Operation.GENERATE) in found
     assert ("GET", "/v1/models/{model}", Operation.MODEL) in found
     assert len(found) == 6
+
+
+def test_it_is_a_whole_dialect():
+    assert isinstance(DIALECT, Dialect)

@@ -15,7 +15,7 @@ MOST = 1 << 53
 """Whole numbers beyond this are no numbers of anything here, and not every reader of JSON can hold them."""
 _NAME_SHOWN = 40
 # Only such a text can hold what is read as NaN or infinity.
-_ENDLESS = re.compile(rb"NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
+_ENDLESS = re.compile(rb"NaN|Infinity|[eE]\+?[0-9]{3}|(?<![0-9])[0-9]{300}")
 _KINDS: dict[type, str] = {
     type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"
 }  # fmt: skip

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from ....values.errors import ProviderError
 from ....values.events import (
+    AnyEvent,
     AudioDelta,
     CitationDelta,
     Event,
@@ -85,7 +86,7 @@ class ChatEventEncoder:
                 return said
         if self._over or (take := _TAKE.get(type(event))) is None:
             return b""
-        return take(self, event) if 0 <= event.choice < _MOST_CHOICES else self._no_choice()  # type: ignore[attr-defined]
+        return take(self, event) if 0 <= cast("AnyEvent", event).choice < _MOST_CHOICES else self._no_choice()
 
     def _no_choice(self) -> bytes:
         self._losses.dropped("choice", f"choices are numbered from 0 to {_MOST_CHOICES - 1}")
