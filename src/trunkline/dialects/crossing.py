@@ -23,7 +23,8 @@ class Crossing:
     """The way from dialect ``origin`` to dialect ``goal``; between the same two there is nothing to do. ``warnings`` grows."""
 
     def __init__(self, origin: str, goal: str) -> None:
-        self.origin, self.goal = origin, goal
+        self.origin: str = origin
+        self.goal: str = goal
         self.warnings: list[Warning] = []
 
     def _left(self, field: str) -> None:
