@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -13,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.written_by_hand import WEATHER_CALL, Body, HandWrittenModels, Reply, completion, events, message, whole
+from trunkline.sim import Call, Fail, Rule, Say, Simulator, When
+from trunkline.values.response import Usage
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
@@ -26,67 +26,30 @@ PRINTED = {
     "AsyncClient": [SAID, STORY],
     "RateLimitError": ["too fast; try again in 7.0 seconds"],
     "local/": [],
+    "Simulator": ["Hello!", "Text(text='Hi')"],
     "Parrot": ["Polly?"],
 }
-TOOL_CALL = {
-    "id": "call_1",
-    "type": "function",
-    "function": {"name": "weather", "arguments": json.dumps(WEATHER_CALL["content"][0]["input"])},
-}
-
-
-def answer(path: str, body: Body) -> Reply:
-    """What the README's questions are answered with."""
-    if "/models" in path:
-        return whole({"object": "list", "data": [{"id": "gpt-5.4-mini", "object": "model"}]})
-    asked = json.dumps(body["messages"])
-    if "response_format" in body:
-        return whole(completion('{"name": "Ada Lovelace", "born": 1815}'))
-    if body.get("stream"):
-        pieces = events(STORY) if path.endswith("/chat/completions") else message_events(STORY)
-        return 200, {"content-type": "text/event-stream"}, pieces
-    if path.endswith("/messages"):
-        return whole(message(SAID, 12))
-    if '"hi"' in asked:
-        return 429, {"retry-after": "7"}, iter([b'{"error": {"message": "Rate limit reached", "code": "rate_limit_exceeded"}}'])
-    if '"tool"' in asked:
-        return whole(completion("It is sunny in Paris."))
-    if "weather" in asked:
-        called = completion("")
-        called["choices"][0] |= {
-            "message": {"role": "assistant", "content": None, "tool_calls": [TOOL_CALL]},
-            "finish_reason": "tool_calls",
-        }
-        return whole(called)
-    return whole(completion(SAID))
-
-
-def message_events(text: str) -> Iterator[bytes]:
-    said: list[Body] = [
-        {"type": "message_start", "message": {**message("", 12), "content": [], "stop_reason": None}},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        *(
-            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}}
-            for word in re.split(r"(?= )", text)
-        ),
-        {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": 9}},
-        {"type": "message_stop"},
-    ]
-    return (f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in said)
+# Costs are told too: each answer has figures of its own.
+RULES = [
+    Rule(Say('{"name": "Ada Lovelace", "born": 1815}'), when=When(output=True)),
+    Rule(Fail(429, headers={"retry-after": "7"}), when=When(text="/^hi$/", dialect="openai-chat", stream=False)),
+    Rule(Call("weather", {"city": "Paris"}), when=When(text="weather", tools=True)),
+    Rule(Say("It is sunny in Paris."), when=When(after_tool="weather")),
+    Rule(Say(STORY), when=When(text="story")),
+    Rule(Say(SAID), usage=Usage(input_tokens=11, output_tokens=19)),
+]
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    home = str(tmp_path_factory.mktemp("home"))
-    with HandWrittenModels(answer) as url:
+    with Simulator(RULES) as sim:
         kept = {"PATH", "PYTHONPATH", "SYSTEMROOT", "LD_LIBRARY_PATH"}
         yield {name: value for name, value in os.environ.items() if name in kept} | {
-            "HOME": home,
+            "HOME": str(tmp_path_factory.mktemp("home")),
             "OPENAI_API_KEY": "a-key",
-            "OPENAI_BASE_URL": f"{url}/v1",
+            "OPENAI_BASE_URL": sim.base_url("openai-chat"),
             "ANTHROPIC_API_KEY": "a-key",
-            "ANTHROPIC_BASE_URL": url,
+            "ANTHROPIC_BASE_URL": sim.base_url("anthropic-messages"),
         }
 
 
