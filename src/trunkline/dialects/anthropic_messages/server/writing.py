@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
+from ..blocks import encode
 from ..losses import Losses
 from . import stand_in
 from .pieces import Block, opened
 from .response import Object, json_bytes
 
-encode = msgspec.json.Encoder().encode
 _DELTA = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":"%s","%s":'
 _STOP = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
 END_OF_DELTA = b"}}\n\n"
