@@ -9,9 +9,9 @@ import msgspec
 
 from ....values.events import PartDone, ToolCallDelta
 from ....values.message import Audio, Citation, Part, Reasoning, Refusal, Text, ToolCall
-from ..blocks import REFUSED
+from ..blocks import REFUSED, encode
 from .pieces import Block, Blocks
-from .writing import Writer, encode
+from .writing import Writer
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _any = msgspec.json.Decoder().decode

@@ -24,14 +24,14 @@ from ....values.events import (
 )
 from ....values.response import FinishReason, Usage, Warning
 from ...dialect import Context
-from ..blocks import REFUSED
+from ..blocks import REFUSED, encode
 from ..losses import Losses
 from ..response import NAMED
 from .errors import stream_error
 from .pieces import Blocks
 from .response import reply_id, stop_of, usage_in_words
 from .sequence import Sequence
-from .writing import END_OF_DELTA, MESSAGE_STOP, PING, Writer, encode, written
+from .writing import END_OF_DELTA, MESSAGE_STOP, PING, Writer, written
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _any = msgspec.json.Decoder().decode
