@@ -186,6 +186,15 @@ def test_usage_counts_the_cache_beside_the_input():
     assert fields_of(warnings) == [("approximated", "usage.input_tokens"), ("approximated", "usage.output_tokens")]
 
 
+def test_a_cache_that_holds_more_than_the_input_does_not_make_it_longer():
+    """So does one provider count (record 048102eb8f8d0e16)."""
+    body, warnings = answered(reply(usage=Usage(29, 6, 157, 3)))
+    assert body["usage"] == {
+        "input_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 29, "output_tokens": 6,
+    }  # fmt: skip
+    assert fields_of(warnings) == [("approximated", "usage.cache_read_tokens")]
+
+
 def test_its_own_figures_and_fields_come_back():
     figures = {"input_tokens": 3, "output_tokens": 4, "server_tool_use": {"web_search_requests": 1}, "new": None}
     body, _ = answered(reply(usage=Usage(3, 4, raw=figures), extra={"stop_details": {"type": "refusal"}, "id": "no", "new": 1}))

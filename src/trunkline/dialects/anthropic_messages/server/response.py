@@ -144,7 +144,13 @@ def usage_in_words(usage: Usage, tier: str | None, losses: Losses) -> Object:
 
 def _computed(usage: Usage, losses: Losses) -> Object:
     read, written, hour = usage.cache_read_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens
-    said: Object = {"input_tokens": max(0, (usage.input_tokens or 0) - (read or 0) - (written or 0))}
+    fresh = (usage.input_tokens or 0) - (read or 0) - (written or 0)
+    if fresh < 0 and usage.input_tokens is not None:  # some providers count so
+        losses.approximated("usage.cache_read_tokens", "the cache holds more than the whole input: no more than that is said")
+        read = None if read is None else min(read, usage.input_tokens)
+        written = None if written is None else min(written, usage.input_tokens - (read or 0))
+        fresh = usage.input_tokens - (read or 0) - (written or 0)
+    said: Object = {"input_tokens": max(0, fresh)}
     if written is not None:
         said["cache_creation_input_tokens"] = written
     if read is not None:
