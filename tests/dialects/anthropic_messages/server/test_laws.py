@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests import strategies
 from tests.dialects.anthropic_messages.judge import context as client_context
 from tests.dialects.anthropic_messages.reading import folded, pieces, read
 from tests.dialects.anthropic_messages.server.said import (
@@ -416,6 +417,24 @@ def test_pings_change_nothing(events, data):
     assert folded(said) == folded(stream_of(events)[0])
 
 
+ANYTHING = st.one_of([strategies.of(kind) for kind in strategies.EVENT_TYPES])
+
+
+@few
+@given(strategies.of(Response))
+def test_any_reply_at_all_is_said_somehow(reply):
+    said = DIALECT.encode_response(reply, served())
+    assert isinstance(DIALECT.decode_response(HttpReply(said.status, body=said.body), client_context()), Response)
+
+
+@few
+@given(st.lists(ANYTHING, max_size=8))
+def test_any_events_at_all_are_a_stream_somehow(events):
+    said, _ = stream_of(events)
+    _, error = read(said)
+    assert error is None
+
+
 # --- errors ---------------------------------------------------------------------------------------------------------------------
 
 SAYABLE = (
@@ -471,16 +490,17 @@ def test_an_error_is_read_as_it_was_meant(kind, data):
     assert waits == error.retry_after or math.isclose(waits or 0, error.retry_after or 0, abs_tol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "kind", [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ProviderError)]
-)
-def test_every_error_has_a_reply_and_an_event(kind):
-    reply = DIALECT.encode_error(kind(), served())
+FAILURES = [kind for kind in strategies.ERROR_TYPES if issubclass(kind, ProviderError)]
+
+
+@given(st.sampled_from(FAILURES).flatmap(strategies.errors_of))
+def test_every_error_has_a_reply_and_an_event(error):
+    reply = DIALECT.encode_error(error, served())
     assert 400 <= reply.status < 600
+    assert all(value.isascii() and value.isprintable() for value in reply.headers.values())
     assert isinstance(DIALECT.decode_error(reply, client_context()), ProviderError)
-    encoder = DIALECT.event_encoder(served())
-    _, error = read(encoder.error(kind()))
-    assert error is not None
+    _, told = read(DIALECT.event_encoder(served()).error(error))
+    assert told is not None
 
 
 # --- whatever the bytes ---------------------------------------------------------------------------------------------------------
