@@ -15,16 +15,31 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from ..values.errors import UnsupportedOperationError
+from .faults import told
 
 LINE = "trunkline.line"
 """Where in a scope's ``state`` the ``Line`` stands."""
 MOST_HELD = 65_536
 """How many bytes of a next request are read while one is being answered."""
 MOST_HEAD = 262_144
-"""How long the head of a request may be."""
+"""How long the head of a request may be, and what comes in the midst of a body and is none of it (trailers and the like)."""
+PATIENCE = 60.0
+"""Seconds that a head may take from its first byte (of a new connection: from the start), and a body between two pieces."""
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _RST = struct.pack("ii", 1, 0)
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+def _wordless(record: logging.LogRecord) -> bool:
+    """What kind of error and where: its own words may be the asker's."""
+    if record.exc_info and record.exc_info[1] is not None:
+        record.msg, record.args, record.exc_info = f"{str(record.msg).strip()}: {told(record.exc_info[1])}", (), None
+    return True
+
+
+_log = logging.getLogger("trunkline.serve.http")
+_log.addFilter(_wordless)
 
 
 class Line:
@@ -109,12 +124,14 @@ class _Edge(asyncio.Protocol):
 
     A request that comes while another is being answered (pipelining) is held back here, not parsed: uvicorn would forget the one
     under way when the connection is lost, and would stop reading, so that nobody noticed. For the same reason reading goes on
-    after a long body. A head without end is refused. An offer to upgrade is not heard: the parser would take the body for another
-    protocol's. Whatever uvicorn has to say goes to a log of ours.
+    after a long body. A head without end is refused, and who does not go on with what he began is not waited for. An offer to
+    upgrade is not heard: the parser would take the body for another protocol's. Nor are trailers, which uvicorn takes for headers
+    that came late. Whatever uvicorn has to say goes to a log of ours.
     """
 
     cycle: Any
     flow: Any
+    scope: dict[str, Any]
     loop: asyncio.AbstractEventLoop
     app_state: dict[str, Any]
     timeout_keep_alive_task: asyncio.TimerHandle | None
@@ -123,17 +140,20 @@ class _Edge(asyncio.Protocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.logger = logging.getLogger("trunkline.serve.http")
+        self.logger = _log
         self.access_log = False
         self._held = bytearray()
-        self._head = 0
+        self._vain = 0
         self._cycles: list[Any] = []
+        self._since: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._transport = cast(asyncio.Transport, transport)
         self._line = Line(self._transport)
         self.app_state = {**self.app_state, LINE: self._line}
+        self._expect()
 
     def data_received(self, data: bytes) -> None:
         if self._line.spoken:
@@ -144,13 +164,22 @@ class _Edge(asyncio.Protocol):
                 self.flow.pause_reading()
             return
         before = self.cycle
+        size = 0 if before is None else len(before.body)
         super().data_received(_without_upgrade(data) if self.idle() else data)
-        if self.cycle is not before:
-            self._head = 0
-        elif before is None or before.response_complete:
-            self._refuse_long_head(len(data))
+        if self.cycle is not before or self._busy() or (before is not None and len(before.body) > size):
+            self._vain = 0
+        else:
+            self._vain += len(data)
+            if self._vain > MOST_HEAD:
+                self._refuse(_TOO_LONG)
+        self._expect()
         if self.flow.read_paused and self._busy():
             self.flow.resume_reading()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """httptools': a field of the head, or, when that is over, of the trailers."""
+        if "method" not in self.scope:
+            super().on_header(name, value)  # type: ignore[misc]
 
     def on_headers_complete(self) -> None:
         """httptools': a request begins, perhaps while others of the same read are not done."""
@@ -172,6 +201,8 @@ class _Edge(asyncio.Protocol):
         self._held.clear()
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._line.end()
 
     def idle(self) -> bool:
@@ -191,11 +222,41 @@ class _Edge(asyncio.Protocol):
             data, self._held = bytes(self._held), bytearray()
             self.data_received(data)
 
-    def _refuse_long_head(self, more: int) -> None:
-        self._head += more
-        if self._head > MOST_HEAD and not self._transport.is_closing():
-            self._transport.write(_TOO_LONG)
-            self._transport.close()
+    def _owed(self) -> bool:
+        """Whether a head or a body is to come, or to go on."""
+        if self.cycle is None or self.cycle.response_complete:
+            return self.cycle is None or self._vain > 0
+        return bool(self.cycle.more_body)
+
+    def _expect(self) -> None:
+        """See to it that what is owed does come; each piece of a body is as good as its end, each of a head is not."""
+        if not self._owed():
+            self._since = None
+            return
+        in_body = self.cycle is not None and not self.cycle.response_complete
+        if self._since is None or in_body:
+            self._since = self.loop.time()
+        if self._timer is None:
+            self._timer = self.loop.call_later(PATIENCE, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._since is None or not self._owed():
+            return
+        left = self._since + PATIENCE - self.loop.time()
+        if left > 0:
+            self._timer = self.loop.call_later(left, self._look)
+        else:
+            self._refuse(_TOO_SLOW)
+
+    def _refuse(self, reply: bytes) -> None:
+        """``reply``, where there is something to reply to and nobody has, and the end."""
+        if self._transport.is_closing():
+            return
+        begun = self._vain if self.cycle is None or self.cycle.response_complete else not self.cycle.response_started
+        if begun:
+            self._transport.write(reply)
+        self._transport.close()
 
 
 def _without_upgrade(data: bytes) -> bytes:
