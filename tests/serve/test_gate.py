@@ -27,6 +27,8 @@ def status(*fields: tuple[str, str], gate: Gate = GATE, named: bool = True) -> i
         *((host, 200) for host in ("10.0.0.7:8080", "gateway.lan", "models.example:443", "Models.Example", "[fd00::7]:1")),
         *((host, 421) for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.8")),
         *((host, 421) for host in ("", "[::2]", "127.0.0.x", "evil.example@localhost")),
+        *((host, 421) for host in ("localhost:80@evil.example", "[::1]evil.example", "localhost:evil", "localhost,evil.example", "::1")),
+        *((host, 421) for host in ("[localhost]", "localhost/evil", "localhost evil.example", "[::1", "localhost:٣")),
     ],
 )  # fmt: skip
 def test_hosts(host: str, expected: int) -> None:
@@ -44,6 +46,11 @@ def test_a_request_has_one_host() -> None:
     [
         *((origin, 200) for origin in ("http://localhost:3000", "http://127.0.0.1", "https://models.example", "http://[::1]:5")),
         *((origin, 403) for origin in ("https://evil.example", "null", "", "https://localhost.evil.example", "file://")),
+        *(
+            (origin, 403)
+            for origin in ("http://[::1", "http://localhost:1, http://evil.example", "http://localhost@evil.example")
+        ),
+        *((origin, 403) for origin in ("localhost", "http://evil.example://localhost", "http://localhost/")),
     ],
 )
 def test_pages_of_other_sites_are_refused(origin: str, expected: int) -> None:
