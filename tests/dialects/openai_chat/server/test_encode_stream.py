@@ -284,3 +284,19 @@ def test_an_error_is_the_last_word(begun):
         "error": {"message": "busy", "type": "service_unavailable_error", "param": None, "code": "server_is_overloaded"}
     }
     assert encoder.push(TextDelta("b")) + encoder.finish() == b""
+
+
+def test_moderation_comes_after_usage():
+    found, _ = stream(
+        TextDelta("a"), UsageUpdate(Usage(1, 2)), Finish("stop", "stop", extra={"moderation": {"x": 1}}), context=aim(usage=True)
+    )
+    *_, figures, moderation = found
+    assert figures["usage"]["total_tokens"] == 3
+    assert (moderation["choices"], moderation["moderation"], moderation["usage"]) == ([], {"x": 1}, None)
+
+
+def test_state_that_would_break_the_message_is_left_out():
+    odd = Opaque("own", state({"content": "x", "annotations": "no list", "mine": 1, "nothing": None}))
+    found, encoder = stream(PartDone(odd), STOP)
+    assert found[1]["choices"][0]["delta"] == {"mine": 1}
+    assert {warning.field for warning in encoder.warnings} == {"own.content", "own.annotations"}

@@ -76,12 +76,13 @@ class Choice:
             return []
         self.citations.append(citation)
         if pieces.is_reference(citation):
-            return [{"content": [pieces.own_fields(citation.state, "citations", self._losses)]}]
+            fields = pieces.message_fields(citation.state, "citations", self._losses)
+            return [{"content": [fields]}] if "type" in fields else []
         note = pieces.note(citation, self.start, self.start + self.text, self._losses)
         return [] if note is None else [{"annotations": [note]}]
 
     def reasoning_done(self, part: Reasoning) -> list[Wire]:
-        fields = pieces.own_fields(part.state, "reasoning.state", self._losses)
+        fields = pieces.message_fields(part.state, "reasoning.state", self._losses)
         said, self.reasoning = self.reasoning, 0
         if "type" in fields and not said:
             return [{"content": [fields]}]
@@ -99,7 +100,7 @@ class Choice:
         return deltas + others
 
     def opaque(self, part: Opaque) -> list[Wire]:
-        fields = pieces.own_fields(part.state, part.kind, self._losses)
+        fields = pieces.message_fields(part.state, part.kind, self._losses)
         return [{"content": [fields]}] if "type" in fields else _apart(fields)
 
     # --- tool calls ---------------------------------------------------------------------------------------------------
@@ -122,9 +123,9 @@ class Choice:
         deltas = self._say(call, rest, whole=True)
         own = pieces.own_fields(part.state, "tool_call.state", self._losses)
         for name in own:
-            if name != "extra_content":
+            if name != "extra_content" or not isinstance(own[name], dict):
                 self._losses.dropped(f"tool_call.{name[:40]}", "a stream has no place for it")
-        if "extra_content" in own and call.number is not None and not pieces.wants_functions(self._context):
+        if isinstance(own.get("extra_content"), dict) and call.number is not None and not pieces.wants_functions(self._context):
             inner = {"custom": {"input": ""}} if call.custom else {"function": {"arguments": ""}}
             deltas.append({"tool_calls": [{"index": call.number, **inner, "extra_content": own["extra_content"]}]})
         return deltas

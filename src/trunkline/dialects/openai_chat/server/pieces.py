@@ -22,6 +22,11 @@ Wire = dict[str, Any]
 _encode = msgspec.json.Encoder().encode
 _REASONS = {"stop": "stop", "length": "length", "content_filter": "content_filter", "error": "error"}
 _FOR_CALLS = ("tool_calls", "function_call")
+LISTS = ("reasoning_details", "annotations", "images")
+FIELDS = frozenset(
+    {"role", "content", "refusal", "tool_calls", "function_call", "audio", "reasoning", "reasoning_content", *LISTS}
+)
+"""The fields of a message that our values say."""
 _UNLIKELY = -9999.0
 
 
@@ -76,6 +81,35 @@ def own_fields(state: ProviderState | None, field: str, losses: Losses) -> Wire:
         return fields
     losses.dropped(field, "its state is not a JSON object")
     return {}
+
+
+def message_fields(state: ProviderState | None, field: str, losses: Losses) -> Wire:
+    """The same of what stands in a message: a part of the content (it has a ``type``), or fields beside it. What would break the
+    message, or say what our values say, is left out."""
+    fields = own_fields(state, field, losses)
+    if "type" in fields:
+        if isinstance(fields["type"], str) and fields["type"]:
+            return fields
+        losses.dropped(field, "it has no type")
+        return {}
+    fields = saying(fields)
+    kept = {name: value for name, value in fields.items() if _fits(name, value)}
+    for name in fields.keys() - kept.keys():
+        losses.dropped(f"{field}.{name[:40]}", "it does not fit a message")
+    return kept
+
+
+def saying(fields: Wire) -> Wire:
+    """Those of ``fields`` that say something."""
+    return {name: value for name, value in fields.items() if value is not None and value != {}}
+
+
+def _fits(name: str, value: object) -> bool:
+    if name in LISTS:
+        return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+    if name in ("reasoning", "reasoning_content"):
+        return isinstance(value, str)
+    return name not in FIELDS
 
 
 def lay(said: Wire, fields: Wire) -> None:
@@ -159,7 +193,7 @@ def image(part: Image, losses: Losses) -> Wire | None:
 def sound(part: Audio, losses: Losses) -> Wire:
     """What was said aloud."""
     said: Wire = {}
-    if part.id is not None:
+    if part.id:
         said["id"] = part.id
     if isinstance(part.source, Data):
         said["data"] = base64_text(part.source.data)

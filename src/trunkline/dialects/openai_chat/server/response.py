@@ -28,6 +28,10 @@ from .usage import write_usage
 
 REPLY_ID = "chatcmpl-0"
 """What a reply is called that has no name of its own."""
+REPLY_FIELDS = frozenset(
+    {"choice", "message", "choices", "usage", "service_tier", "system_fingerprint", "obfuscation", "error", "object"}
+)
+"""What no extra of a reply stands for: our values say it, or it has a place of its own."""
 MODEL = "unknown"
 """The model of a reply that names none, to a request that named none."""
 
@@ -50,7 +54,7 @@ def encode_response(response: Response, context: Context) -> EncodedReply:
     usage = write_usage(response.usage, response.reported_cost, context.target.quirks, losses)
     if usage is not None:
         body["usage"] = usage
-    lay_under(body, {name: value for name, value in extra.items() if name not in ("choice", "message")})
+    lay_under(body, {name: value for name, value in extra.items() if name not in REPLY_FIELDS})
     if response.stop_sequence is not None:
         losses.dropped("stop_sequence", "this protocol does not say which it was")
     request_id = response.request_id if context.served is None else context.served.request_id or response.request_id
@@ -161,12 +165,13 @@ class _Message:
             self._content.append(part.text)
         for citation in part.citations:
             if pieces.is_reference(citation):
-                self._content.append(pieces.own_fields(citation.state, "citations", self._losses))
+                if "type" in (fields := pieces.message_fields(citation.state, "citations", self._losses)):
+                    self._content.append(fields)
             elif (note := pieces.note(citation, start, self._length, self._losses)) is not None:
                 self._notes.append(note)
 
     def _reasoning(self, part: Reasoning) -> None:
-        fields = pieces.own_fields(part.state, "reasoning.state", self._losses)
+        fields = pieces.message_fields(part.state, "reasoning.state", self._losses)
         if "type" in fields:
             self._content.append(fields)
             return
@@ -176,12 +181,11 @@ class _Message:
             self._said[field] = (self._said.get(field) or "") + part.text
 
     def _opaque(self, part: Opaque) -> None:
-        fields = pieces.own_fields(part.state, part.kind, self._losses)
+        fields = pieces.message_fields(part.state, part.kind, self._losses)
         if "type" in fields:
             self._content.append(fields)
-        elif "annotations" in fields and isinstance(fields["annotations"], list):
-            self._notes += fields["annotations"]
         else:
+            self._notes += fields.pop("annotations", [])
             lay_under(self._said, fields)
 
     def _calls(self, calls: list[ToolCall]) -> None:

@@ -38,13 +38,12 @@ from . import pieces
 from .choice import Choice
 from .errors import error_json
 from .pieces import Wire
-from .response import head, lay_under
+from .response import REPLY_FIELDS, head, lay_under
 from .usage import write_usage
 
 _encode = msgspec.json.Encoder().encode
 _HEAD = ("id", "model", "created", "service_tier", "system_fingerprint")
 _MOST_CHOICES = 1024
-_SAID = ("role", "content", "refusal", "tool_calls", "function_call", "audio")
 _UNKNOWN = Usage(0, 0)
 
 
@@ -109,15 +108,17 @@ class ChatEventEncoder:
             return b""
         choices = [self._choice(number) for number in range(max(self._choices, default=0) + 1)]
         said = [self._chunk(choice, delta) for choice in choices for delta in choice.close()]
-        message = self._extra.pop("message", None)
-        own = {name: value for name, value in message.items() if name not in _SAID} if isinstance(message, dict) else {}
-        if own:
+        message, moderation = self._extra.pop("message", None), self._extra.pop("moderation", None)
+        message = pieces.saying(message) if isinstance(message, dict) else {}
+        if own := {name: value for name, value in message.items() if name not in pieces.FIELDS}:
             said.append(self._chunk(choices[0], own))
         said += [self._last(choice, first=choice is choices[0]) for choice in choices]
         if self._context.include_usage:
             said.append(self._usage_chunk())
+        if isinstance(moderation, dict):
+            said.append(self._head + b'],"moderation":' + pieces.as_json(moderation, self._losses) + self._end[1:])
         for kind in self._strange:
-            if kind not in self._extra:
+            if kind not in self._extra and kind != "moderation":
                 self._losses.dropped(f"event.{kind}", "this protocol has no such event")
         self._close()
         return b"".join(said) + b"data: [DONE]\n\n"
@@ -167,12 +168,13 @@ class ChatEventEncoder:
         said: Wire = {"index": choice.number, "delta": {}, "finish_reason": choice.reason(self._losses)}
         if not first or not self._extra:
             return opening + self._head + pieces.as_json(said, self._losses) + self._end
-        lay_under(said, self._extra.get("choice"))
+        own = self._extra.get("choice")
+        if isinstance(own, dict):
+            lay_under(said, {name: value for name, value in own.items() if name != "logprobs"})
         chunk: Wire = {**head(self._start, self._context), "choices": [said]}
         if self._context.include_usage:
             chunk["usage"] = None
-        own = {name: value for name, value in self._extra.items() if name not in ("choice", "usage")}
-        lay_under(chunk, own)
+        lay_under(chunk, {name: value for name, value in self._extra.items() if name not in REPLY_FIELDS})
         return opening + b"data: " + pieces.as_json(chunk, self._losses) + b"\n\n"
 
     def _usage_chunk(self) -> bytes:
