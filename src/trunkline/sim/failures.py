@@ -37,6 +37,10 @@ CLASSES: dict[Kind, type[ProviderError]] = {
 }
 
 
+_WRONG_KEY = "Incorrect API key provided (simulated)."
+"""As at the provider of that protocol: some programs tell the error by these words."""
+
+
 def error_of(step: Fail | StreamError) -> ProviderError:
     """The error that a step asks for."""
     status = step.status if isinstance(step, Fail) else None
@@ -44,7 +48,7 @@ def error_of(step: Fail | StreamError) -> ProviderError:
         kind = CLASSES[step.kind]
     else:
         kind = ServerError if status is None or status < 300 else kind_of_status(status)
-    words = step.message or f"This is a simulated error: {in_our_words(kind)}."
+    words = step.message or (_WRONG_KEY if kind is AuthenticationError else f"This is a simulated error: {in_our_words(kind)}.")
     retry_after = step.retry_after if isinstance(step, Fail) else None
     return kind(in_our_words(kind), status=status, code=step.code, retry_after=retry_after, provider_message=words)
 
@@ -76,7 +80,7 @@ def over_limit(refused: Refused) -> RateLimitError:
 
 def wrong_key(shown: bool) -> AuthenticationError:
     """The error of a request whose key is not accepted, or that shows none."""
-    words = "The key is not accepted (simulated)." if shown else "There is no key (simulated)."
+    words = _WRONG_KEY if shown else "There is no key (simulated)."
     return AuthenticationError(in_our_words(AuthenticationError), status=401, provider_message=words)
 
 

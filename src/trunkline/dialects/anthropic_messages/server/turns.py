@@ -52,8 +52,9 @@ def _content(raw: msgspec.Raw | None, path: str, read: _Reader, context: Context
 
 def _turn(fields: Fields, path: str, messages: list[Message], context: Context, losses: Losses) -> None:
     role = required_text(fields, "role", f"{path}.")
-    if any(name not in ("role", "content") for name in fields):
-        losses.dropped("messages", "a turn has a role and content, and nothing else")
+    for name in fields:
+        if name not in ("role", "content"):
+            losses.dropped(f"{path}.{name}", "a turn has a role and content, and nothing else")
     if role == "user":
         _user(_content(fields.get("content"), f"{path}.content", user_part, context), messages, losses)
     elif role == "assistant":
