@@ -94,7 +94,7 @@ def message_fields(state: ProviderState | None, field: str, losses: Losses) -> W
         return {}
     fields = saying(fields)
     kept = {name: value for name, value in fields.items() if _fits(name, value)}
-    for name in fields.keys() - kept.keys():
+    for name in [name for name in fields if name not in kept]:
         losses.dropped(f"{field}.{name[:40]}", "it does not fit a message")
     return kept
 
