@@ -83,14 +83,14 @@ def _tree(tree: Any, trees: list[Any], words: list[str], random_: random.Random)
         if act == 0:
             del holder[key]
         elif act == 1:
-            holder[key] = random_.choice(ODD)
+            holder[key] = json.loads(json.dumps(random_.choice(ODD)))
         elif act == 2:
             holder[key] = random_.choice(words)
         elif act == 3:
             other = random_.choice(trees)
             holder[key] = json.loads(json.dumps(_at(other, random_.choice(list(_paths(other))))))
         elif act == 4:
-            holder[key] = [holder[key]] * random_.randrange(1, 4)
+            holder[key] = [json.loads(json.dumps(holder[key])) for _ in range(random_.randrange(1, 4))]
         elif act == 5 and isinstance(holder, dict):
             holder[random_.choice(words)] = holder.pop(key)
         else:

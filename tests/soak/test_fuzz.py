@@ -20,7 +20,7 @@ from trunkline.values.headers import Headers
 from trunkline.wire.http import HttpRequest
 
 SLOWEST = 5.0
-"""Seconds that no body may take: the seeds are at most 20 kB."""
+"""Seconds of work that no body may take: the seeds are at most 20 kB."""
 LARGEST = 20_000
 
 
@@ -43,7 +43,7 @@ def test_whatever_the_bytes(dialect: str, corpus: Path, request: pytest.FixtureR
     until = time.monotonic() + 60 * request.config.getoption("--minutes")
     slowest = count = taken = 0.0
     for body in mutants(seeds(corpus, dialect), random_):
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.process_time()
         if began > until:
             break
         headers = Headers(
@@ -57,6 +57,6 @@ def test_whatever_the_bytes(dialect: str, corpus: Path, request: pytest.FixtureR
             taken += 1
             half.encode_request(decoded.request, decoded.context.target)
         count += 1
-        slowest = max(slowest, time.monotonic() - began)
+        slowest = max(slowest, time.process_time() - worked)
         assert slowest < SLOWEST, body[:2000]
     print(f"\n{dialect}: {count:.0f} bodies, {taken:.0f} of them taken, slowest {slowest * 1000:.0f} ms")
