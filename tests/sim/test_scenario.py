@@ -48,6 +48,10 @@ def test_equal_when_they_say_the_same() -> None:
         (lambda: Scenario(seed="a"), "seed"),
         (lambda: Pace(jitter=2), "jitter"),
         (lambda: Pace(tokens_per_second=0), "tokens_per_second"),
+        (lambda: Pace(tokens_per_second=1e-320), "tokens_per_second"),
+        (lambda: Limits(requests=1, period=float("inf")), "period"),
+        (lambda: When(dialect="odd"), "dialect"),
+        (lambda: Rule(usage=Usage(output_tokens=-1)), "usage.output_tokens"),
     ],
 )
 def test_what_is_wrong_is_named(make: Callable[[], Any], field: str) -> None:

@@ -168,12 +168,43 @@ def test_closing_ends_everything_at_once(dialect: str) -> None:
         ({"keys": "sk-1"}, "keys"),
         ({"quirks": ["odd"]}, "quirks[0]"),
         ({"scenario": [Say("hi")]}, "rules[0]"),
+        ({"scenario": Rule(Say("hi"))}, "scenario"),
+        ({"scenario": 5}, "scenario"),
+        ({"scenario": "a\0b"}, "a\0b"),
+        ({"speed": 1e-300}, "speed"),
+        ({"seed": "a"}, "seed"),
+        ({"models": "sim-small"}, "models"),
+        ({"models": [1]}, "models[0]"),
+        ({"pace": "instant"}, "pace"),
+        ({"clock": 5}, "clock"),
+        ({"told": 5}, "told"),
+        ({"keys": 5}, "keys"),
+        ({"keys": ["a", ""]}, "keys[1]"),
+        ({"keys": [5]}, "keys[0]"),
     ],
 )
 def test_what_is_wrong_is_told_before_it_listens(options: dict[str, Any], field: str) -> None:
     with pytest.raises(UsageError) as caught:
         Simulator(**options)
     assert caught.value.field == field
+
+
+def test_it_is_started_once() -> None:
+    threads = threading.active_count()
+    sim = Simulator().start()
+    with pytest.raises(UsageError, match="runs already"):
+        sim.start()
+    with sim:
+        assert post(sim, "/v1/messages", body_of())[0] == 200
+    assert threading.active_count() == threads
+    with sim:  # a second time
+        assert post(sim, "/v1/messages", body_of())[0] == 200
+
+
+def test_a_host_is_text() -> None:
+    with pytest.raises(UsageError) as caught:
+        Simulator(host=5).start()  # type: ignore[arg-type]
+    assert caught.value.field == "host"
 
 
 def test_a_scenario_in_a_file(tmp_path: Path) -> None:

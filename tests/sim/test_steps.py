@@ -36,6 +36,16 @@ from trunkline.sim.steps import STEPS
         (lambda: SlowHead(None), "seconds"),
         (lambda: Raw(5), "data"),
         (lambda: Raw([1]), "data"),
+        (lambda: Raw("x", headers={"a": "b\r\nc: d"}), "headers"),
+        (lambda: Raw("x", None, {"a": "b"}), "headers"),
+        (lambda: Raw("\ud800"), "data"),
+        (lambda: Fail(500, headers={"a b": "c"}), "headers"),
+        (lambda: Fail(500, body={"a": object()}), "body.a"),
+        (lambda: Fail(500, body="\ud800"), "body"),
+        (lambda: Say("\ud800"), "text"),
+        (lambda: Say(["a", "\ud800"]), "text[1]"),
+        (lambda: Call("a", {"b": object()}), "arguments.b"),
+        (lambda: Call("a", {"b": float("nan")}), "arguments.b"),
     ],
 )
 def test_what_is_wrong_is_named(make: Callable[[], Step], field: str) -> None:

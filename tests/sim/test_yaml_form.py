@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
@@ -152,6 +153,9 @@ def test_what_is_wrong_is_told_with_its_place(document: Any, told: str) -> None:
     assert told in str(caught.value)
 
 
+BOMB = "\n".join(["a: &a [x, x]", *(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]" for a, b in itertools.pairwise("abcdefghijk"))])
+
+
 @pytest.mark.parametrize(
     "name, text, told",
     [
@@ -159,6 +163,16 @@ def test_what_is_wrong_is_told_with_its_place(document: Any, told: str) -> None:
         ("s.yaml", "seed: 1\nseed: 2", r"s\.yaml: seed: line 2: this key stands twice"),
         ("s.yaml", "rules: !!python/object/apply:os.system ['true']", "this is not YAML"),
         ("s.json", "{", r"s\.json: this is not JSON"),
+        ("s.json", "[" * 100_000, r"s\.json: it is nested too deep"),
+        ("s.yaml", "[" * 2_000, r"s\.yaml: it is nested too deep"),
+        ("s.yaml", "? [a, b]\n: c", r"s\.yaml: line 1: a key is text"),
+        ("s.yaml", "rules:\n- steps:\n  - ? {a: b}\n    : c", "line 3: a key is text"),
+        ("s.yaml", "seed: 2026-99-99", "quote what shall be text"),
+        ("s.yaml", "seed: !!int x", "quote what shall be text"),
+        ("s.yaml", "seed: !!timestamp x", "quote what shall be text"),
+        ("s.yaml", "seed: " + "9" * 5_000, "quote what shall be text"),
+        ("s.yaml", "rules: [{steps: [{call: {name: x, arguments: &a {a: *a}}}]}]", "an alias stands for what contains it"),
+        ("s.yaml", BOMB, "too large once its aliases are written out"),
         ("s.json", '{"rules": 5}', r"s\.json: rules: wrong type"),
     ],
 )

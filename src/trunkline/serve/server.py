@@ -28,8 +28,8 @@ class Server:
     """
 
     def __init__(self, app: App, host: str = "127.0.0.1", port: int = 0) -> None:
-        if not host:
-            raise UsageError("expected a host to listen at", field="host", got="nothing", allowed="127.0.0.1, or another address")
+        if not isinstance(host, str) or not host:
+            raise UsageError("expected a host to listen at", field="host", got=repr(host), allowed="127.0.0.1, or another address")
         if not 0 <= port <= 65_535:
             raise UsageError("there is no such port", field="port", got=str(port), allowed="0 (a free one) to 65535")
         self.host: str = host
@@ -47,6 +47,11 @@ class Server:
         """Where it is reached from this machine: ``http://127.0.0.1:PORT``, without a path. Valid once it listens."""
         host = _AT_HOME.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def runs(self) -> bool:
+        """Whether it serves, or is about to end."""
+        return self._loop is not None and not self._loop.is_closed()
 
     def start(self) -> Server:
         """Serve in a thread of its own; comes back when it listens. Raises ``UsageError`` where it cannot listen, or does
@@ -122,7 +127,7 @@ class Server:
             await self._listener.end()
 
     def _on_loop(self, what: Callable[[Listener], Coroutine[Any, Any, None]]) -> None:
-        if self._loop is None or self._listener is None or self._loop.is_closed():
+        if self._loop is None or self._listener is None or not self.runs:
             raise UsageError("this server does not run", field="server")
         if self._thread is threading.current_thread():
             raise UsageError("to be called from another thread than the server's own", field="server")

@@ -22,7 +22,7 @@ class Limits(Checked, frozen=True, kw_only=True):
     tokens: Whole | None = None
     input_tokens: Whole | None = None
     output_tokens: Whole | None = None
-    period: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    period: Annotated[float, msgspec.Meta(gt=0, le=1e9)] = 60.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

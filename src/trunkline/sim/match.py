@@ -8,8 +8,10 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from ..dialects.dialect import Operation
+from ..dialects.known import DIALECTS
 from ..serve.answers import Asked
 from ..values.errors import UsageError
+from ..values.expect import one_of
 from ..values.message import Image, Message, Text, ToolResult
 from ..values.request import Request
 from .steps import Checked
@@ -43,6 +45,8 @@ class When(Checked, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.dialect is not None:
+            one_of(self.dialect, "dialect", DIALECTS, "dialect")
         for name in ("text", "system", "model"):
             if (text := getattr(self, name)) is not None:
                 _check(text, name)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, final
 import msgspec
 
 from ..values.errors import UsageError
-from ..values.expect import kind_of, one_of
+from ..values.expect import kind_of, one_of, whole
 from ..values.response import FinishReason, Usage
 from .limits import Limits
 from .match import Condition, When
@@ -23,7 +23,7 @@ class Pace(Checked, frozen=True):
     1) is by how much each wait may differ, by the seed."""
 
     first: Seconds = 0.0
-    tokens_per_second: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    tokens_per_second: Annotated[float, msgspec.Meta(ge=1e-6)] | None = None
     jitter: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
 
 
@@ -73,6 +73,9 @@ class Rule:
         for name, kind in (("usage", Usage), ("pace", Pace)):
             if (value := getattr(self, name)) is not None and not isinstance(value, kind):
                 raise UsageError("wrong type", field=name, got=kind_of(value), allowed=kind.__name__)
+        for name in () if self.usage is None else Usage.__struct_fields__:
+            if isinstance(count := getattr(self.usage, name), int):
+                whole(count, f"usage.{name}", 0)
         if self.finish is not None:
             one_of(self.finish, "finish", _FINISHES, "finish")
         if isinstance(self.when, When) and self.when.operation != "generate":

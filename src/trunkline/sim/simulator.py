@@ -6,8 +6,9 @@ import asyncio
 import math
 import os
 import random
+import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol
@@ -16,7 +17,7 @@ from ..dialects.known import DIALECTS, dialect_of
 from ..serve.answers import Answer, Asked
 from ..serve.server import Server
 from ..values.errors import UsageError
-from ..values.expect import kind_of, number, one_of, whole
+from ..values.expect import filled, kind_of, number, one_of, whole
 from ..values.secret import Secret
 from .answering import Answering, House, Play
 from .limits import Limits, Meter
@@ -29,6 +30,8 @@ from .yaml_form import read_scenario
 
 CREATED = 1_767_225_600
 """The moment of every reply, in Unix seconds (2026-01-01), where no clock is given: so that the same is answered at any time."""
+SLOWEST = 1e-6
+"""The least ``speed``: with less of it a pause would be longer than any clock can say."""
 _ABOUT = "This is the Trunkline simulator: its answers are simulated, no model is asked. It speaks {}.\n"
 
 
@@ -72,7 +75,14 @@ class Simulator:
         if keep is not None:
             whole(keep, "keep", 0)
         self._check(speed, port, limits, keys)
+        if told is not None and not callable(told):
+            raise UsageError("wrong type", field="told", got=kind_of(told), allowed="a function of a Recorded")
+        if clock is not None and not (hasattr(clock, "now") and hasattr(clock, "wall")):
+            raise UsageError(
+                "wrong type", field="clock", got=kind_of(clock), allowed="VirtualClock(), or what has now() and wall()"
+            )
         played = as_scenario(scenario)
+        models = Scenario(pace=pace, models=models, seed=seed).models
         self._seed = seed
         self._limits = limits
         self._play = Play(played)
@@ -92,16 +102,19 @@ class Simulator:
         self._server: Server | None = None
         self._app: WatchedApp | None = None
         self._coming_up: set[asyncio.Task[None]] = set()
+        self._starting = threading.Lock()
 
     @staticmethod
     def _check(speed: float, port: int, limits: Limits | None, keys: Collection[str] | None) -> None:
-        if speed != math.inf and number(speed, "speed", 0) == 0:
-            raise UsageError("time has to pass", field="speed", got="0", allowed="a number above 0, or math.inf")
+        if speed != math.inf and number(speed, "speed", 0) < SLOWEST:
+            raise UsageError("time has to pass", field="speed", got=repr(speed), allowed="a number above 0, or math.inf")
         whole(port, "port", 0, 65_535)
         if limits is not None and not isinstance(limits, Limits):
             raise UsageError("wrong type", field="limits", got=kind_of(limits), allowed="Limits(…)")
-        if isinstance(keys, str):
-            raise UsageError("wrong type", field="keys", got="str", allowed="a list of keys")
+        if keys is not None and (isinstance(keys, str | bytes) or not isinstance(keys, Collection)):
+            raise UsageError("wrong type", field="keys", got=kind_of(keys), allowed="a list of keys")
+        for n, key in enumerate(keys or ()):
+            filled(key, f"keys[{n}]")
 
     def _housed(self) -> House:
         """What holds for all requests of the scenario that is played."""
@@ -125,9 +138,10 @@ class Simulator:
     # --- running ------------------------------------------------------------------------------------------------------
 
     def start(self) -> Simulator:
-        """Listen, in a thread of its own. Raises ``UsageError`` where it cannot, ``UnsupportedOperationError`` where uvicorn is
-        not installed."""
-        self._made_server().start()
+        """Listen, in a thread of its own. Raises ``UsageError`` where it cannot, or does already, ``UnsupportedOperationError``
+        where uvicorn is not installed."""
+        with self._starting:
+            self._made_server().start()
         return self
 
     def serve(self, listens: Callable[[], object] = lambda: None) -> None:
@@ -140,6 +154,8 @@ class Simulator:
             self._server.close()
 
     def _made_server(self) -> Server:
+        if self._server is not None and self._server.runs:
+            raise UsageError("it runs already", field="simulator")
         chance = random.Random(f"{self._house.seed}:ids")  # noqa: S311 - it shall be foretold
         halves = [dialect_of(name) for name in DIALECTS]
         self._app = WatchedApp(
@@ -154,13 +170,13 @@ class Simulator:
         return self._server
 
     def __enter__(self) -> Simulator:
-        return self.start()
+        return self if self._server is not None and self._server.runs else self.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
     async def __aenter__(self) -> Simulator:
-        return await asyncio.to_thread(self.start)
+        return await asyncio.to_thread(self.__enter__)
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         await asyncio.to_thread(self.close)
@@ -263,4 +279,8 @@ def as_scenario(given: Scenario | Sequence[Rule] | str | os.PathLike[str] | None
         return given
     if isinstance(given, str | os.PathLike):
         return read_scenario(given)
+    if not isinstance(given, Iterable):
+        raise UsageError(
+            "no scenario", field="scenario", got=kind_of(given), allowed="a Scenario, a list of rules, a path, or None"
+        )
     return Scenario(tuple(given))

@@ -8,8 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_type_hints
 
 import msgspec
 
+from ..serve.outlet import in_bytes
 from ..values.errors import UsageError
-from ..values.expect import kind_of
+from ..values.expect import json_value, kind_of
 
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
@@ -42,6 +43,8 @@ class Checked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
                 found = msgspec.convert(value, hint)
             except (msgspec.ValidationError, TypeError) as error:
                 raise UsageError(str(error).partition(" - at")[0], field=name, got=kind_of(value)) from None
+            if not isinstance(found, bytes):
+                json_value(found, name)  # so that whatever is said of it can be written
             if found is not value:
                 msgspec.structs.force_setattr(self, name, found)
 
@@ -115,10 +118,12 @@ class Fail(Step, frozen=True):
 
     def __post_init__(self) -> None:
         if isinstance(self.body, dict):
+            json_value(self.body, "body")
             msgspec.structs.force_setattr(self, "body", msgspec.json.encode(self.body))
         elif isinstance(self.body, str):
-            msgspec.structs.force_setattr(self, "body", self.body.encode())
+            msgspec.structs.force_setattr(self, "body", _in_utf8(self.body, "body"))
         super().__post_init__()
+        in_bytes(self.headers.items())
 
 
 class StreamError(Step, frozen=True):
@@ -194,14 +199,22 @@ class Raw(Step, frozen=True):
         if isinstance(given, str | bytes):
             given = [given]
         if isinstance(given, list | tuple):
-            given = tuple(item.encode() if isinstance(item, str) else item for item in given)
+            given = tuple(_in_utf8(item, "data") if isinstance(item, str) else item for item in given)
         msgspec.structs.force_setattr(self, "data", given)
         super().__post_init__()
+        in_bytes(self.headers.items())
+        if self.headers and self.status is None:
+            raise UsageError("past HTTP there are none", field="headers", got="dict", allowed="headers among the bytes")
 
     @property
     def chunks(self) -> tuple[bytes, ...]:
         assert isinstance(self.data, tuple)
         return self.data
+
+
+def _in_utf8(text: str, field: str) -> bytes:
+    json_value(text, field)
+    return text.encode()
 
 
 AnyStep = (

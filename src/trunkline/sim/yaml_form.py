@@ -21,6 +21,8 @@ T = TypeVar("T")
 _TOP = ("rules", "pace", "quirks", "models", "limits", "seed")
 _RULE = ("when", "steps", "times", "usage", "finish", "pace", "quirks")
 _USAGE = tuple(name for name in Usage.__struct_fields__ if name != "raw")
+LARGEST = 1_000_000
+"""So many values may stand in a file, those counted that an alias stands for (a text is one for each 64 letters)."""
 _PACES = {"lifelike": LIFELIKE, "instant": Pace()}
 
 
@@ -31,13 +33,32 @@ def read_scenario(path: str | os.PathLike[str]) -> Scenario:
     try:
         with open(path, "rb") as file:
             data = file.read()
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror or kind_of(error)}", field=name) from None
+    except (OSError, ValueError) as error:  # a name with a NUL in it
+        raise UsageError(f"cannot be read: {getattr(error, 'strerror', None) or kind_of(error)}", field=str(name)) from None
     try:
-        document = _json(data) if name.endswith(".json") else _yaml(data)
+        document = _json(data) if str(name).endswith(".json") else _yaml(data)
+        _measure(document, {})
         return scenario_of(document)
+    except RecursionError:
+        raise UsageError(f"{name}: it is nested too deep") from None
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from None
+
+
+def _measure(value: object, sizes: dict[int, int]) -> int:
+    """How many values ``value`` is once aliases are written out. Raises ``UsageError`` for more than ``LARGEST``, and for
+    what contains itself."""
+    if not isinstance(value, dict | list | tuple | set):
+        return 1 + len(value) // 64 if isinstance(value, str | bytes) else 1
+    if (known := sizes.get(id(value))) is None:
+        sizes[id(value)] = -1
+        inside = [*value, *value.values()] if isinstance(value, dict) else value
+        known = sizes[id(value)] = 1 + sum(_measure(item, sizes) for item in inside)
+    if known < 0:
+        raise UsageError("an alias stands for what contains it")
+    if known > LARGEST:
+        raise UsageError("it is too large once its aliases are written out", allowed=f"{LARGEST:,} values")
+    return known
 
 
 def scenario_of(document: object) -> Scenario:
@@ -153,6 +174,8 @@ def _yaml(data: bytes) -> object:
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen = set()
             for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise UsageError(f"line {key.start_mark.line + 1}: a key is text")
                 if key.value in seen and key.value != "<<":
                     raise UsageError(f"line {key.start_mark.line + 1}: this key stands twice", field=str(key.value)[:40])
                 seen.add(key.value)
@@ -160,6 +183,10 @@ def _yaml(data: bytes) -> object:
 
     try:
         return yaml.load(data, Loader)  # noqa: S506 - it is a SafeLoader
+    except UsageError:
+        raise
+    except (ValueError, AttributeError):  # what PyYAML lets through: a month 13, !!int x, a number of 5,000 digits
+        raise UsageError("there is a value in it that is not what it looks like (quote what shall be text)") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise UsageError(f"line {mark.line + 1}: this is not YAML" if mark else "this is not YAML") from None
