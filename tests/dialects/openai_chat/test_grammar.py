@@ -65,7 +65,7 @@ LEGAL = {
         "a delta of a server's own: as good as dropped"
     ),
     r"retype\.name finish (service_tier|system_fingerprint|obfuscation)": "and so is a field where a choice ends",
-    r"retype\.name usage usage\.\w+_details": "and one of usage",
+    r"retype\.name usage usage\.\w+_details(\.\w+)?": "and one of usage",
     r"(retype\.NoneType|cut\.\w+) \w+ (service_tier|system_fingerprint)": "what tier and system it is may be told anew",
     r"swap\.values \w+ (service_tier|system_fingerprint)~(system_fingerprint|obfuscation)": "in any words",
     r"renumber usage usage\.(total|prompt|completion)_tokens": "a total may hold more than the two",

@@ -132,8 +132,8 @@ _PREDICTED: dict[str, Shape] = {"accepted_prediction_tokens": _FIGURE, "rejected
 USAGE = Fields(
     {"prompt_tokens": WHOLE, "completion_tokens": WHOLE, "total_tokens": WHOLE},
     {
-        "prompt_tokens_details": Fields({}, _KINDS | {"cached_tokens": _FIGURE, "cache_write_tokens": _FIGURE}),
-        "completion_tokens_details": Fields({}, _KINDS | _PREDICTED | {"reasoning_tokens": _FIGURE}),
+        "prompt_tokens_details": Fields({}, _KINDS | {"cached_tokens": _FIGURE, "cache_write_tokens": _FIGURE}, ANY),
+        "completion_tokens_details": Fields({}, _KINDS | _PREDICTED | {"reasoning_tokens": _FIGURE}, ANY),
     },
     others=ANY,
 )
