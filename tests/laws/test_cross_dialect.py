@@ -233,6 +233,26 @@ def test_a_reply_means_the_same(origin: str, goal: str, way: Callable[[Response,
             assert explained(name, before[name], after[name], told), (name, before[name], after[name], told)
 
 
+CUT_OFF = {"openai-chat": ("length", "content_filter"), "anthropic-messages": ("max_tokens", "refusal")}
+
+
+@across
+@pytest.mark.parametrize("n", [0, 1])
+@pytest.mark.parametrize("stream", [False, True])
+def test_calls_that_are_cut_off_are_not_said_to_be_whole(origin: str, goal: str, n: int, stream: bool) -> None:
+    call = ToolCall("call_1", "weather", '{"city": "Oslo"}')
+    cut = Response(message=Message.assistant(call), finish_reason="tool_calls", raw_finish_reason=CUT_OFF[origin][n], id="r")
+    if stream:
+        half, encoder = dialect_of(goal), dialect_of(goal).event_encoder(context(goal, stream=True))
+        body = b"".join(map(encoder.push, Crossing(origin, goal).events(unfold(cut)))) + encoder.finish()
+        frames, decoder = SseDecoder(), half.event_decoder(context(goal, stream=True))
+        back = fold(decoder.feed(frames.feed(body) + frames.finish()) + decoder.finish())
+    else:
+        back, _ = whole(Crossing(origin, goal).response(cut), goal)
+    assert back.finish_reason == "tool_calls"
+    assert back.raw_finish_reason == CUT_OFF[goal][n]
+
+
 @across
 def test_what_only_one_dialect_knows_is_left_behind_with_a_warning(origin: str, goal: str) -> None:
     half = dialect_of(origin)

@@ -120,6 +120,8 @@ def test_a_call_that_is_cut_by_the_limit(dialect: str, stream: bool) -> None:
     with simulator(Rule(Call("weather", {"city": "Oslo", "days": [1, 2, 3]}))) as sim, client(sim, dialect) as llm:
         reply = hear(llm, stream, "hi", max_tokens=4)
     assert reply.usage.output_tokens == 4
+    assert reply.finish_reason == "tool_calls"
+    assert reply.raw_finish_reason == {"openai-chat": "length", "anthropic-messages": "max_tokens"}[dialect]
 
 
 @dialects

@@ -14,9 +14,16 @@ import msgspec
 
 from ..values.events import Event, Finish, OpaqueEvent, UsageUpdate, Warned
 from ..values.request import Request, Tool
-from ..values.response import Alternative, Response, Usage, Warning
+from ..values.response import Alternative, FinishReason, Response, Usage, Warning
 
 replace = msgspec.structs.replace
+
+_CUT_OFF: dict[str, FinishReason] = {
+    "length": "length", "max_tokens": "length", "model_context_window_exceeded": "length",
+    "content_filter": "content_filter", "refusal": "content_filter",
+}  # fmt: skip
+"""What the protocols say of a reply that was cut off. With calls in it our own word is ``tool_calls``: only this tells that the
+last of them may not be whole."""
 
 
 class Crossing:
@@ -52,12 +59,14 @@ class Crossing:
         return replace(tool, extra={})
 
     def response(self, response: Response) -> Response:
-        """``response`` in our words only: its finish reason and usage no longer as the origin spelled them."""
+        """``response`` in our words only: its finish reason and usage no longer as the origin spelled them. One that was cut off
+        in the midst of its calls is said to be so, for encoders to tell."""
         if self.origin == self.goal:
             return response
         self._all("", response.extra)
         return replace(
             response,
+            finish_reason=_reason(response.finish_reason, response.raw_finish_reason),
             raw_finish_reason=None,
             usage=_ours(response.usage),
             extra={},
@@ -76,7 +85,7 @@ class Crossing:
                 self._left(event.kind)
             elif type(event) is Finish:
                 self._all("", event.extra)
-                crossed.append(replace(event, raw_reason=None, extra={}))
+                crossed.append(replace(event, reason=_reason(event.reason, event.raw_reason), raw_reason=None, extra={}))
             elif type(event) is UsageUpdate:
                 crossed.append(replace(event, usage=_ours(event.usage)))
             else:
@@ -90,4 +99,8 @@ def _ours(usage: Usage) -> Usage:
 
 
 def _alternative(choice: Alternative) -> Alternative:
-    return replace(choice, raw_finish_reason=None)
+    return replace(choice, finish_reason=_reason(choice.finish_reason, choice.raw_finish_reason), raw_finish_reason=None)
+
+
+def _reason(reason: FinishReason, raw: str | None) -> FinishReason:
+    return _CUT_OFF.get(raw or "", reason) if reason == "tool_calls" else reason

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from ..dialects.dialect import Context, Operation, ServedModel
 from ..serve.answers import Answer, Asked, Bytes, Streamed, Taken
 from ..values.errors import InvalidRequestError, ProviderError, ServerError
+from ..values.events import Event, Finish
 from ..values.fold import fold
-from ..values.response import Usage, Warning
+from ..values.response import Response, Usage, Warning
 from ..values.secret import Secret
 from ..wire.http import HttpReply
 from .conversation import refusal
@@ -32,6 +34,7 @@ from .tokens import count_request
 from .whole import spoilt_whole
 
 _BY_BRAIN = Rule()
+_CUT_OFF = ("length", "content_filter")
 _CREATED = 1_767_225_600  # 2026-01-01: models of a simulator are all of one day
 PING_EVERY = 15.0
 """Seconds without a word after which a stream shows that it is alive."""
@@ -208,7 +211,7 @@ class Answering:
             return self._whole(failed(last, self.asked.half, self.context))
         if spoils and isinstance(last := spoils[-1], StreamError):
             raise error_of(last)
-        reply = self.asked.half.encode_response(fold(script.events), self.context)
+        reply = self.asked.half.encode_response(_cut_off(script.events), self.context)
         self.entry.warnings += reply.warnings
         return self._whole(reply, spoils)
 
@@ -216,7 +219,7 @@ class Answering:
         playback = Playback(script.beats, self.house.tempo, self.entry)
         context = self.context
         if ASK_FOR_USAGE & set(self.quirks):
-            context = msgspec.structs.replace(context, include_usage=True)
+            context = replace(context, include_usage=True)
         inline = any(isinstance(beat.step, (Cut, Garble, Raw)) for beat in script.beats)
         if not inline and not self.quirks and self.slow is None:
             stalls = any(isinstance(beat.step, Stall) for beat in script.beats)
@@ -243,3 +246,13 @@ class Answering:
         assert asked.decoded is not None
         given = self.rule.usage and self.rule.usage.input_tokens
         return asked.half.encode_token_count(given or count_request(asked.decoded.request), self.context)
+
+
+def _cut_off(events: Sequence[Event]) -> Response:
+    """The reply that ``events`` tell. Where it was cut off in the midst of a call it says so, as it does in a stream."""
+    reply = fold(events)
+    reasons = {event.choice: event.reason for event in events if type(event) is Finish and event.reason in _CUT_OFF}
+    if not reasons:
+        return reply
+    further = [replace(one, finish_reason=reasons.get(one.index, one.finish_reason)) for one in reply.alternatives]
+    return replace(reply, finish_reason=reasons.get(0, reply.finish_reason), alternatives=tuple(further))

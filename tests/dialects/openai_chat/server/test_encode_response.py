@@ -127,6 +127,23 @@ def test_reasons(reason, raw, said):
     assert reply.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("reason", "raw", "said"),
+    [
+        ("length", None, "length"),
+        ("content_filter", None, "content_filter"),
+        ("tool_calls", "length", "length"),
+        ("stop", None, "tool_calls"),
+        ("other", None, "tool_calls"),
+    ],
+)
+def test_a_reply_that_is_cut_off_in_a_call_does_not_end_for_calls(reason, raw, said):
+    cut = ToolCall("c1", "weather", '{"city": "Os')
+    reply = encode(cut, finish_reason=reason, raw_finish_reason=raw)
+    assert json.loads(reply.body)["choices"][0]["finish_reason"] == said
+    assert reply.warnings == ()
+
+
 def test_a_reason_without_a_word_is_told():
     assert lost("a", finish_reason="pause") == [("approximated", "finish_reason")]
     assert lost("a", finish_reason="tool_calls", raw_finish_reason="tool_calls") == [("approximated", "finish_reason")]

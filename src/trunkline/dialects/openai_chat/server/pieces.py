@@ -22,6 +22,7 @@ Wire = dict[str, Any]
 _encode = msgspec.json.Encoder().encode
 _REASONS = {"stop": "stop", "length": "length", "content_filter": "content_filter", "error": "error"}
 _FOR_CALLS = ("tool_calls", "function_call")
+_CUT_OFF = ("length", "content_filter")
 LISTS = ("reasoning_details", "annotations", "images")
 FIELDS = frozenset(
     {"role", "content", "refusal", "tool_calls", "function_call", "audio", "reasoning", "reasoning_content", *LISTS}
@@ -56,8 +57,8 @@ def custom_tools(context: Context) -> tuple[str, ...]:
 
 def wire_reason(reason: FinishReason, raw: str | None, *, calls: bool, functions: bool, losses: Losses) -> str:
     """Why a choice ended: as its own protocol said it, which is this one (see ``crossing``), else our word in its words. To end
-    for calls there must have been some, in the same words."""
-    if calls and (not raw or raw in _FOR_CALLS):
+    for calls there must have been some, in the same words; one that was cut off in their midst does not end for them."""
+    if calls and (not raw or raw in _FOR_CALLS) and reason not in _CUT_OFF:
         return "function_call" if functions else "tool_calls"
     if raw and raw not in _FOR_CALLS:
         return raw
