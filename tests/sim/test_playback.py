@@ -86,6 +86,13 @@ def test_a_little_delay_is_made_good_and_a_long_one_forgotten() -> None:
     assert late[-1] == pytest.approx(27.0, abs=0.2)
 
 
+def test_nobody_is_refused_for_no_time() -> None:
+    world = World(math.inf)
+    with pytest.raises(HangUp):
+        world.play(Rule(Say("one"), Down(1e9)), Pace())
+    assert world.downs == []
+
+
 @pytest.mark.parametrize("step, outcome, downs", [(Reset(), "reset", []), (Close(), "cut", []), (Down(20), "reset", [2.0])])
 def test_the_end_of_a_connection(step: Reset | Close | Down, outcome: str, downs: list[float]) -> None:
     world = World(10.0)

@@ -37,8 +37,9 @@ class Tempo:
             await asyncio.sleep(0 if self.speed == math.inf else seconds / self.speed)
 
     async def down(self, seconds: float) -> None:
-        """Refuse connections for so many seconds of a scenario."""
-        await self._down(seconds / self.speed)
+        """Refuse connections for so many seconds of a scenario; where those take no time, none is refused."""
+        if lasting := seconds / self.speed:
+            await self._down(lasting)
 
 
 class Pacer:

@@ -123,7 +123,7 @@ class Fail(Step, frozen=True):
         elif isinstance(self.body, str):
             msgspec.structs.force_setattr(self, "body", _in_utf8(self.body, "body"))
         super().__post_init__()
-        in_bytes(self.headers.items())
+        _check_headers(self.headers)
 
 
 class StreamError(Step, frozen=True):
@@ -202,14 +202,26 @@ class Raw(Step, frozen=True):
             given = tuple(_in_utf8(item, "data") if isinstance(item, str) else item for item in given)
         msgspec.structs.force_setattr(self, "data", given)
         super().__post_init__()
-        in_bytes(self.headers.items())
+        _check_headers(self.headers)
         if self.headers and self.status is None:
             raise UsageError("past HTTP there are none", field="headers", got="dict", allowed="headers among the bytes")
+        if self.status in {204, 304} and any(self.chunks):
+            raise UsageError(
+                "a reply of this status has no body", field="data", allowed="b'', or status=None and the whole reply"
+            )
 
     @property
     def chunks(self) -> tuple[bytes, ...]:
         assert isinstance(self.data, tuple)
         return self.data
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    in_bytes(headers.items())
+    for name in headers:
+        if name.lower() in ("content-length", "transfer-encoding"):
+            allowed = "others; Raw(…, status=None) sends a whole reply, however wrong"
+            raise UsageError("how long a body is says HTTP itself", field=f"headers.{name}", allowed=allowed)
 
 
 def _in_utf8(text: str, field: str) -> bytes:
