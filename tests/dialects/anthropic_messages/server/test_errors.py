@@ -89,6 +89,8 @@ def test_headers():
         "x-should-retry": "true",
     }  # fmt: skip
     assert said(OverloadedError(retry_after=3))[2]["retry-after"] == "3"
+    at_once = said(OverloadedError(retry_after=0))[2]
+    assert (at_once["retry-after"], at_once["retry-after-ms"]) == ("1", "0")
     assert said(OverloadedError())[2]["request-id"] == stand_in.REQUEST_ID
 
 

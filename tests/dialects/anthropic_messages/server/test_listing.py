@@ -19,7 +19,13 @@ WHERE = served(request_id="req_1")
 
 def test_models():
     models = [ServedModel("a/b", 86_400), ServedModel("c")]
-    first = {"type": "model", "id": "a/b", "display_name": "a/b", "created_at": "1970-01-02T00:00:00Z"}
+    first = {
+        "type": "model",
+        "id": "a/b",
+        "display_name": "a/b",
+        "created_at": "1970-01-02T00:00:00Z",
+        "lifecycle": "active",  # the vendor's SDK demands it
+    }
     page = body(DIALECT.encode_models(models, WHERE))
     assert page["data"][0] == first
     assert (page["has_more"], page["first_id"], page["last_id"]) == (False, "a/b", "c")

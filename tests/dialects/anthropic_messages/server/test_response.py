@@ -41,6 +41,12 @@ def test_a_plain_reply():
     assert warnings == ()
 
 
+def test_a_call_without_a_name_is_told():
+    body, warnings = answered(reply(ToolCall("c1", ""), finish_reason="tool_calls"))
+    assert body["content"] == [{"type": "tool_use", "id": "c1", "name": "unknown", "input": {}}]
+    assert [(warning.kind, warning.field) for warning in warnings] == [("approximated", "message.tool_call.name")]
+
+
 def test_stand_ins_and_headers():
     body, _ = answered(reply(Text("hi"), id=None, model=None), served(reply_id="msg_served", request_id="req_served"))
     assert (body["id"], body["model"]) == ("msg_served", "claude-test")

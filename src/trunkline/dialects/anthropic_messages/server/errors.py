@@ -96,8 +96,9 @@ def stream_error(error: ProviderError, context: Context) -> bytes:
 def _reply(error: ProviderError, context: Context, status: int, kind: str, code: str | None) -> HttpReply:
     headers = [*reply_headers(context, error.request_id)]
     if error.retry_after is not None and 0 <= error.retry_after < 1e9:
-        headers.append(("retry-after", str(int(-(-error.retry_after // 1)))))
-        if error.retry_after % 1:
+        whole = max(1, int(-(-error.retry_after // 1)))
+        headers.append(("retry-after", str(whole)))
+        if error.retry_after != whole:
             headers.append(("retry-after-ms", f"{error.retry_after * 1000:.15g}"))
     if error.should_retry is not None:
         headers.append(("x-should-retry", "true" if error.should_retry else "false"))

@@ -57,7 +57,13 @@ def moment(seconds: float) -> str:
 
 
 def _model(model: ServedModel) -> dict[str, Any]:
-    return {"type": "model", "id": model.id, "display_name": model.id, "created_at": moment(model.created)}
+    return {
+        "type": "model",
+        "id": model.id,
+        "display_name": model.id,
+        "created_at": moment(model.created),
+        "lifecycle": "active",
+    }
 
 
 def _reply(body: dict[str, Any], context: Context) -> HttpReply:

@@ -133,6 +133,8 @@ class Blocks:
 
     def call(self, part: ToolCall) -> Block:
         number, self._calls = self._calls, self._calls + 1
+        if not part.name:
+            self.losses.approximated("message.tool_call.name", "it has none: unknown was said")
         block: Block = {
             "type": "tool_use",
             "id": self.clean(part.id) or stand_in.call_id(number),
