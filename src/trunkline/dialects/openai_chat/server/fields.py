@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from typing import Any, NoReturn
 
 from ....values.errors import InvalidRequestError
 from ....wire.loose_json import loads
+from ..losses import Losses
 
 Json = dict[str, Any]
 
@@ -121,3 +123,10 @@ def number(value: object, at: str) -> float:
     if abs(value) > MOST:
         refuse(at, "the number is out of range")
     return value
+
+
+def only(fields: Json, known: Collection[str], field: str, losses: Losses) -> None:
+    """Note each of ``fields`` that is not ``known``: we have no place to keep it."""
+    for name, value in fields.items():
+        if name not in known and value is not None:
+            losses.dropped(inner(field, name), "our values have no such field")

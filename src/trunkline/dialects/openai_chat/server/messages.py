@@ -18,7 +18,7 @@ from ....values.message import (
 )
 from ..losses import Losses
 from ..pieces import arguments_text, url_citation
-from .fields import Json, filled, inner, items, mapping, optional_text, refuse, text, wrong
+from .fields import Json, filled, items, mapping, only, optional_text, refuse, text, wrong
 from .parts import PartReader, opaque, read_source, unbound
 
 _ROLES: dict[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
@@ -67,9 +67,7 @@ class MessageReader:
         return wrong(f"{at}.role", said, "text")
 
     def _unknown(self, fields: Json, role: str, known: frozenset[str]) -> None:
-        for name, value in fields.items():
-            if name not in known and value is not None:
-                self._losses.dropped(inner(f"messages.{role}", name), "our values have no such field")
+        only(fields, known, f"messages.{role}", self._losses)
 
     # --- assistant ----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from ....values.media import Data, FileId, Source, Url
 from ....values.message import Audio, CacheMark, File, Image, Opaque, Part, ProviderState, Reasoning, Refusal, Text, Video
 from ..losses import Losses
 from ..pieces import ID, objects
-from .fields import Json, filled, inner, mapping, optional_text, refuse, text, wrong
+from .fields import Json, filled, mapping, only, optional_text, refuse, text, wrong
 
 _encode = msgspec.json.Encoder().encode
 _SOUNDS = {"wav": "audio/wav", "mp3": "audio/mpeg"}
@@ -61,12 +61,11 @@ class PartReader:
 
     def only(self, fields: Json, known: tuple[str, ...], field: str) -> None:
         """Note each of ``fields`` that is not ``known``."""
-        for name, value in fields.items():
-            if name not in known and value is not None:
-                self._losses.dropped(inner(field, name), "our values have no such field")
+        only(fields, known, field, self._losses)
 
     def _cache(self, part: Json) -> CacheMark | None:
         """The mark that a part bears; a mark of a kind that is not known is noted."""
+        found: CacheMark | None = None
         for name, of, kind in (("cache_control", "type", "ephemeral"), ("prompt_cache_breakpoint", "mode", "explicit")):
             mark = part.get(name)
             if mark is None:
@@ -74,9 +73,12 @@ class PartReader:
             ttl = mark.get("ttl") if isinstance(mark, dict) else None
             if isinstance(mark, dict) and mark.get(of, kind) == kind and (ttl is None or (isinstance(ttl, str) and ttl)):
                 self.only(mark, (of, "ttl"), f"messages.{name}")
-                return CacheMark(ttl)
-            self._losses.dropped(f"messages.{name}", "a mark of another kind")
-        return None
+                if found is not None and ttl is not None and found.ttl != ttl:
+                    self._losses.dropped(f"messages.{name}.ttl", "the other mark of the same part says another")
+                found = found or CacheMark(ttl)
+            else:
+                self._losses.dropped(f"messages.{name}", "a mark of another kind")
+        return found
 
     # --- kinds --------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from ....wire.loose_json import loads
 from ...dialect import Context, Decoded, Served
 from ..losses import Losses
 from ..pieces import ID, objects
-from .fields import Json, filled, flag, items, mapping, number, optional_text, read_body, text, whole, wrong
+from .fields import Json, filled, flag, items, mapping, number, only, optional_text, read_body, text, whole, wrong
 from .messages import MessageReader
 from .reasoning import read_reasoning
 from .tools import custom_names, read_choice, read_tools
@@ -35,7 +35,11 @@ def decode_request(http: HttpRequest) -> Decoded:
     functions = reader.functions or "functions" in fields or "function_call" in fields
     stream = flag(fields.pop("stream", False), "stream")
     include_usage = _stream_options(fields)
-    said: Json = {"tools": read_tools(fields, losses), "tool_choice": read_choice(fields), "reasoning": read_reasoning(fields)}
+    said: Json = {
+        "tools": read_tools(fields, losses),
+        "tool_choice": read_choice(fields, losses),
+        "reasoning": read_reasoning(fields),
+    }
     _plain(fields, said)
     _limits(fields, said, losses)
     _output(fields, said, losses)
@@ -151,7 +155,7 @@ def _limits(fields: Json, said: Json, losses: Losses) -> None:
 
 def _output(fields: Json, said: Json, losses: Losses) -> None:
     form = fields.get("response_format")
-    if form is not None and (understood := _format(mapping(form, "response_format"))) is not None:
+    if form is not None and (understood := _format(mapping(form, "response_format"), losses)) is not None:
         said["output"] = understood
         del fields["response_format"]
     elif form is not None and form == {"type": "text"}:
@@ -170,11 +174,12 @@ def _output(fields: Json, said: Json, losses: Losses) -> None:
         del fields["prediction"]
 
 
-def _format(form: Json) -> OutputFormat | None:
+def _format(form: Json, losses: Losses) -> OutputFormat | None:
     """The form wanted; None for plain text, and for one that we have no value for."""
     kind = filled(form.get("type"), "response_format.type")
     at = "response_format.json_schema"
     if kind == "json_object" and isinstance(schema := form.get("schema"), dict):  # the older way to say a schema
+        only(form, ("type", "schema"), "response_format", losses)
         return OutputFormat(schema)
     if kind == "json_object" and len(form) == 1:
         return OutputFormat()
@@ -186,6 +191,8 @@ def _format(form: Json) -> OutputFormat | None:
     fields = mapping(inside, at)
     if not fields.keys() <= _SCHEMA:
         return None
+    if inside is not form:
+        only(form, ("type", "json_schema"), "response_format", losses)
     schema, strict, name = fields.get("schema"), fields.get("strict"), optional_text(fields, "name", at)
     return OutputFormat(
         {} if schema is None else mapping(schema, f"{at}.schema"),
@@ -198,12 +205,11 @@ def _format(form: Json) -> OutputFormat | None:
 def _audio(audio: Json, losses: Losses) -> AudioOutput:
     voice = audio.get("voice")
     if isinstance(voice, dict):
+        only(voice, ("id",), "audio.voice", losses)
         voice = filled(voice.get("id"), "audio.voice.id")
         if not voice.startswith("voice_"):
             losses.approximated("audio.voice", "that it is an id and no name is not kept")
-    for name in audio:
-        if name not in ("voice", "format"):
-            losses.dropped(f"audio.{name[:40]}", "our values have no such field")
+    only(audio, ("voice", "format"), "audio", losses)
     return AudioOutput(filled(voice, "audio.voice"), filled(audio.get("format", "wav"), "audio.format"))
 
 
@@ -215,7 +221,8 @@ def _prediction(prediction: Json) -> str | None:
     if isinstance(content, str):
         return content
     texts = [part.get("text") for part in objects(content)]
-    if not isinstance(content, list) or len(texts) != len(content) or not all(isinstance(words, str) for words in texts):
+    plain = isinstance(content, list) and all(isinstance(part, dict) and part.keys() <= {"type", "text"} for part in content)
+    if not plain or not all(isinstance(words, str) for words in texts):
         return None
     return "".join([words for words in texts if isinstance(words, str)])
 

@@ -7,8 +7,9 @@ from typing import Literal, cast
 from ....values.message import CacheMark
 from ....values.request import AnyTool, CustomTool, HostedTool, Tool, ToolChoice
 from ..losses import Losses
-from .fields import Json, filled, flag, inner, items, mapping, optional_text, refuse, wrong
+from .fields import Json, filled, flag, items, mapping, only, optional_text, refuse, wrong
 
+_GRAMMAR = ("syntax", "definition")
 _FUNCTION = ("name", "description", "parameters", "strict")
 _MODES: dict[str, Literal["auto", "none", "required"]] = {
     "auto": "auto", "none": "none", "required": "required", "any": "required"
@@ -73,23 +74,26 @@ def _custom(item: Json, at: str, losses: Losses) -> CustomTool:
     nested = "custom" in item
     where = f"{at}.custom" if nested else at
     said = mapping(item["custom"], where) if nested else item
-    for field in said:
-        if field not in ("name", "description", "format", "type"):
-            losses.dropped(inner("tools.custom", field), "our values have no such field")
-    syntax, grammar = _grammar(said.get("format"), f"{where}.format")
+    only(said, ("name", "description", "format", "type"), "tools.custom", losses)
+    if nested:
+        only(item, ("type", "custom"), "tools.custom", losses)
+    syntax, grammar = _grammar(said.get("format"), f"{where}.format", losses)
     return CustomTool(filled(said.get("name"), f"{where}.name"), optional_text(said, "description", where), syntax, grammar)
 
 
-def _grammar(value: object, at: str) -> tuple[Literal["lark", "regex"] | None, str | None]:
+def _grammar(value: object, at: str, losses: Losses) -> tuple[Literal["lark", "regex"] | None, str | None]:
     if value is None:
         return None, None
     form = mapping(value, at)
     kind = filled(form.get("type"), f"{at}.type")
     if kind == "text":
+        only(form, ("type",), "tools.custom.format", losses)
         return None, None
     if kind != "grammar":
         refuse(f"{at}.type", "expected text or grammar")
     said = mapping(form.get("grammar", form), f"{at}.grammar")
+    only(form, ("type", "grammar", *(() if "grammar" in form else _GRAMMAR)), "tools.custom.format", losses)
+    only(said, ("type", *_GRAMMAR), "tools.custom.format.grammar", losses)
     syntax = said.get("syntax")
     if syntax not in ("lark", "regex"):
         refuse(f"{at}.grammar.syntax", "expected lark or regex")
@@ -99,27 +103,29 @@ def _grammar(value: object, at: str) -> tuple[Literal["lark", "regex"] | None, s
 # --- the choice -------------------------------------------------------------------------------------------------------
 
 
-def read_choice(fields: Json) -> ToolChoice | None:
+def read_choice(fields: Json, losses: Losses) -> ToolChoice | None:
     """``tool_choice`` or ``function_call``, taken out of ``fields``; a choice that we have no value for stays there."""
     legacy = fields.pop("function_call", None)
     value = fields.get("tool_choice")
     if value is None:
-        return None if legacy is None else _legacy(legacy)
-    choice = _choice(value)
+        return None if legacy is None else _legacy(legacy, losses)
+    choice = _choice(value, losses)
     if choice is not None:
         del fields["tool_choice"]
     return choice
 
 
-def _legacy(value: object) -> ToolChoice:
+def _legacy(value: object, losses: Losses) -> ToolChoice:
     if isinstance(value, str) and value in ("auto", "none"):
         return ToolChoice(_MODES[value])
     if isinstance(value, str):
         refuse("function_call", "expected auto, none or the name of a function")
-    return ToolChoice("tool", (filled(mapping(value, "function_call").get("name"), "function_call.name"),))
+    said = mapping(value, "function_call")
+    only(said, ("name",), "function_call", losses)
+    return ToolChoice("tool", (filled(said.get("name"), "function_call.name"),))
 
 
-def _choice(value: object) -> ToolChoice | None:
+def _choice(value: object, losses: Losses) -> ToolChoice | None:
     if isinstance(value, str):
         if value not in _MODES:
             refuse("tool_choice", "expected none, auto, required, or the tool")
@@ -128,33 +134,41 @@ def _choice(value: object) -> ToolChoice | None:
         wrong("tool_choice", value, "none, auto, required, or the tool")
     kind = value.get("type")
     if isinstance(kind, str) and kind in _MODES:
+        only(value, ("type",), "tool_choice", losses)
         return ToolChoice(_MODES[kind])
     if kind == "allowed_tools":
-        return _allowed(value)
-    named = _named(value, "tool_choice")
+        return _allowed(value, losses)
+    named = _named(value, "tool_choice", losses)
     return None if named is None else ToolChoice("tool", (named[0],), (named[0],) if named[1] else ())
 
 
-def _named(value: Json, at: str) -> tuple[str, bool] | None:
+def _named(value: Json, at: str, losses: Losses) -> tuple[str, bool] | None:
     """The tool that is named, and whether it is a custom one. None for a kind of tool that we do not know."""
     kind = value.get("type", "function")
     if kind not in ("function", "custom", "tool"):
         return None
     said = value.get(kind) if isinstance(value.get(kind), dict) else value
     assert isinstance(said, dict)
+    if said is value:
+        only(value, ("type", "name"), "tool_choice", losses)
+    else:
+        only(value, ("type", kind), "tool_choice", losses)
+        only(said, ("name",), f"tool_choice.{kind}", losses)
     at = at if said is value else f"{at}.{kind}"
     return filled(said.get("name"), f"{at}.name"), kind == "custom"
 
 
-def _allowed(value: Json) -> ToolChoice | None:
+def _allowed(value: Json, losses: Losses) -> ToolChoice | None:
     said = mapping(value.get("allowed_tools", value), "tool_choice.allowed_tools")
+    only(value, ("type", "allowed_tools", "mode", "tools"), "tool_choice", losses)
+    only(said, ("type", "mode", "tools"), "tool_choice.allowed_tools", losses)
     mode = said.get("mode", "auto")
     if mode not in ("auto", "required"):
         refuse("tool_choice.allowed_tools.mode", "expected auto or required")
     found: list[tuple[str, bool]] = []
     for n, item in enumerate(items(said.get("tools"), "tool_choice.allowed_tools.tools")):
         at = f"tool_choice.allowed_tools.tools[{n}]"
-        if (named := _named(mapping(item, at), at)) is None:
+        if (named := _named(mapping(item, at), at, losses)) is None:
             return None
         found.append(named)
     return ToolChoice(_MODES[mode], tuple([name for name, _ in found]), tuple([name for name, custom in found if custom]))
