@@ -37,25 +37,28 @@ CLASSES: dict[Kind, type[ProviderError]] = {
 }
 
 
-_WRONG_KEY = "Incorrect API key provided (simulated)."
-"""As at the provider of that protocol: some programs tell the error by these words."""
+_WORDS: dict[type[ProviderError], str] = {
+    AuthenticationError: "Incorrect API key provided (simulated).",
+    ContextLengthError: "This model's maximum context length is 8192 tokens, and this prompt has 8193 (simulated).",
+}
+"""As at providers: some programs tell these errors by their words."""
 
 
-def error_of(step: Fail | StreamError) -> ProviderError:
-    """The error that a step asks for."""
+def error_of(step: Fail | StreamError, model: str | None = None) -> ProviderError:
+    """The error that a step asks for, of a request for ``model``."""
     status = step.status if isinstance(step, Fail) else None
     if step.kind is not None:
         kind = CLASSES[step.kind]
     else:
         kind = ServerError if status is None or status < 300 else kind_of_status(status)
-    words = step.message or (_WRONG_KEY if kind is AuthenticationError else f"This is a simulated error: {in_our_words(kind)}.")
+    words = step.message or _WORDS.get(kind, f"This is a simulated error: {in_our_words(kind)}.")
     retry_after = step.retry_after if isinstance(step, Fail) else None
-    return kind(in_our_words(kind), status=status, code=step.code, retry_after=retry_after, provider_message=words)
+    return kind(in_our_words(kind), status=status, code=step.code, retry_after=retry_after, provider_message=words, model=model)
 
 
 def failed(step: Fail, half: ServerHalf, context: Context) -> HttpReply:
     """The reply that ``step`` asks for: the protocol's own, but for what the step says itself."""
-    reply = half.encode_error(error_of(step), context)
+    reply = half.encode_error(error_of(step, context.model), context)
     given = {name.lower() for name in step.headers}
     kept = [(name, value) for name, value in reply.headers.pairs if name.lower() not in given]
     headers = Headers([*kept, *step.headers.items()])
@@ -80,7 +83,7 @@ def over_limit(refused: Refused) -> RateLimitError:
 
 def wrong_key(shown: bool) -> AuthenticationError:
     """The error of a request whose key is not accepted, or that shows none."""
-    words = _WRONG_KEY if shown else "There is no key (simulated)."
+    words = _WORDS[AuthenticationError] if shown else "There is no key (simulated)."
     return AuthenticationError(in_our_words(AuthenticationError), status=401, provider_message=words)
 
 
