@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +41,46 @@ def test_wrong_usage_is_2(run: Command, args: list[str]) -> None:
     done = run(*args)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("usage: trunkline")
+
+
+def test_an_argument_does_not_steer_the_terminal(run: Command) -> None:
+    done = run("ask", "--\x1b[31mred")
+    assert done.code == 2
+    assert "\x1b" not in done.err
+    assert "--[31mred" in done.err
+
+
+def shell(run: Command, line: str) -> tuple[int, str]:
+    """The exit code of what a shell does with the command ``$T``, and all that can be read of it."""
+    command = " ".join(map(shlex.quote, run.argv(())))
+    done = subprocess.run(
+        ["/bin/sh", "-c", line.replace("$T", command)],
+        capture_output=True,
+        text=True,
+        cwd=run.folder,
+        env=run.environ,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+posix = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such devices here")
+
+
+@posix
+def test_closed_streams(run: Command) -> None:
+    """Files and sockets must not take their numbers: libuv gives up where they do, and an error would be written into an answer."""
+    pytest.importorskip("uvloop")
+    assert shell(run, "$T demo >&-") == (0, "")
+    assert shell(run, "$T config <&- >&- 2>&-") == (0, "")
+    assert shell(run, "$T lint-stream nofile 2>&-") == (2, "")
+
+
+@posix
+def test_a_full_disk(run: Command) -> None:
+    for line in ("$T models > /dev/full", "$T completion bash > /dev/full"):
+        assert shell(run, line) == (1, "trunkline: error: No space left on device\n")
+    assert shell(run, "$T lint-stream nofile 2> /dev/full") == (2, "")
 
 
 def test_no_command_takes_a_key(run: Command) -> None:

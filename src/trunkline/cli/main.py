@@ -5,15 +5,13 @@ Exit codes: 0 done; 1 the provider, the network or a file failed; 2 wrong usage 
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from .. import NoProviderError, TrunklineError, UnsupportedOperationError, UsageError, __version__
-from .options import Help
-from .output import environ, note, prepare
+from .options import Help, Parser
+from .output import abandon, environ, note, prepare
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -64,20 +62,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # whoever read has seen enough
-        _abandon_output()
+        abandon(sys.stdout)
         return DONE
     except TrunklineError as error:
         note(f"error: {error}")
         return USAGE if isinstance(error, UsageError | NoProviderError | UnsupportedOperationError) else FAILED
     except OSError as error:  # a full disk, say
         note(f"error: {error.strerror or type(error).__name__}")
+        _give_up_output()
         return FAILED
     return code
 
 
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+def _parser(argv: Sequence[str]) -> Parser:
     """The parser of the command that ``argv`` names, with nothing of the others loaded; of all where it names none."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="trunkline",
         description="One line to every language model.",
         epilog=_EPILOG,
@@ -94,7 +93,10 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _abandon_output() -> None:
-    """Nobody reads any more: what is still buffered must not be written, and complained about, at exit."""
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+def _give_up_output() -> None:
+    """What could not be written is not tried again at exit."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        abandon(sys.stdout)

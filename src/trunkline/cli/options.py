@@ -6,8 +6,16 @@ import argparse
 from typing import Any, TypeAlias
 
 from .. import CallOptions, Client, ClientOptions
+from .output import safe
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+class Parser(argparse.ArgumentParser):
+    """What it says of an argument does not steer the terminal, whatever the argument holds."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(safe(message), file)
 
 
 class Help(argparse.RawDescriptionHelpFormatter):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -16,7 +17,13 @@ _LINE_ENDS = re.compile(r"\r\n?")
 
 
 def prepare() -> None:
-    """Let both streams write any text: what their encoding lacks becomes ``?``."""
+    """Let both streams write any text: what their encoding lacks becomes ``?``. Of those that are closed the numbers are kept
+    from files and sockets, which would take them, and be written to or closed in their place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -33,8 +40,20 @@ def out(text: str, end: str = "\n") -> None:
 
 
 def note(text: str) -> None:
-    """One line to standard error, under the command's name."""
-    print(f"trunkline: {safe(text)}", file=sys.stderr, flush=True)
+    """One line to standard error, under the command's name; where nobody takes it, it is for nobody."""
+    if sys.stderr is None:
+        return
+    try:
+        print(f"trunkline: {safe(text)}", file=sys.stderr, flush=True)
+    except OSError:
+        abandon(sys.stderr)
+
+
+def abandon(stream: TextIO | None) -> None:
+    """Nobody takes any more: what is still buffered must not be written, and complained about, at exit."""
+    if stream is not None:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def json_out(value: Any) -> None:

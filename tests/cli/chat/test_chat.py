@@ -157,6 +157,13 @@ def test_what_an_answer_cost(run: Command, play: Play) -> None:
     assert re.search(r"1 answer: \d+ \+ \d+ tokens \(said \+ answered\); 0\.0\d+ USD", done.err)
 
 
+@pytest.mark.parametrize("command", ["/save a\0b", "/load a\0b", "/save ~nobody-of-that-name/a", "/load ~nobody-of-that-name/a"])
+def test_names_that_no_file_has(run: Command, play: Play, command: str) -> None:
+    done = run(*own(play(Rule(Say("ok")))), stdin=lines(command, "hi"))
+    assert (done.code, done.out) == (1, "ok\n")
+    assert done.err.startswith("trunkline: FILE: ")
+
+
 def test_an_unknown_command_says_what_there_is(run: Command, play: Play) -> None:
     done = run(*own(play(Rule(Say("ok")))), stdin=lines("/bogus", "/save", "/clear now", "/exit", "hi"))
     unknown, save, clear = done.err.splitlines()

@@ -15,7 +15,14 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="POSIX paths and permissions"
 
 def test_what_was_added_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "state" / "trunkline" / "history"
-    texts = ["hi", "two\nlines", "a \\n that is written so", "back\\slash\\", "grüß dich ☀"]
+    texts = [
+        "hi",
+        "two\nlines",
+        "a \\n that is written so",
+        "back\\slash\\",
+        "grüß dich ☀",
+        "a\x0bpage\x0cand\x1c\x85a\u2028line",
+    ]
     for text in texts:
         History(file).add(text)
     History(file).add("  \n")

@@ -63,10 +63,20 @@ def words(text: str) -> Sequence[str]:
     return ()
 
 
+def path_of(name: str) -> Path:
+    """The file that the user means. Raises ``UsageError`` for what can be no file's name."""
+    if "\0" in name:
+        raise UsageError("a file's name holds no NUL", field="FILE")
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{name} begins with the home of somebody who has none here", field="FILE") from None
+
+
 def load(session: Session, name: str) -> int:
     """Go on with what is stored in the file ``name``; gives how many messages there are."""
     try:
-        data = Path(name).expanduser().read_bytes()
+        data = path_of(name).read_bytes()
     except OSError as error:
         raise UsageError(f"{name} cannot be read ({error.strerror or type(error).__name__})", field="FILE") from None
     session.restore(from_json(data))
@@ -94,7 +104,7 @@ def _replace(session: Session, name: str, tell: Tell) -> None:
 
 
 def _store(session: Session, name: str, tell: Tell, mode: str) -> None:
-    file = Path(name).expanduser().absolute()
+    file = path_of(name).absolute()
     messages = session.stored()
     data = msgspec.json.format(to_json(messages), indent=2) + b"\n"
     try:

@@ -38,7 +38,8 @@ class History:
         if self._file is None or not self._file.is_file():
             return []
         try:
-            lines = self._file.read_text(encoding="utf-8", errors="replace").splitlines()
+            text = self._file.read_bytes().decode("utf-8", "replace")
+            lines = [line for line in text.split("\n") if line]  # splitlines() would split at what may stand in a question, too
             if len(lines) > 2 * KEPT:
                 self._replace(lines[-KEPT:])
         except OSError as error:

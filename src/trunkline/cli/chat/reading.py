@@ -90,7 +90,7 @@ class TerminalReader:
     def _prepare(self, readline: Any, words: Callable[[str], Sequence[str]]) -> None:
         readline.set_auto_history(False)  # a turn of several lines is one question
         for text in self._history.read():
-            readline.add_history(text)
+            _remember(readline, text)
         readline.set_completer_delims("\n")
         readline.set_completer(lambda text, n: next(iter(words(text)[n : n + 1]), None))
         if self._edits_plainly:
@@ -103,7 +103,7 @@ class TerminalReader:
         text = gather(self._next, _waiting if self._edits_plainly else lambda: False)
         if text and text.strip():
             if self._readline is not None:
-                self._readline.add_history(text)
+                _remember(self._readline, text)
             self._history.add(text)
         return text
 
@@ -118,6 +118,11 @@ class TerminalReader:
             return input(prompt)
         except EOFError:
             return None
+
+
+def _remember(readline: Any, text: str) -> None:
+    with contextlib.suppress(ValueError):  # a NUL, or what the locale has no letter for: it is not offered again
+        readline.add_history(text)
 
 
 def _readline() -> Any:
