@@ -139,6 +139,23 @@ def test_parts_without_deltas_are_said_whole():
     assert deltas(PartDone(Reasoning("a")), STOP) == [{"reasoning_content": "a"}]
 
 
+@pytest.mark.parametrize(
+    ("begun", "part", "field"),
+    [
+        (TextDelta("ab"), Text("a"), "text"),
+        (TextDelta("ab"), Text("xyz"), "text"),
+        (ReasoningDelta("ab"), Reasoning("b"), "reasoning"),
+        (RefusalDelta("ab"), Refusal(""), "refusal"),
+        (ToolCallDelta(0, "c", "f", "{"), ToolCall("c", "f", "[]"), "tool_call.arguments"),
+        (ToolCallDelta(0, "c", "f", "{}"), ToolCall("d", "f", "{}"), "tool_call.id"),
+        (ToolCallDelta(0, "c", "f", "{}"), ToolCall("c", "g", "{}"), "tool_call.name"),
+    ],
+)
+def test_a_part_that_is_not_what_its_pieces_said_is_told(begun, part, field):
+    _, encoder = stream(begun, PartDone(part, 0), Finish("stop"))
+    assert [(warning.kind, warning.field) for warning in encoder.warnings] == [("approximated", field)]
+
+
 def test_what_is_missing_of_a_part_is_said():
     assert deltas(TextDelta("ab"), PartDone(Text("abc")), STOP) == [{"content": "ab"}, {"content": "c"}]
 

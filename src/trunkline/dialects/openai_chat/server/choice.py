@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....values.events import AudioDelta, Finish, ToolCallDelta
-from ....values.message import Audio, Citation, Opaque, Reasoning, Text, ToolCall
+from ....values.message import Audio, Citation, Opaque, Reasoning, Refusal, Text, ToolCall
 from ...dialect import Context
 from ..losses import Losses
 from ..parts import base64_text
@@ -26,12 +26,12 @@ class _Call:
         self.arguments: list[str] = []
         self.number: int | None = None
         self.custom: bool = False
-        self.said: int = 0
+        self.said: list[str] = []
 
 
 class Choice:
-    """One choice. Its methods give the deltas that say something new; ``text``, ``reasoning`` and ``refusal`` count the
-    characters of the part that is being said."""
+    """One choice. Its methods give the deltas that say something new; ``text``, ``reasoning`` and ``refusal`` are the pieces of
+    the part that is being said."""
 
     __slots__ = (
         "_context", "_losses", "audio_said", "calls", "citations", "finish", "number", "numbered", "opened", "prefix",
@@ -44,10 +44,10 @@ class Choice:
         self.opened: bool = False
         self.prefix: bytes = b""
         self.text_prefix: bytes = b""
-        self.text: int = 0
+        self.text: list[str] = []
         self.start: int = 0
-        self.reasoning: int = 0
-        self.refusal: int = 0
+        self.reasoning: list[str] = []
+        self.refusal: list[str] = []
         self.citations: list[Citation] = []
         self.calls: dict[object, _Call] = {}
         self.numbered: int = 0
@@ -59,16 +59,28 @@ class Choice:
 
     def text_done(self, part: Text) -> list[Wire]:
         deltas: list[Wire] = []
-        if rest := part.text[self.text :]:
-            self.text += len(rest)
+        if rest := self._rest(self.text, part.text, "text"):
+            self.text.append(rest)
             deltas.append({"content": rest})
         if part.state is not None:
             self._losses.dropped("text.state", "this protocol keeps no state there")
         for citation in part.citations:
             deltas += self.cite(citation)
-        self.start += self.text
-        self.text, self.citations = 0, []
+        self.start += sum(map(len, self.text))
+        self.text, self.citations = [], []
         return deltas
+
+    def refusal_done(self, part: Refusal) -> list[Wire]:
+        rest, self.refusal = self._rest(self.refusal, part.text, "refusal"), []
+        return [{"refusal": rest}] if rest else []
+
+    def _rest(self, said: list[str], whole: str, what: str) -> str:
+        """What the pieces have not said of the whole; they cannot be taken back where it is not what they began."""
+        begun = "".join(said)
+        if not whole.startswith(begun):
+            self._losses.approximated(what, "what was said in pieces is not what the part says")
+            return ""
+        return whole[len(begun) :]
 
     def cite(self, citation: Citation) -> list[Wire]:
         """The citation, unless it was said."""
@@ -78,12 +90,12 @@ class Choice:
         if pieces.is_reference(citation):
             fields = pieces.message_fields(citation.state, "citations", self._losses)
             return [{"content": [fields]}] if "type" in fields else []
-        note = pieces.note(citation, self.start, self.start + self.text, self._losses)
+        note = pieces.note(citation, self.start, self.start + sum(map(len, self.text)), self._losses)
         return [] if note is None else [{"annotations": [note]}]
 
     def reasoning_done(self, part: Reasoning) -> list[Wire]:
         fields = pieces.message_fields(part.state, "reasoning.state", self._losses)
-        said, self.reasoning = self.reasoning, 0
+        said, self.reasoning = self.reasoning, []
         if "type" in fields and not said:
             return [{"content": [fields]}]
         if "type" in fields:
@@ -91,7 +103,7 @@ class Choice:
             fields = {}
         named = next((name for name in ("reasoning_content", "reasoning") if name in fields), None)
         fields = {name: value for name, value in fields.items() if name != named}
-        rest = part.text[said:]
+        rest = self._rest(said, part.text, "reasoning")
         deltas: list[Wire] = [{named or pieces.reasoning_field(self._context): rest}] if rest else []
         first, *others = _apart(fields) or [{}]
         if first:
@@ -114,12 +126,11 @@ class Choice:
 
     def call_done(self, part: ToolCall, index: int | None) -> list[Wire]:
         call = self._taken(part, index)
-        rest = part.raw_arguments[call.said :]
+        rest = self._rest(call.said, part.raw_arguments, "tool_call.arguments")
         if call.number is None:
             call.id, call.name, call.custom, call.arguments = part.id, part.name, part.kind == "custom", []
-            rest = part.raw_arguments
-        elif call.custom != (part.kind == "custom"):
-            self._losses.approximated("tool_call.kind", "it had begun as a call of another kind")
+        else:
+            self._agrees(call, part)
         deltas = self._say(call, rest, whole=True)
         own = pieces.own_fields(part.state, "tool_call.state", self._losses)
         for name in own:
@@ -129,6 +140,13 @@ class Choice:
             inner = {"custom": {"input": ""}} if call.custom else {"function": {"arguments": ""}}
             deltas.append({"tool_calls": [{"index": call.number, **inner, "extra_content": own["extra_content"]}]})
         return deltas
+
+    def _agrees(self, call: _Call, part: ToolCall) -> None:
+        if call.custom != (part.kind == "custom"):
+            self._losses.approximated("tool_call.kind", "it had begun as a call of another kind")
+        for name in ("id", "name"):
+            if getattr(part, name) not in ("", getattr(call, name)):
+                self._losses.approximated(f"tool_call.{name}", "it had begun with another")
 
     def _taken(self, part: ToolCall, index: int | None) -> _Call:
         """The call that ``part`` completes; one of its own where there is none."""
@@ -141,7 +159,7 @@ class Choice:
         if call.number is not None:
             if not arguments:
                 return []
-            call.said += len(arguments)
+            call.said.append(arguments)
             return self._more(call, arguments)
         call.arguments.append(arguments)
         if not call.name or not (call.id or whole):
@@ -152,7 +170,7 @@ class Choice:
         call.number, self.numbered = self.numbered, self.numbered + 1
         call.custom = call.custom or call.name in pieces.custom_tools(self._context)
         begun = "".join(call.arguments)
-        call.said, call.arguments = len(begun), []
+        call.said, call.arguments = [begun], []
         if pieces.wants_functions(self._context):
             if call.number:
                 self._losses.dropped("tool_call", "whoever asks with functions is told one call")

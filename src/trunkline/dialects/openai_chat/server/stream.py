@@ -81,7 +81,7 @@ class ChatEventEncoder:
                     said = choice.text_prefix + _encode(text) + self._text_end
                 except UnicodeEncodeError:
                     said = choice.text_prefix + pieces.as_json(text, self._losses) + self._text_end
-                choice.text += len(text)
+                choice.text.append(text)
                 return said
         if self._over or (take := _TAKE.get(type(event))) is None:
             return b""
@@ -204,7 +204,7 @@ class ChatEventEncoder:
         if not event.text and not event.logprobs:
             return b""
         choice = self._choice(event.choice)
-        choice.text += len(event.text)
+        choice.text.append(event.text)
         tokens = pieces.logprobs(event.logprobs, ()) if event.logprobs else None
         return self._chunk(choice, {"content": event.text}, tokens)
 
@@ -212,14 +212,14 @@ class ChatEventEncoder:
         if not event.text:
             return b""
         choice = self._choice(event.choice)
-        choice.reasoning += len(event.text)
+        choice.reasoning.append(event.text)
         return self._chunk(choice, {self._field: event.text})
 
     def _take_refusal(self, event: RefusalDelta) -> bytes:
         if not event.text and not event.logprobs:
             return b""
         choice = self._choice(event.choice)
-        choice.refusal += len(event.text)
+        choice.refusal.append(event.text)
         tokens = pieces.logprobs((), event.logprobs) if event.logprobs else None
         return self._chunk(choice, {"refusal": event.text}, tokens)
 
@@ -240,8 +240,7 @@ class ChatEventEncoder:
         elif type(part) is Reasoning:
             deltas = choice.reasoning_done(part)
         elif type(part) is Refusal:
-            rest, choice.refusal = part.text[choice.refusal :], 0
-            deltas = [{"refusal": rest}] if rest else []
+            deltas = choice.refusal_done(part)
         elif type(part) is ToolCall:
             deltas = choice.call_done(part, event.index)
         elif type(part) is Audio:
