@@ -265,6 +265,18 @@ def test_it_remembers_what_it_did_not_understand() -> None:
     assert (broken.status, broken.http.body) == (400, b"not json")
 
 
+def test_versions_differ_in_what_they_take() -> None:
+    asked, counted = PATHS["anthropic-messages"], PATHS["anthropic-messages"] + "/count_tokens"
+    newer = {"anthropic-version": "2026-10-21"}
+    with simulator() as sim:
+        for path in (asked, counted):
+            assert post(sim, path, body_of(temperature=1))[0] == 200
+            status, _, body = post(sim, path, body_of(temperature=1), **newer)
+            assert (status, msgspec.json.decode(body)["error"]["type"]) == (400, "invalid_request_error")
+    with simulator(strict=False) as sim:
+        assert post(sim, asked, body_of(temperature=1), **newer)[0] == 200
+
+
 def test_tokens_are_counted() -> None:
     with simulator() as sim:
         status, _, body = post(

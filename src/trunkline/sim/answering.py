@@ -10,13 +10,13 @@ from msgspec.structs import replace
 
 from ..dialects.dialect import Context, Operation, ServedModel
 from ..serve.answers import Answer, Asked, Bytes, Streamed, Taken
-from ..values.errors import InvalidRequestError, ProviderError, ServerError
+from ..values.errors import ProviderError, ServerError
 from ..values.events import Event, Finish
 from ..values.fold import fold
 from ..values.response import Response, Usage, Warning
 from ..values.secret import Secret
 from ..wire.http import HttpReply
-from .conversation import refusal
+from .conversation import out_of_version, refusal
 from .failures import error_of, failed, over_limit, unknown_model, wrong_key
 from .limits import Meter
 from .match import When
@@ -139,14 +139,15 @@ class Answering:
 
     def _script(self) -> Script:
         """What will be said, if the request may be answered at all."""
-        decoded = self.asked.decoded
+        decoded, counted = self.asked.decoded, self.asked.operation is Operation.COUNT_TOKENS
+        if decoded is not None and self.house.strict:
+            wrong = out_of_version(decoded.request, self.context.version, counted=counted)
+            if wrong is not None:
+                raise wrong
         if decoded is None or self.asked.operation is not Operation.GENERATE:
             return Script(lead=self.rule.steps, beats=(), usage=self.rule.usage or Usage())
         self._check_model(decoded.request.model)
-        wrong: InvalidRequestError | None = None
-        if self.house.strict:
-            wrong = refusal(decoded.request, prefill="no_prefill" not in self.quirks)
-        if wrong is not None:
+        if self.house.strict and (wrong := refusal(decoded.request, prefill="no_prefill" not in self.quirks)) is not None:
             raise wrong
         pace = self.rule.pace or self.play.scenario.pace or self.house.pace
         return script_of(decoded.request, self.rule, pace, self.chance)

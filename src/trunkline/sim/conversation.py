@@ -1,9 +1,10 @@
-"""Conversations that real providers refuse: calls without their results, results without their call, nothing said."""
+"""Requests that real providers refuse: calls without their results, results without their call, nothing said, words that their
+version of the protocol does not take."""
 
 from __future__ import annotations
 
 from ..values.errors import InvalidRequestError
-from ..values.message import Message, ToolResult
+from ..values.message import Message, Opaque, Text, ToolResult
 from ..values.request import Request
 
 
@@ -32,6 +33,31 @@ def refusal(request: Request, *, prefill: bool = True) -> InvalidRequestError | 
         return _refused("messages", f"the tool call {next(iter(open_calls))} was not answered")
     if not prefill and said[-1][1].role == "assistant":
         return _refused("messages", "the conversation ends with the assistant's words; the model takes up none")
+    return None
+
+
+SAMPLES_NO_MORE = "2026-10-21"
+"""The version of the Messages protocol since which nobody sets how it samples (anthropic-messages §3)."""
+
+
+def out_of_version(request: Request, version: str | None, *, counted: bool = False) -> InvalidRequestError | None:
+    """Why a protocol that has versions refuses this request in ``version``; None where it does not. ``counted``: its tokens are
+    only counted. Source: anthropic-messages §3 and §4."""
+    if version is None:
+        return None
+    if request.max_tokens is None and not counted:
+        return _refused("max_tokens", "max_tokens: Field required")
+    if version < SAMPLES_NO_MORE:
+        return None
+    for name in ("temperature", "top_p", "top_k"):
+        if getattr(request, name) is not None:
+            return _refused(name, f"{name}: not permitted since version {SAMPLES_NO_MORE}")
+    for n, message in enumerate(request.messages):
+        parts = [*message.parts, *(inner for part in message.parts if isinstance(part, ToolResult) for inner in part.parts)]
+        if message.role == "assistant" and any(isinstance(part, Opaque) and part.kind == "document" for part in parts):
+            return _refused(f"messages.{n}", "documents are not permitted in the assistant's turns")
+        if message.role != "assistant" and any(isinstance(part, Text) and part.citations for part in parts):
+            return _refused(f"messages.{n}", "citations are permitted in the assistant's turns only")
     return None
 
 
