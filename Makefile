@@ -48,7 +48,7 @@ check: $(VENV)/.stamp-tools
 
 # tests/real skips what is not there; where CI is set, it fails.
 test-real: $(REAL)
-	$(PY) -m pytest tests/real -n 2 --timeout=900 $(ARGS)
+	$(PY) -m pytest tests/real --timeout=900 $(ARGS)
 
 soak: $(VENV)/.stamp-tools
 	$(PY) -m pytest tests/soak -n auto -s --timeout=0 $(ARGS)

@@ -20,6 +20,7 @@ from trunkline.values.request import Request
 from trunkline.values.response import Usage
 
 SHARED: dict[str, Any] = json.loads((Path(__file__).parent / "clients" / "contract.json").read_text(encoding="utf-8"))
+KEY: str = SHARED["key"]
 PICTURE = base64.b64decode(SHARED["image"])
 PERSON = {"name": "Ada", "age": 36}
 OSLO, ROME = ["get_weather", {"city": "Oslo"}], ["get_weather", {"city": "Rome"}]

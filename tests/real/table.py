@@ -42,13 +42,7 @@ _PYDANTIC_AI_OTHERWISE = {
     "error-context": {"error": "ModelContextWindowExceededError"},
     "broken-event": {"error": "ModelOverloadedError"},
 }
-_LITELLM = _SDK | {
-    401: "BadRequestError",
-    403: "BadRequestError",
-    404: "BadRequestError",
-    503: "ServiceUnavailableError",
-    529: "APIError",
-}
+_LITELLM = _SDK | {403: "BadRequestError", 503: "ServiceUnavailableError", 529: "APIError"}
 _LITELLM_ANTHROPIC = _SDK | {413: "BadRequestError"}
 _HTTPX_BREAKS = {"broken-reset": {"error": "ReadError"}, "broken-close": {"error": "RemoteProtocolError"}}
 
@@ -67,7 +61,7 @@ _INSTRUCTOR: dict[str, Any] = {
 }
 _LLM: dict[str, Any] = {
     "only": (
-        "chat", "system", "stream", "thinkingstream", "tools-parallel", "toolstream-parallel", "toolstream-thinking", "image", "structured",
+        "chat", "stream", "thinkingstream", "tools-parallel", "toolstream-parallel", "toolstream-thinking", "image", "structured",
         "error-401", "broken-event", "retry-529",
     ),
     "every_error": "CommandError",
@@ -120,6 +114,7 @@ PROGRAMS: tuple[Program, ...] = (
         errors=_LITELLM,
         broken="MidStreamFallbackError",
         hides=_UNCOUNTED,
+        otherwise={"error-context": {"error": "ContextWindowExceededError"}},
     ),
     Program(
         "litellm-anthropic",

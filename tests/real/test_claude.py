@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.real.programs import MODULES, NODE, owed, scrubbed
-from tests.real.scenarios import PICTURE
+from tests.real.scenarios import KEY, PERSON, SHARED
 from trunkline.sim import Call, Close, Fail, Recorded, Reset, Rule, Say, Scenario, Simulator, StreamError, Think, When
 from trunkline.values.media import Data
 from trunkline.values.message import Image, ToolResult
@@ -22,7 +22,7 @@ ASKED = When(text="tidal pool", after_tool=False)
 ANSWER = Rule(Say(("It is ", "full of ", "anemones.")), when=ASKED)
 QUIET = {
     "TERM": "dumb",
-    "ANTHROPIC_API_KEY": "dummy",
+    "ANTHROPIC_API_KEY": KEY,
     "DISABLE_TELEMETRY": "1",
     "DISABLE_AUTOUPDATER": "1",
     "DISABLE_ERROR_REPORTING": "1",
@@ -68,7 +68,7 @@ def claude(tmp_path: Path) -> Claude:
     work.mkdir(exist_ok=True)
 
     def run(*rules: Rule, arguments: tuple[str, ...] = ()) -> Run:
-        with Simulator(Scenario(rules)) as sim:
+        with Simulator(Scenario(rules), keys=[KEY]) as sim:
             environment = scrubbed(home, ANTHROPIC_BASE_URL=sim.base_url("anthropic-messages"), **QUIET)
             environment["PATH"] = f"{NODE}:{environment['PATH']}"
             line = [str(program), "-p", PROMPT, "--output-format", "stream-json", "--verbose", *arguments]
@@ -183,6 +183,16 @@ def test_it_shows_pictures(claude: Claude, work: Path) -> None:
     (image,) = [part for result in run.results() for part in result.parts if isinstance(part, Image)]
     assert isinstance(image.source, Data)
     assert image.source.media_type.startswith("image/")
+
+
+def test_it_answers_in_a_form(claude: Claude) -> None:
+    schema = json.dumps(SHARED["person"])
+    run = claude(
+        Rule(Call("StructuredOutput", PERSON), when=When(text="tidal pool", after_tool=False, tools="StructuredOutput")),
+        Rule(Say("There it is."), when=When(after_tool=True)),
+        arguments=("--json-schema", schema),
+    )
+    assert (run.code, run.result["structured_output"]) == (0, PERSON)
 
 
 def test_a_tool_that_fails_is_told(claude: Claude, work: Path) -> None:

@@ -18,15 +18,13 @@ from tests.real.table import PROGRAMS
 from trunkline.sim import Recorded
 
 Ran = Callable[[Program], Run]
+VERSIONS = {"anthropic-python": ("2026-10-21", "authorization"), "litellm-anthropic": ("2023-06-01", "x-api-key")}
 
 
 def _of(*names: str) -> list[Any]:
-    """Every program with each of these scenarios that it has; one program runs in one worker."""
+    """Every program with each of these scenarios that it has."""
     return [
-        pytest.param(program, name, marks=pytest.mark.xdist_group(program.name), id=f"{program.name}-{name}")
-        for program in PROGRAMS
-        for name in names
-        if program.has(name)
+        pytest.param(program, name, id=f"{program.name}-{name}") for program in PROGRAMS for name in names if program.has(name)
     ]
 
 
@@ -68,6 +66,16 @@ def _judge_requests(program: Program, name: str, case: Case, asked: tuple[Record
     counts = [one.http.headers.get("x-stainless-retry-count") for one in asked]
     if name.startswith("retry") and "retry-count" not in program.hidden(name):
         assert counts == [str(n) for n in range(len(counts))]
+
+
+@pytest.mark.parametrize(
+    ("program", "version", "key"),
+    [pytest.param(program, *told, id=program.name) for program in PROGRAMS for told in [VERSIONS.get(program.name, ())] if told],
+)
+def test_both_versions_and_both_ways_to_show_a_key_are_served(program: Program, version: str, key: str, ran: Ran) -> None:
+    asked = ran(program).asked
+    assert {one.http.headers.get("anthropic-version") for one in asked} == {version}
+    assert all(one.http.headers.get(key) for one in asked)
 
 
 @pytest.mark.parametrize(("program", "name"), _of("models"))

@@ -2,8 +2,7 @@
 import shared from "./contract.json" with { type: "json" };
 
 export const [DIALECT, BASE, ...NAMES] = process.argv.slice(2);
-export const { model: MODEL, system: SYSTEM, image: IMAGE, image_url: IMAGE_URL, weather: WEATHER, person: PERSON } = shared;
-export const KEY = "dummy";
+export const { model: MODEL, key: KEY, system: SYSTEM, image: IMAGE, image_url: IMAGE_URL, weather: WEATHER, person: PERSON } = shared;
 export const RETRIES = 2;
 export const MOST_TURNS = 4;
 export const getWeather = ({ city }) => `${city}: 4 °C`;

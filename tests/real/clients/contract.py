@@ -15,7 +15,7 @@ from typing import Any
 _SHARED = json.loads(Path(__file__).with_name("contract.json").read_text(encoding="utf-8"))
 
 DIALECT, BASE, *NAMES = sys.argv[1:]
-KEY = "dummy"
+KEY: str = _SHARED["key"]
 MODEL: str = _SHARED["model"]
 SYSTEM: str = _SHARED["system"]
 IMAGE: str = _SHARED["image"]

@@ -30,6 +30,8 @@ ENVIRONMENT = {
     "ANTHROPIC_API_KEY": KEY,
     "ANTHROPIC_BASE_URL": BASE,
 }
+if DIALECT == "openai-chat":
+    ENVIRONMENT["LLM_LOAD_PLUGINS"] = ""  # the other SDK takes a second to load, every time
 NAME = {"openai-chat": "openai-chat", "anthropic-messages": "claude-sonnet-4.5"}[DIALECT]
 
 
