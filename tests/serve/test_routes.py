@@ -6,6 +6,7 @@ import pytest
 
 from tests.serve.plain import PlainHalf
 from trunkline.dialects.dialect import Operation
+from trunkline.dialects.known import dialect_of
 from trunkline.serve.routes import Match, Missed, Routes
 from trunkline.values.errors import UsageError
 from trunkline.values.headers import NO_HEADERS, Headers
@@ -34,6 +35,28 @@ def test_a_route_is_found(method: str, path: str, headers: Headers, half: str, o
     found = ROUTES.find(method, path, headers)
     assert isinstance(found, Match)
     assert (found.half.id, found.operation, found.model) == (half, operation, model)
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("/openai/deployments/mine/chat/completions", "mine"),
+        ("/openai/deployments/a/b/chat/completions/", "a/b"),
+        ("/openai/v1/chat/completions", None),
+        ("/chat/completions", None),
+    ],
+)
+def test_paths_by_deployment(path: str, model: str | None) -> None:
+    found = Routes([dialect_of("openai-chat")]).find("POST", path, NO_HEADERS)
+    assert isinstance(found, Match)
+    assert (found.operation, found.model) == (Operation.GENERATE, model)
+
+
+@pytest.mark.parametrize(
+    "path", ["/openai/deployments/chat/completions", "/openai/deployments//chat/completions", "/openai/deployments/mine"]
+)
+def test_a_deployment_has_a_name_and_an_operation(path: str) -> None:
+    assert isinstance(Routes([dialect_of("openai-chat")]).find("POST", path, NO_HEADERS), Missed)
 
 
 @pytest.mark.parametrize(

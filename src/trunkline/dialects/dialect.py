@@ -159,7 +159,7 @@ class Operation(Enum):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """``path`` may have a last segment ``{model}``, which takes the whole rest (ids of models hold slashes)."""
+    """``path`` may have a segment ``{model}``, which takes all that stands there (ids of models hold slashes)."""
 
     method: str
     path: str
@@ -217,9 +217,9 @@ class ServerHalf(Protocol):
 
     ``decode_request`` is liberal: it takes every spelling that the protocol ever had. It raises ``InvalidRequestError`` (status,
     ``param``: the path of the field, never its content) for what is no request of this protocol, whatever the bytes, and
-    nothing else. The others never raise. ``context_of`` is the context of a request that could not be decoded. ``marks`` are headers
-    (lower case) of which each tells a request of this protocol where another claims the same path; ids of replies begin with
-    ``reply_prefix``.
+    nothing else. The others never raise. ``context_of`` is the context of a request that could not be decoded. ``marks`` are
+    headers (lower case) of which each tells a request of this protocol where another claims the same path; ids of replies begin
+    with ``reply_prefix``.
     """
 
     id: str

@@ -10,7 +10,7 @@ from ..dialects.dialect import Operation, Route, ServerHalf
 from ..values.errors import UsageError
 from ..values.headers import Headers
 
-_REST = "/{model}"
+_MODEL = "{model}"
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -36,11 +36,12 @@ class Routes:
             raise UsageError("a server needs a dialect to speak", field="halves")
         self._halves = tuple(halves)
         self._fixed: dict[str, list[tuple[ServerHalf, Route]]] = {}
-        self._open: list[tuple[str, ServerHalf, Route]] = []
+        self._open: list[tuple[str, str, ServerHalf, Route]] = []
         for half in halves:
             for route in half.routes:
-                if route.path.endswith(_REST):
-                    self._open.append((route.path.removesuffix("{model}"), half, route))
+                before, model, after = route.path.partition(_MODEL)
+                if model:
+                    self._open.append((before, after, half, route))
                 else:
                     self._fixed.setdefault(route.path, []).append((half, route))
 
@@ -48,7 +49,11 @@ class Routes:
         """The operation that ``method`` and ``path`` (decoded; a slash at its end says nothing) mean. HEAD is read as GET."""
         path = path.rstrip("/") or "/"
         found: list[tuple[ServerHalf, Route, str | None]] = [(half, route, None) for half, route in self._fixed.get(path, ())]
-        found = found or [(half, route, path[len(at) :]) for at, half, route in self._open if path.startswith(at)]
+        found = found or [
+            (half, route, path[len(before) : len(path) - len(after)])
+            for before, after, half, route in self._open
+            if path.startswith(before) and path.endswith(after) and len(path) > len(before) + len(after)
+        ]
         method = "GET" if method == "HEAD" else method
         fitting = {half.id: Match(half, route.operation, rest) for half, route, rest in found if route.method == method}
         if fitting:

@@ -31,6 +31,7 @@ from .response import decode_models, decode_response
 from .stream import ChatEventDecoder
 from .usage import reported_cost
 
+# Azure has them below /openai: today's as they are, the older ones by deployment (azure-openai §1).
 _ROUTES = (
     ("POST", "/chat/completions", Operation.GENERATE),
     ("GET", "/models", Operation.MODELS),
@@ -45,7 +46,10 @@ class OpenAIChat:
     framing = Framing.SSE
     reply_prefix: str = "chatcmpl-"
     marks: tuple[str, ...] = ()
-    routes: tuple[Route, ...] = tuple([Route(how, base + path, what) for base in ("/v1", "") for how, path, what in _ROUTES])
+    routes: tuple[Route, ...] = (
+        *(Route(how, base + path, what) for base in ("/v1", "", "/openai/v1") for how, path, what in _ROUTES),
+        Route("POST", "/openai/deployments/{model}/chat/completions", Operation.GENERATE),
+    )
 
     def encode_request(self, request: Request, target: Target) -> Encoded:
         return encode_request(request, target)

@@ -483,7 +483,9 @@ def test_routes():
     assert ("POST", "/v1/chat/completions", Operation.GENERATE) in found
     assert ("POST", "/chat/completions", Operation.GENERATE) in found
     assert ("GET", "/v1/models/{model}", Operation.MODEL) in found
-    assert len(found) == 6
+    assert ("POST", "/openai/v1/chat/completions", Operation.GENERATE) in found
+    assert ("POST", "/openai/deployments/{model}/chat/completions", Operation.GENERATE) in found
+    assert len(found) == 10
 
 
 def test_it_is_a_whole_dialect():
