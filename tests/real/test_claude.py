@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.real.programs import MODULES, NODE, owed, scrubbed
-from tests.real.scenarios import KEY, PERSON, SHARED
+from tests.real.scenarios import KEY, PERSON, PICTURE, SHARED
 from trunkline.sim import Call, Close, Fail, Recorded, Reset, Rule, Say, Scenario, Simulator, StreamError, Think, When
 from trunkline.values.media import Data
 from trunkline.values.message import Image, ToolResult

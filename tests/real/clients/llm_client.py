@@ -21,12 +21,12 @@ def get_weather(city: str) -> str:
 """
 ABILITIES = {"supports_schema": True, "supports_tools": True, "vision": True}
 (HOME / "extra-openai-models.yaml").write_text(
-    json.dumps([{"model_id": "openai-chat", "model_name": MODEL, "api_base": BASE, **ABILITIES}])
+    json.dumps([{"model_id": "openai-chat", "model_name": MODEL, "api_base": BASE, "api_key_name": "sim", **ABILITIES}])
 )
+(HOME / "keys.json").write_text(json.dumps({"sim": KEY}))
 ENVIRONMENT = {
     **os.environ,
     "LLM_USER_PATH": str(HOME),
-    "OPENAI_API_KEY": KEY,
     "ANTHROPIC_API_KEY": KEY,
     "ANTHROPIC_BASE_URL": BASE,
 }
