@@ -99,3 +99,19 @@ def test_no_key_is_told():
 def test_there_is_no_path_that_counts_tokens():
     reply = DIALECT.encode_token_count(5, serving())
     assert (reply.status, json.loads(reply.body)["error"]["code"]) == (404, "unknown_url")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (errors.InvalidRequestError("no", status=500), 400),
+        (errors.InvalidRequestError("no", status=422), 422),
+        (errors.ServerError("no", status=429), 500),
+        (errors.DeadlineError("no", status=418), 504),
+        (errors.ContextLengthError("no", status=413), 413),
+    ],
+)
+def test_a_status_that_says_another_class_is_not_told(error, status):
+    reply = DIALECT.encode_error(error, serving())
+    assert reply.status == status
+    assert isinstance(DIALECT.decode_error(reply, serving()), (type(error), errors.ServerError))

@@ -44,8 +44,10 @@ _PLAIN = {_REQUEST: "invalid_value", "server_error": "upstream_failure"}
 
 
 def encode_error(error: ProviderError, context: Context) -> HttpReply:
-    """The reply that says ``error``: its own status, or the usual one of its class."""
+    """The reply that says ``error``: its own status, or the usual one of its class, also where its own says another class."""
     status = error.status if error.status is not None and 400 <= error.status < 600 else _usual(error)[0]
+    if not _is_told(error, _said(error, status), status):
+        status = _usual(error)[0]
     request_id = error.request_id if context.served is None else context.served.request_id or error.request_id
     pairs = list(json_headers(None if request_id is None else _one_line(request_id)))
     if error.retry_after is not None and math.isfinite(error.retry_after):
@@ -80,7 +82,6 @@ def _said(error: ProviderError, status: int | None) -> dict[str, Any]:
     _, kind, code = _usual(error)
     message = mask_keys(error.provider_message or error.message or in_our_words(type(error)))
     param = error.param if isinstance(error, InvalidRequestError) else None
-    wanted = _as_read(error)
     if isinstance(error, NotFoundError) and error.model is None:
         code = "unknown_url"
     tries = [(error.kind or kind, code), (kind, code), (kind, _PLAIN.get(kind, code))]
@@ -89,9 +90,14 @@ def _said(error: ProviderError, status: int | None) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for said_kind, said_code in tries:
         said = {"message": message, "type": said_kind, "param": param, "code": said_code}
-        if error_class(read_error({"error": said}), status) is wanted:
+        if _is_told(error, said, status):
             break
     return said
+
+
+def _is_told(error: ProviderError, said: dict[str, Any], status: int | None) -> bool:
+    """Whether a reader of these words takes them for the error that it is."""
+    return error_class(read_error({"error": said}), status) is _as_read(error)
 
 
 def _as_read(error: ProviderError) -> type[ProviderError]:
