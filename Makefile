@@ -51,7 +51,7 @@ test-real: $(REAL)
 	$(PY) -m pytest tests/real --timeout=900 $(ARGS)
 
 soak: $(VENV)/.stamp-tools
-	$(PY) -m pytest tests/soak -n auto -s --timeout=0 $(ARGS)
+	$(PY) -m pytest tests/soak -n auto --timeout=0 $(ARGS)
 
 bench: $(VENV)/.stamp-tools
 	$(PY) bench/run.py $(ARGS)

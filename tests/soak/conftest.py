@@ -1,4 +1,4 @@
-"""Options of the long runs."""
+"""Options of the long runs, and what they have to tell."""
 
 from __future__ import annotations
 
@@ -8,3 +8,11 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--minutes", type=float, default=10.0, help="how long each long run takes")
     parser.addoption("--seed", type=int, default=20261120, help="where chance begins")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures of each run, from whichever process it ran in."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(str(value))
