@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from tests.dialects.anthropic_messages.server.said import answered, fields_of, served
 from trunkline.dialects.anthropic_messages import DIALECT
 from trunkline.dialects.anthropic_messages.server import stand_in
+from trunkline.values.events import UsageUpdate
 from trunkline.values.media import Data
 from trunkline.values.message import (
     Audio,
@@ -45,6 +48,14 @@ def test_a_call_without_a_name_is_told():
     body, warnings = answered(reply(ToolCall("c1", ""), finish_reason="tool_calls"))
     assert body["content"] == [{"type": "tool_use", "id": "c1", "name": "unknown", "input": {}}]
     assert [(warning.kind, warning.field) for warning in warnings] == [("approximated", "message.tool_call.name")]
+
+
+def test_what_it_cost_is_not_said():
+    costly = reply(Text("a"), reported_cost=Decimal("0.5"))
+    assert [warning.field for warning in answered(costly)[1]] == ["reported_cost"]
+    encoder = DIALECT.event_encoder(served())
+    encoder.push(UsageUpdate(Usage(1, 1), reported_cost=Decimal("0.5")))
+    assert [warning.field for warning in encoder.warnings] == ["reported_cost"]
 
 
 def test_stand_ins_and_headers():

@@ -144,6 +144,11 @@ def test_a_reply_that_is_cut_off_in_a_call_does_not_end_for_calls(reason, raw, s
     assert reply.warnings == ()
 
 
+def test_what_is_kept_an_hour_is_not_said_apart():
+    written = Usage(10, 5, cache_write_tokens=4, cache_write_1h_tokens=3)
+    assert lost("a", usage=written) == [("dropped", "usage.cache_write_1h_tokens")]
+
+
 def test_a_reason_without_a_word_is_told():
     assert lost("a", finish_reason="pause") == [("approximated", "finish_reason")]
     assert lost("a", finish_reason="tool_calls", raw_finish_reason="tool_calls") == [("approximated", "finish_reason")]

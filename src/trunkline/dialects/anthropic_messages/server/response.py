@@ -26,6 +26,7 @@ _REASONS: dict[FinishReason, str] = {
 }
 _OURS = frozenset({*_REASONS, "other", "error", "function_call"})
 """Words that are never this protocol's own."""
+NO_COST = "replies do not say what they cost here"
 _TIERS = {"default": "standard", "standard": "standard", "priority": "priority", "batch": "batch"}
 
 
@@ -55,6 +56,8 @@ def _unsayable(response: Response, losses: Losses) -> None:
         losses.dropped("alternatives", "there is one choice here")
     if response.logprobs:
         losses.dropped("logprobs", "unknown here")
+    if response.reported_cost is not None:
+        losses.dropped("reported_cost", NO_COST)
 
 
 def reply_id(context: Context) -> str:

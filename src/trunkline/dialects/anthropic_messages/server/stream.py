@@ -29,7 +29,7 @@ from ..losses import Losses
 from ..response import NAMED
 from .errors import stream_error
 from .pieces import Blocks
-from .response import reply_id, stop_of, usage_in_words
+from .response import NO_COST, reply_id, stop_of, usage_in_words
 from .sequence import Sequence
 from .writing import END_OF_DELTA, MESSAGE_STOP, PING, Writer, written
 
@@ -122,6 +122,8 @@ class MessagesEncoder:
 
     def _take_usage(self, event: UsageUpdate) -> None:
         self._usage = (event.usage, self._usage[1])
+        if event.reported_cost is not None:
+            self._losses.dropped("reported_cost", NO_COST)
         head = self._writer.head()
         if head is not None:
             head["usage"] = usage_in_words(*self._usage, Losses())

@@ -24,6 +24,8 @@ def write_usage(usage: Usage, cost: Decimal | None, quirks: Quirks, losses: Loss
         return None
     if usage.input_tokens is None or usage.output_tokens is None:
         losses.approximated("usage", "what is not known is counted as 0 here")
+    if usage.cache_write_1h_tokens:
+        losses.dropped("usage.cache_write_1h_tokens", "counted within what was written to the cache here")
     prompt, completion = usage.input_tokens or 0, usage.output_tokens or 0
     said: dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
     _details(said, "prompt_tokens_details", {
