@@ -15,9 +15,9 @@ import pytest
 from tests.cli.loopback import Command
 from trunkline import Client, NotFoundError, UsageError
 from trunkline.cli.main import main
-from trunkline.cli.sim import _speed, _tell
+from trunkline.cli.sim import _introduce, _speed, _tell
 from trunkline.dialects.known import DIALECTS
-from trunkline.sim import Recorded
+from trunkline.sim import Recorded, Simulator
 from trunkline.wire.http import HttpRequest
 
 LINES = 1 + 2 * len(DIALECTS)
@@ -45,6 +45,18 @@ def test_what_it_prints_is_what_clients_need(run: Command) -> None:
         assert (done.code, done.out.strip()) == (0, 'This is a simulated answer. You said: "Why?".')
         done = run("ask", "Why?", "--model", "anthropic/claude-sonnet-5", **environment)
         assert (done.code, done.out.strip()) == (0, 'This is a simulated answer. You said: "Why?".')
+        done = run("ask", "Why?", "--no-stream", "--model", "openai/gpt-5.4", **environment)  # the key is masked in whole replies
+        assert (done.code, done.out.strip()) == (0, 'This is a simulated answer. You said: "Why?".')
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of Windows has no export")
+def test_on_a_terminal_its_lines_can_be_pasted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with Simulator() as simulator:
+        _introduce(simulator)
+        plain = capsys.readouterr().out.splitlines()
+        monkeypatch.setattr("trunkline.cli.sim.is_terminal", lambda: True)
+        _introduce(simulator)
+        assert capsys.readouterr().out.splitlines() == [plain[0], *(f"export {line}" for line in plain[1:])]
 
 
 def test_a_scenario_models_and_quirks(run: Command) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,8 +16,8 @@ from .output import is_terminal, note, out
 if TYPE_CHECKING:
     from ..sim import Recorded, Simulator
 
-KEY = "simulated"
-"""What stands for a key: any would do, and programs want one."""
+KEY = "sk-simulated"
+"""What stands for a key: any would do, and programs want one. Not a word that replies say: a key is masked in them."""
 _EPILOG = """\
 examples:
   trunkline sim
@@ -86,8 +87,9 @@ def _quirks(**_: object) -> list[str]:
 
 def _introduce(simulator: Simulator) -> None:
     out(f"Simulator at {simulator.url} (its answers are simulated; Ctrl-C ends it)")
+    export = "export " if is_terminal() and sys.platform != "win32" else ""  # so that lines that are pasted reach programs
     for line in _environment(simulator):
-        out(line)
+        out(export + line)
     if not _is_loopback(simulator.url):
         note("it listens beyond this machine: whoever reaches it may use it")
 
