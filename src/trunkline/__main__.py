@@ -1,6 +1,6 @@
 """``python -m trunkline`` is the command ``trunkline``."""
 
-from .cli.main import main
+from .cli.entry import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -276,6 +276,13 @@ def test_a_table_on_a_terminal_has_a_head_and_columns(run: Command) -> None:
 
 
 @POSIX
+@pytest.mark.parametrize("columns", ["0", "1", "5"])
+def test_an_answer_is_not_lost_for_want_of_room(run: Command, serve: Serve, columns: str) -> None:
+    run.environ |= {"TERM": "xterm-256color", "COLUMNS": columns}
+    assert _on_terminal(run, "ask", "hi", *own(serve(says("\u6f22\u5b57")))) == "\u6f22\u5b57\n"
+
+
+@POSIX
 @pytest.mark.parametrize("asked", [["--plain"], "NO_COLOR", "TERM"])
 def test_plain_text_for_whoever_wants_it(run: Command, serve: Serve, asked: list[str] | str) -> None:
     pytest.importorskip("rich")

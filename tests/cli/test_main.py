@@ -83,6 +83,23 @@ def test_a_full_disk(run: Command) -> None:
     assert shell(run, "$T lint-stream nofile 2> /dev/full") == (2, "")
 
 
+INTERRUPTED = """
+import sys
+class Slow:
+    def find_spec(self, name, path, target=None):
+        if name == "trunkline.cli.options":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Slow())
+from trunkline.cli.entry import main
+raise SystemExit(main())
+"""
+
+
+def test_ctrl_c_while_it_is_loaded(run: Command) -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False, env=run.environ)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_no_command_takes_a_key(run: Command) -> None:
     """Other programs can read arguments, so a key is none."""
     assert "key" not in run("ask", "--help").out.lower()

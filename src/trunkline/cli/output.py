@@ -11,6 +11,8 @@ from typing import Any, TextIO
 
 import msgspec
 
+NARROWEST = 10
+"""In fewer columns what is drawn would lose wide letters and whole cells of tables; plain text loses nothing anywhere."""
 # A reply must not steer the terminal (titles, clipboard, colours that hide text), so what steers it is taken out there.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_ENDS = re.compile(r"\r\n?")
@@ -97,15 +99,28 @@ def is_terminal() -> bool:
 
 def colourful(*, plain: bool = False) -> bool:
     """Whether to write with colour and Markdown: on a terminal that can, where nobody asked for plain text (``plain``, NO_COLOR,
-    TERM=dumb) and rich is there."""
+    TERM=dumb), rich is there, and so is room for it."""
     if plain or not is_terminal():
         return False
     environment = environ()
     if environment.get("NO_COLOR") or environment.get("TERM") == "dumb":
         return False
+    if _columns(environment) < NARROWEST:
+        return False
     from importlib.util import find_spec
 
     return find_spec("rich") is not None
+
+
+def _columns(environment: dict[str, str]) -> int:
+    """How wide rich takes the terminal to be."""
+    told = environment.get("COLUMNS", "")
+    if told.isdecimal():
+        return int(told)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except OSError:
+        return 80
 
 
 def environ() -> dict[str, str]:
