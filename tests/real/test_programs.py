@@ -54,6 +54,8 @@ def _judge_error(program: Program, name: str, error: dict[str, Any], asked: Reco
     assert program.error_class(name, status) in error["classes"], error
     if status and "status" not in program.hidden(name):
         assert error["status"] == program.differs(name).get("status", status), error
+    if name == "error-429" and "retry-after" not in program.hidden(name):
+        assert error["retry_after"] == "7", error
     if error.get("request_id"):
         assert error["request_id"] == asked.request_id
 

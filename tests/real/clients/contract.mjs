@@ -29,7 +29,8 @@ function told(error) {
   const classes = [];
   for (let proto = Object.getPrototypeOf(error); proto; proto = Object.getPrototypeOf(proto)) classes.push(proto.constructor.name);
   const told = { status: error.status ?? error.statusCode ?? null, request_id: error.requestID ?? null };
-  return { classes, ...told, message: String(error.message).slice(0, 300) };
+  const retry_after = error.headers?.get("retry-after") ?? error.responseHeaders?.["retry-after"] ?? null;
+  return { classes, ...told, retry_after, message: String(error.message).slice(0, 300) };
 }
 
 export async function run(functions) {

@@ -46,14 +46,22 @@ class Seen(dict[str, Any]):
         self.setdefault("calls", []).append([name, json.loads(arguments) if isinstance(arguments, str) else arguments])
 
 
+def _known(error: BaseException | None, name: str) -> Any:
+    """What an error, or else what caused it, knows under a name."""
+    while error is not None and getattr(error, name, None) is None:
+        error = error.__cause__
+    return getattr(error, name, None)
+
+
 def _told(error: BaseException) -> dict[str, Any]:
-    """Its classes, and the status and the request's id that it or a cause of it knows."""
-    classes = [kind.__name__ for kind in type(error).__mro__]
-    known: BaseException | None = error
-    while known is not None and not hasattr(known, "status_code"):
-        known = known.__cause__
-    told = {"status": getattr(known, "status_code", None), "request_id": getattr(known, "request_id", None)}
-    return {"classes": classes, **told, "message": str(error)[:300]}
+    headers = _known(error, "litellm_response_headers") or getattr(_known(error, "response"), "headers", {})
+    return {
+        "classes": [kind.__name__ for kind in type(error).__mro__],
+        "status": _known(error, "status_code"),
+        "request_id": _known(error, "request_id"),
+        "retry_after": headers.get("retry-after"),
+        "message": str(error)[:300],
+    }
 
 
 def run(functions: Mapping[str, Callable[[str, Seen], None]]) -> None:
