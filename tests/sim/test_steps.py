@@ -57,6 +57,20 @@ def test_what_is_wrong_is_named(make: Callable[[], Step], field: str) -> None:
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize(
+    "make, told",
+    [
+        (lambda: Fail(kind="overload"), "did you mean 'overloaded'?; got str; allowed: 'authentication', 'permission'"),
+        (lambda: StreamError("odd"), "allowed: 'authentication', 'permission'"),
+        (lambda: Garble("fipl"), "did you mean 'flip'?; got str; allowed: 'flip', 'half'"),
+    ],
+)
+def test_the_words_that_there_are_stand_in_the_error(make: Callable[[], Step], told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        make()
+    assert told in str(caught.value)
+
+
 def test_what_may_be_said_in_several_ways_is_held_in_one() -> None:
     assert Say(["a", "b"]) == Say(("a", "b"))
     assert Fail(body={"a": 1}) == Fail(body='{"a":1}') == Fail(body=b'{"a":1}')

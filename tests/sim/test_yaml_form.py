@@ -160,6 +160,12 @@ BOMB = "\n".join(["a: &a [x, x]", *(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]" f
     "name, text, told",
     [
         ("s.yaml", "rules: [", r"s\.yaml: line 1: this is not YAML"),
+        (
+            "s.yaml",
+            "rules:\n- steps:\n  - say: No: it rains",
+            r"line 3: this is not YAML \(mapping values are not allowed here\)",
+        ),
+        ("s.yaml", "rules:\n- say: hi", r"rules\[0\]\.say: a step stands in the list of steps; allowed: steps: \[say: …\]"),
         ("s.yaml", "seed: 1\nseed: 2", r"s\.yaml: seed: line 2: this key stands twice"),
         ("s.yaml", "rules: !!python/object/apply:os.system ['true']", "this is not YAML"),
         ("s.json", "{", r"s\.json: this is not JSON"),

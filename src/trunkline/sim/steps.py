@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from ..serve.outlet import in_bytes
 from ..values.errors import UsageError
-from ..values.expect import json_value, kind_of
+from ..values.expect import json_value, kind_of, one_of
 
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
@@ -42,6 +42,8 @@ class Checked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
             try:
                 found = msgspec.convert(value, hint)
             except (msgspec.ValidationError, TypeError) as error:
+                if isinstance(value, str) and (words := _words(hint)):
+                    one_of(value, name, words)
                 raise UsageError(str(error).partition(" - at")[0], field=name, got=kind_of(value)) from None
             if not isinstance(found, bytes):
                 json_value(found, name)  # so that whatever is said of it can be written
@@ -53,6 +55,11 @@ class Checked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 def _hints(kind: type[Checked]) -> dict[str, Any]:
     hints = get_type_hints(kind, include_extras=True)
     return {name: kind.checked_as.get(name, hints[name]) for name in kind.__struct_fields__ if hints[name] is not Any}
+
+
+def _words(hint: Any) -> tuple[str, ...]:
+    """Those of which a field is one; none where it may be any text, or is none."""
+    return get_args(hint) if get_origin(hint) is Literal else tuple(word for part in get_args(hint) for word in _words(part))
 
 
 class Step(Checked, frozen=True):
@@ -101,9 +108,11 @@ class Pause(Step, frozen=True):
 
 class Fail(Step, frozen=True):
     """An error reply (in the midst of a stream: an error event). ``status`` or ``kind``, each told from the other where it is
-    None.
+    None; with neither, a ``server`` error.
 
-    ``body``: in place of the protocol's own, a dict as JSON. ``headers`` come on top. ``message``: the words for people.
+    ``kind``: ``authentication``, ``permission``, ``not_found``, ``invalid_request``, ``context_length``, ``content_filter``,
+    ``rate_limit``, ``quota``, ``overloaded`` or ``server``. ``body``: in place of the protocol's own, a dict as JSON. ``headers``
+    come on top. ``message``: the words for people; ``code``: the one for programs. ``retry_after``: seconds, as a header.
     """
 
     status: Status | None = None
@@ -127,7 +136,8 @@ class Fail(Step, frozen=True):
 
 
 class StreamError(Step, frozen=True):
-    """An error event as the stream's last word, after a head of 200. A whole reply becomes an error reply."""
+    """An error event as the stream's last word, after a head of 200; its words as in ``Fail``. A whole reply becomes an error
+    reply."""
 
     kind: Kind = "server"
     message: str | None = None

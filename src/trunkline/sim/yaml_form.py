@@ -76,6 +76,8 @@ def scenario_of(document: object) -> Scenario:
 
 
 def _rule(value: object, at: str) -> Rule:
+    if isinstance(value, Mapping) and (stray := next((name for name in value if name in STEPS), None)):
+        raise UsageError("a step stands in the list of steps", field=f"{at}.{stray}", allowed=f"steps: [{stray}: …]")
     table = _table(value, at, _RULE)
     steps = [_step(step, f"{at}.steps[{n}]") for n, step in enumerate(_list(table.get("steps", []), f"{at}.steps"))]
     facts: dict[str, Any] = {name: table.get(name) for name in ("times", "finish", "quirks")}
@@ -189,4 +191,5 @@ def _yaml(data: bytes) -> object:
         raise UsageError("there is a value in it that is not what it looks like (quote what shall be text)") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        raise UsageError(f"line {mark.line + 1}: this is not YAML" if mark else "this is not YAML") from None
+        why = f" ({error.problem})" if getattr(error, "problem", None) else ""
+        raise UsageError(f"line {mark.line + 1}: this is not YAML{why}" if mark else "this is not YAML") from None
