@@ -30,6 +30,11 @@ CALLING = Response(
 )
 
 
+def test_what_is_no_response_is_refused() -> None:
+    with pytest.raises(UsageError, match="response: wrong type; got int; allowed: a text or a Response"):
+        Scripted.of(5)
+
+
 def client(dialect: str, *replies: Scripted, **options: Any) -> tuple[Client, ScriptedIO]:
     io = ScriptedIO(replies)
     return Client(f"{dialect}/m", io=io, settings=Settings({}), base_url="http://h.test", **options), io

@@ -51,6 +51,13 @@ def test_it_is_a_port(blocking: bool) -> None:
         assert callable(getattr(io, name)), name
 
 
+@pytest.mark.parametrize("script", ["Hello.", ["Hello."], lambda request: "Hello."], ids=["text", "texts", "function"])
+def test_a_script_of_anything_but_replies_is_refused(script: Any) -> None:
+    told = pytest.raises(UsageError, match=r"script: not a reply; got str; allowed: Scripted\(…\), Scripted\.of")
+    with Client("openai-chat/m", io=ScriptedIO(script), **KNOWN) as llm, told:
+        llm.generate("hi")
+
+
 def test_pieces_come_when_the_script_says(blocking: bool) -> None:
     io = World([Scripted(201, {"X-A": "1"}, [b"a", (2.0, b"b"), (3.0, b"c")], connect=0.5, wait=1.0)], blocking=blocking)
     exchange = io.send(ASKED, Deadlines())

@@ -12,6 +12,7 @@ from ..dialects.known import dialect_of
 from ..ports import INFINITY
 from ..values.errors import ProviderError, UsageError
 from ..values.events import Event
+from ..values.expect import wrong
 from ..values.fold import unfold
 from ..values.headers import Headers
 from ..values.message import Message
@@ -71,10 +72,13 @@ class Scripted(msgspec.Struct, frozen=True):
         """The reply that says ``response`` (or a text) in a dialect: whole, or streamed, each event a piece of its own.
 
         ``first`` is the seconds until the reply begins, ``every`` those between two pieces of a stream; ``end`` as in
-        ``Scripted``: any but ``end`` leaves the protocol's last words away. Raises ``UsageError`` for an unknown dialect.
+        ``Scripted``: any but ``end`` leaves the protocol's last words away. Raises ``UsageError`` for an unknown dialect,
+        and for what is no response.
         """
         if isinstance(response, str):
             response = Response(message=Message.assistant(response), finish_reason="stop", model=model)
+        elif not isinstance(response, Response):
+            wrong("response", response, "a text or a Response")
         if stream:
             return cls.telling(
                 unfold(response), dialect=dialect, model=response.model or model, every=every, first=first, end=end

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from ..ports import INFINITY, Deadlines, Exchange, ProcessRequest, Semaphore
 from ..values.errors import UsageError
+from ..values.expect import kind_of
 from ..wire.http import HttpRequest
 from .clock import StuckError, VirtualClock, VirtualLoop
 from .scripted import Scripted
@@ -23,11 +24,13 @@ Script = Scripted | Iterable[Scripted] | Callable[[Asked], Scripted]
 
 
 class ScriptedIO:
-    """See ``ports.IO``: ``Client(..., io=ScriptedIO([...]))``, ``AsyncClient(..., io=ScriptedIO([...], blocking=False))``.
+    """What a client takes in place of network, clock and chance: ``Client(..., io=ScriptedIO([...]))``,
+    ``AsyncClient(..., io=ScriptedIO([...], blocking=False))``. It is a ``ports.IO``.
 
-    ``script`` says what requests are answered with, ``processes`` the same of child processes; a request too many is an
-    ``AssertionError``. ``exchanges`` holds every exchange that was begun (its ``request``, ``deadlines``, ``closed``),
-    ``requests`` the HTTP requests, ``sleeps`` every wait between tries, ``uniforms`` every draw of chance (``seed`` decides).
+    ``script`` is what requests are answered with: one ``Scripted`` for all, a list with one for each, or a function of the
+    request; ``processes`` the same of child processes. A request too many is an ``AssertionError``. ``exchanges`` holds every
+    exchange that was begun (its ``request``, ``deadlines``, ``closed``), ``requests`` the HTTP requests, ``sleeps`` every wait
+    between tries, ``uniforms`` every draw of chance (``seed`` decides).
 
     Time is ``clock``'s. With ``blocking=False`` it is best run by ``virtual_run(main(), clock=io.clock)``: tasks then wait side
     by side. In an ordinary event loop waits take no time either, but those of several tasks add up. With ``blocking=True`` the
@@ -197,12 +200,18 @@ class _Replies(Generic[Asked]):
 
     def take(self, request: Asked) -> Scripted:
         if self._decide is not None:
-            return self._decide(request)
+            return _scripted(self._decide(request))
         with self._lock:
             for reply in self._left:
                 self._taken += 1
-                return reply
+                return _scripted(reply)
         raise AssertionError(f"nothing is scripted for {request!r}: {self._taken} replies were, and are used up")
+
+
+def _scripted(reply: object) -> Scripted:
+    if not isinstance(reply, Scripted):
+        raise UsageError("not a reply", field="script", got=kind_of(reply), allowed="Scripted(…), Scripted.of('a text')")
+    return reply
 
 
 class _Branch(Generic[T]):
