@@ -93,6 +93,10 @@ def test_rules(trunkline_client, trunkline_sim):
 def test_a_scenario(trunkline_client):
     assert trunkline_client.generate("hi").text == "five"
 
+@pytest.mark.trunkline_scenario([Rule(Say("a list"))])
+def test_a_list_as_a_simulator_takes_it(trunkline_client):
+    assert trunkline_client.generate("hi").text == "a list"
+
 @pytest.mark.trunkline_scenario("play.yaml")
 def test_a_file_beside_the_test(trunkline_client):
     assert trunkline_client.generate("hi").text == "six"
@@ -133,5 +137,5 @@ def test_programs_talk_to_it_unchanged(run: Run) -> None:
 
 def test_scenarios(run: Run) -> None:
     result = run(SCENARIOS, play__yaml="rules: [{steps: [{say: six}]}]")
-    result.assert_outcomes(passed=7, errors=2)
-    assert result.stdout.str().count("rules, one Scenario, or one path of a YAML file") >= 2
+    result.assert_outcomes(passed=8, errors=2)
+    assert result.stdout.str().count("rules, a list of them, one Scenario, or one path of a YAML file") >= 2

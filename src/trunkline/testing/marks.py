@@ -13,7 +13,7 @@ from ..sim.scenario import Rule, Scenario
 from ..values.errors import UsageError
 from ..values.expect import kind_of
 
-_ALLOWED = "rules, one Scenario, or one path of a YAML file"
+_ALLOWED = "rules, a list of them, one Scenario, or one path of a YAML file"
 
 
 def simulator_arguments(node: pytest.Item) -> tuple[Scenario | tuple[Rule, ...] | Path | None, dict[str, Any]]:
@@ -27,6 +27,8 @@ def simulator_arguments(node: pytest.Item) -> tuple[Scenario | tuple[Rule, ...] 
     if len(mark.args) > 1:
         raise UsageError("several things, not all of them rules", field="trunkline_scenario", allowed=_ALLOWED)
     [given] = mark.args
+    if isinstance(given, list | tuple) and all(isinstance(item, Rule) for item in given):
+        return tuple(given), options
     if isinstance(given, str | os.PathLike):
         return node.path.parent / given, options
     if not isinstance(given, Scenario):
