@@ -73,7 +73,8 @@ class LenientChat(Automaton):
 
     def _end(self) -> None:
         if self._ended is None and (self._unfinished or not self._choices):
-            self._fault("end", f"the stream stops, {self._unfinished} of {len(self._choices)} choices have not ended")
+            missing = f"{self._unfinished} of {len(self._choices)} choices have not ended" if self._choices else "no choice began"
+            self._fault("end", f"the stream stops without [DONE], and {missing}")
         for number, choice in self._choices.items():
             if choice.nameless:
                 self._fault("call-first", f"{choice.nameless} calls of choice {shown(number)} have no name")
