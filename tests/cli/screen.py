@@ -117,6 +117,9 @@ class Terminal:
         os.close(self._master)
         return self._child.wait(_PATIENCE)
 
+    def terminate(self) -> None:
+        self._child.terminate()
+
     def kill(self) -> None:
         if self._child.poll() is None:
             self._child.kill()

@@ -232,6 +232,16 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(run: Command, play: Play, a
 
 
 @POSIX
+def test_sigterm_leaves_the_terminal_as_it_was(play: Play, at_terminal: Callable[..., Terminal]) -> None:
+    terminal = at_terminal(*own(play(Rule(Say("half an answer "), Stall()))))
+    terminal.send("first\n")
+    terminal.wait_for("half an answer")
+    terminal.terminate()
+    assert terminal.end() == 143
+    assert terminal.output.rindex("\x1b[?25h") > terminal.output.rindex("\x1b[?25l")
+
+
+@POSIX
 def test_ctrl_c_before_the_first_word_takes_the_turn_back(play: Play, at_terminal: Callable[..., Terminal]) -> None:
     simulator = play(Rule(Stall(), when=When(text="first")), Rule(Say("whole")))
     terminal = at_terminal(*own(simulator))

@@ -86,3 +86,11 @@ def test_without_a_place_nothing_is_written(tmp_path: Path) -> None:
 )
 def test_where_it_is(environ: dict[str, str], expected: str | None) -> None:
     assert history_file(environ) == (expected and Path(expected))
+
+
+@POSIX
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "history")
+    history = History(tmp_path / "history")
+    history.add("hi")
+    assert history.problem is not None

@@ -71,7 +71,7 @@ class History:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o600)  # a pipe that nobody reads is no file, and not waited for
 
 
 def _escaped(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from io import TextIOWrapper
 from typing import Any, Protocol
 
+from ..output import note
 from .history import History
 
 NextLine = Callable[[bool], str | None]
@@ -104,7 +105,10 @@ class TerminalReader:
         if text and text.strip():
             if self._readline is not None:
                 _remember(self._readline, text)
+            known = self._history.problem
             self._history.add(text)
+            if self._history.problem and not known:
+                note(self._history.problem)
         return text
 
     def _next(self, goes_on: bool) -> str | None:

@@ -94,6 +94,9 @@ class Session:
             to.end()
             note(f"error: {error}")
             note("the turn is taken back")
+        except BaseException:  # SIGTERM
+            to.end()
+            raise
         else:
             to.end()
             self._answered(before, response)
