@@ -217,3 +217,27 @@ async def receive() -> Any:
 def test_the_outside_is_refused(main: Callable[[], Coroutine[Any, Any, Any]]) -> None:
     with pytest.raises(UsageError, match=r"virtual time has no network.*ScriptedIO"):
         virtual_run(main())
+
+
+@pytest.mark.parametrize("began", [0.0, 1e3, 1.8e9, 1e15])
+def test_time_may_be_late(began: float) -> None:
+    """Where a float's next value is far away, a moment comes all the same."""
+
+    async def main() -> float:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1e9):
+                await asyncio.Event().wait()
+        await asyncio.sleep(4)
+        return asyncio.get_running_loop().time()
+
+    assert virtual_run(main(), clock=VirtualClock(began)) == began + 1e9 + 4
+
+
+def test_inside_a_loop_that_runs() -> None:
+    async def nothing() -> None: ...
+
+    async def main() -> None:
+        virtual_run(nothing())
+
+    with pytest.raises(UsageError, match="runs here already"):
+        asyncio.run(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import threading
 from collections.abc import Callable, Coroutine
@@ -85,6 +86,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if moment == math.inf:
             raise StuckError(f"nothing is left that could ever happen in this loop; {_waiting(self)}")
         self.clock.until(moment)
+        self._clock_resolution = 2 * math.ulp(moment)  # else a late moment would never count as come: `BaseEventLoop` adds it
         return []
 
     def _process_events(self, event_list: list[Any]) -> None:
@@ -132,7 +134,14 @@ for _name in _OUT_OF_SCOPE:
 
 
 def virtual_run(coro: Coroutine[Any, Any, T], *, clock: VirtualClock | None = None) -> T:
-    """The coroutine's result, as ``asyncio.run`` gives it, in virtual time. Raises ``StuckError`` where that would hang."""
+    """The coroutine's result, as ``asyncio.run`` gives it, in virtual time. Raises ``StuckError`` where that would hang,
+    ``UsageError`` inside an event loop that runs."""
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        coro.close()
+        raise UsageError(
+            "an event loop runs here already", field="virtual_run", allowed="await the coroutine, or call this outside"
+        )
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
         return runner.run(coro)
 
