@@ -43,6 +43,12 @@ def test_wrong_usage_is_2(run: Command, args: list[str]) -> None:
     assert done.err.startswith("usage: trunkline")
 
 
+def test_without_a_command_there_is_a_list_of_them(run: Command) -> None:
+    done = run()
+    assert all(f" {name}" in done.err for name in COMMANDS)
+    assert "trunkline --help" in done.err
+
+
 def test_an_argument_does_not_steer_the_terminal(run: Command) -> None:
     done = run("ask", "--\x1b[31mred")
     assert done.code == 2

@@ -138,6 +138,19 @@ def test_reasoning_is_dim_and_stands_before_the_answer() -> None:
     assert "\x1b[2;3mLet me see." in written
 
 
+def test_a_table_that_would_tear_words_puts_its_last_columns_under_each_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, rows = ["model", "price", "abilities", "then"], [["a" * 20, "7", "vision,structured_output", "-"], ["b", "-", "-", "c"]]
+    for columns, told in [(60, "aaaaaaaaaaaaaaaaaaaa      7  vision, structured_output  -"), (44, "aaaaaaaaaaaaaaaaaaaa      7")]:
+        file = io.StringIO()
+        console = Console(file=file, width=columns, force_terminal=True)
+        monkeypatch.setattr(paint, "console", lambda console=console: console)
+        paint.table(head, rows, numbers=[1])
+        lines = seen(file.getvalue().replace("\n", "\r\n"), columns)
+        assert lines[2] == told
+    assert lines[0] == "model                 price"
+    assert lines[3:] == ["  abilities: vision, structured_output", "b                         -", "  then: c", ""]
+
+
 @pytest.mark.parametrize("columns", [40, 60, 80, 120])
 @pytest.mark.parametrize("name", ["x" * 30, "x" * 70])
 def test_a_table_cuts_nothing_off(name: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:

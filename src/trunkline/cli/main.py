@@ -55,7 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     prepare()
     argv = sys.argv[1:] if argv is None else argv
     try:
-        args = _parser(argv).parse_args(argv)
+        parser = _parser(argv)
+        args = parser.parse_args(argv)
+        if "run" not in args:
+            parser.error(f"a command is missing: {', '.join(COMMANDS)} (trunkline --help tells what each does)")
         code: int = args.run(args)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -83,7 +86,7 @@ def _parser(argv: Sequence[str]) -> Parser:
         formatter_class=Help,
     )
     parser.add_argument("--version", action="version", version=f"trunkline {__version__}")
-    commands = parser.add_subparsers(metavar="command", required=True)
+    commands = parser.add_subparsers(metavar="command")
     for name in argv[:1] if argv and argv[0] in COMMANDS else COMMANDS:
         import_module(f".{COMMANDS[name]}", __package__).add(commands)
     if not argv and "_ARGCOMPLETE" in environ():  # argcomplete asks for completions by running the command without arguments

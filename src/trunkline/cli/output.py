@@ -42,13 +42,25 @@ def out(text: str, end: str = "\n") -> None:
 
 
 def note(text: str) -> None:
-    """One line to standard error, under the command's name; where nobody takes it, it is for nobody."""
+    """One line to standard error, under the command's name (on a terminal as many as it fills, of whole words); where nobody
+    takes it, it is for nobody."""
     if sys.stderr is None:
         return
     try:
-        print(f"trunkline: {safe(text)}", file=sys.stderr, flush=True)
+        print(_in_lines(f"trunkline: {safe(text)}", sys.stderr), file=sys.stderr, flush=True)
     except OSError:
         abandon(sys.stderr)
+
+
+def _in_lines(text: str, to: TextIO) -> str:
+    """``text`` in lines as a terminal is wide; words stay whole, and so do addresses and paths."""
+    columns = os.get_terminal_size(to.fileno()).columns if to.isatty() else 0
+    if columns < NARROWEST:
+        return text
+    import textwrap
+
+    lines = (textwrap.wrap(line, columns, break_long_words=False, break_on_hyphens=False) for line in text.splitlines())
+    return "\n".join(line for wrapped in lines for line in wrapped or [""])
 
 
 def abandon(stream: TextIO | None) -> None:

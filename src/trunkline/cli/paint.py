@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
-from rich.segment import Segment
+from rich.padding import Padding
+from rich.segment import Segment, Segments
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -23,16 +25,39 @@ def console() -> Console:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
-    """A table with a head; what does not fit goes on in the next line, nothing is cut off."""
-    drawn = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    """A table with a head; what does not fit goes on in the next line, nothing is cut off.
+
+    Where words would be torn, what stands behind the last number goes under its row.
+    """
     to = console()
-    whole = max(len(row[0]) for row in (head, *rows)) <= to.width // 2  # what a row is about is read at a glance
+    cells = [[re.sub(r",(?=\S)", ", ", safe(cell)) for cell in row] for row in rows]  # lists break at their commas
+    kept = max(numbers) + 1 if numbers else len(head)
+    widths = [max(_longest_word(row[n]) if n >= kept else cell_len(row[n]) for row in (head, *cells)) for n in range(len(head))]
+    if sum(widths[:kept]) + 2 * kept <= to.width < sum(widths) + 2 * len(widths):
+        first, rule, *drawn = Clean(_drawn(head[:kept], [row[:kept] for row in cells], numbers, whole=True)).lines(to, to.options)
+        to.print(Segments([*first, Segment.line(), *rule, Segment.line()]))
+        for line, row in zip(drawn, cells, strict=True):
+            to.print(Segments([*line, Segment.line()]))
+            for name, cell in zip(head[kept:], row[kept:], strict=True):
+                if cell != "-":
+                    to.print(Clean(Padding(Text(f"{name}: {cell}", overflow="fold"), (0, 0, 0, 2))))
+        return
+    whole = max(cell_len(row[0]) for row in (head, *cells)) <= to.width // 2  # what a row is about is read at a glance
+    to.print(Clean(_drawn(head, cells, numbers, whole=whole)))
+
+
+def _drawn(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int], *, whole: bool) -> Table:
+    drawn = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     drawn.add_column(head[0], overflow="fold", style="cyan", no_wrap=whole)
     for n, name in enumerate(head[1:], 1):
         drawn.add_column(name, justify="right" if n in numbers else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(re.sub(r",(?=\S)", ", ", safe(cell))) for cell in row))  # lists break at their commas
-    to.print(Clean(drawn))
+        drawn.add_row(*map(Text, row))
+    return drawn
+
+
+def _longest_word(cell: str) -> int:
+    return max(map(cell_len, cell.split()), default=0)
 
 
 def line(text: str, style: str) -> None:
