@@ -231,13 +231,3 @@ def test_time_may_be_late(began: float) -> None:
         return asyncio.get_running_loop().time()
 
     assert virtual_run(main(), clock=VirtualClock(began)) == began + 1e9 + 4
-
-
-def test_inside_a_loop_that_runs() -> None:
-    async def nothing() -> None: ...
-
-    async def main() -> None:
-        virtual_run(nothing())
-
-    with pytest.raises(UsageError, match="runs here already"):
-        asyncio.run(main())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import threading
 from collections.abc import Callable, Coroutine
@@ -134,14 +133,7 @@ for _name in _OUT_OF_SCOPE:
 
 
 def virtual_run(coro: Coroutine[Any, Any, T], *, clock: VirtualClock | None = None) -> T:
-    """The coroutine's result, as ``asyncio.run`` gives it, in virtual time. Raises ``StuckError`` where that would hang,
-    ``UsageError`` inside an event loop that runs."""
-    with contextlib.suppress(RuntimeError):
-        asyncio.get_running_loop()
-        coro.close()
-        raise UsageError(
-            "an event loop runs here already", field="virtual_run", allowed="await the coroutine, or call this outside"
-        )
+    """The coroutine's result, as ``asyncio.run`` gives it, in virtual time. Raises ``StuckError`` where that would hang."""
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
         return runner.run(coro)
 
