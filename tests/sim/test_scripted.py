@@ -123,6 +123,23 @@ def test_an_end_that_there_is_not() -> None:
         Scripted(end="explode")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "fields, field",
+    [
+        ({"status": "200"}, "status"),
+        ({"headers": [("a", "b")]}, "headers"),
+        ({"body": "text"}, "body"),
+        ({"body": 5}, "body"),
+        ({"wait": -1.0}, "wait"),
+        ({"connect": float("nan")}, "connect"),
+    ],
+)
+def test_fields_that_mean_nothing(fields: dict[str, Any], field: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Scripted(**fields)
+    assert caught.value.field == field
+
+
 def test_it_shows_nothing_of_what_it_says() -> None:
     shown = repr(Scripted(200, {"x-secret": "sk-0123456789abcdef"}, [b"sk-0123456789abcdef", (1.0, b"x")]))
     assert shown == "Scripted(200, 2 pieces, end)"

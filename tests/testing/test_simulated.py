@@ -22,7 +22,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     for name, value in {
         "OPENAI_API_KEY": "sk-real-0123456789abcdef", "OPENAI_ORG_ID": "org-real", "GROQ_API_KEY": "gsk-real-0123456789",
         "ANTHROPIC_AUTH_TOKEN": "real-0123456789", "HTTP_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9",
-        "TRUNKLINE_MODEL": "groq/any",
+        "TRUNKLINE_MODEL": "groq/any", "SOME_PROGRAM_OAUTH_TOKEN": "sk-real-oauth-0123456789",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
 

@@ -12,7 +12,7 @@ from ..dialects.known import dialect_of
 from ..ports import INFINITY
 from ..values.errors import ProviderError, UsageError
 from ..values.events import Event
-from ..values.expect import wrong
+from ..values.expect import kind_of, number, whole, wrong
 from ..values.fold import unfold
 from ..values.headers import Headers
 from ..values.message import Message
@@ -49,6 +49,14 @@ class Scripted(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.end not in _ENDS:
             raise UsageError("no such end", field="end", got=repr(self.end), allowed=", ".join(_ENDS))
+        whole(self.status, "status", 100, 599)
+        if not isinstance(self.headers, Mapping):
+            raise UsageError("wrong type", field="headers", got=kind_of(self.headers), allowed="a dict, or Headers")
+        if isinstance(self.body, str) or not isinstance(self.body, Sequence):
+            raise UsageError("wrong type", field="body", got=kind_of(self.body), allowed="bytes, or a list of them")
+        for name in ("connect", "wait"):
+            if (seconds := getattr(self, name)) != INFINITY:
+                number(seconds, name, 0)
 
     def __repr__(self) -> str:
         return f"Scripted({self.status}, {len(self.pieces)} pieces, {self.end})"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..sim import Simulator
 
 KEY: Final = "sk-simulated-0000-no-real-key-0000"
-_CREDENTIAL = re.compile(r".*(?:_API_KEY|_AUTH_TOKEN|_API_TOKEN|_PROXY)|TRUNKLINE_.*", re.IGNORECASE)
+_CREDENTIAL = re.compile(r".*(?:_API_KEY|_ADMIN_KEY|_API_TOKEN|_AUTH_TOKEN|_OAUTH_TOKEN|_PROXY)|TRUNKLINE_.*", re.IGNORECASE)
 
 
 def point_at(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
