@@ -186,6 +186,12 @@ def test_compression_that_is_not_known(raw: Raw) -> None:
     assert reply.headers["accept-encoding"] == "gzip, deflate"
 
 
+def test_a_body_that_was_compressed_on_its_way(raw: Raw) -> None:
+    raw.send(request(body=b"", transfer_encoding="gzip, chunked") + b"2\r\n{}\r\n0\r\n\r\n")
+    status, _ = raw.head()
+    assert status == 501  # h11 says so by itself
+
+
 def test_a_foreign_host(raw: Raw) -> None:
     refused(raw.ask(host="evil.example"), 421)
     assert raw.at_end() == b""

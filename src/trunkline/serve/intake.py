@@ -19,7 +19,9 @@ _ENCODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 async def body_of(receive: Receive, headers: Headers, limit: int) -> bytes | None:
     """The whole body, decoded, of at most ``limit`` bytes; None when the asker went away before its end. Raises ``Refusal``: 413
-    (before reading, where the length is told), 415, 400."""
+    (before reading, where the length is told), 415, 400, 501."""
+    if headers.get("transfer-encoding", "chunked").strip().lower() != "chunked":
+        raise Refusal(InvalidRequestError("this transfer-encoding is not understood; chunked is", status=501))
     coding = headers.get("content-encoding", "identity").strip().lower()
     if coding not in _ENCODINGS and coding not in {"identity", ""}:
         known = ("accept-encoding", "gzip, deflate")

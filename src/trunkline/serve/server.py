@@ -29,7 +29,7 @@ class Server:
 
     def __init__(self, app: App, host: str = "127.0.0.1", port: int = 0) -> None:
         if not isinstance(host, str) or not host:
-            raise UsageError("expected a host to listen at", field="host", got=repr(host), allowed="127.0.0.1, or another address")
+            raise UsageError("expected a host to listen at", field="host", got=repr(host), allowed="127.0.0.1, or another")
         if not 0 <= port <= 65_535:
             raise UsageError("there is no such port", field="port", got=str(port), allowed="0 (a free one) to 65535")
         self.host: str = host
