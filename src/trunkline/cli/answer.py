@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
-from .. import ReasoningDelta, RefusalDelta, Response, Stream, TextDelta
+from .. import ReasoningDelta, RefusalDelta, Response, Stream, TextDelta, Warning
 from .output import colourful, note, out
 
 
@@ -79,10 +80,11 @@ def write(stream: Stream, to: Writer) -> Response:
     return response
 
 
-def tell(response: Response) -> None:
-    """To standard error: what the reader of an answer must know besides it."""
+def tell(response: Response, known: Collection[Warning] = ()) -> None:
+    """To standard error: what the reader of an answer must know besides it, but for the warnings that are ``known``."""
     for warning in response.warnings:
-        note(f"warning: {warning}")
+        if warning not in known:
+            note(f"warning: {warning}")
     if response.finish_reason == "length":
         note("the answer was cut off at its limit of tokens (--max-tokens)")
     elif not response.text and not response.refusal:

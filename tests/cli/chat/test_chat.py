@@ -75,6 +75,21 @@ def test_lines_that_belong_together(run: Command, play: Play) -> None:
     assert [messages[-1][1] for messages in asked(simulator)] == turns
 
 
+def test_a_warning_that_holds_on_is_told_once(run: Command, play: Play) -> None:
+    simulator = play(Rule(Think("Let me see."), Say("ok"), times=1), Rule(Say("ok")))
+    args = ["chat", "-m", "anthropic-messages/m", "--base-url", simulator.base_url("anthropic-messages")]
+    turns = ["one", "/model openai-chat/m", "two", "three", "/model anthropic-messages/m", "four", "/model openai-chat/m", "five"]
+    done = run(*args, stdin=lines(*turns))
+    assert (done.code, done.out) == (0, "ok\n" * 5)
+    assert done.err.count("messages.reasoning.state was dropped") == 2
+
+
+def test_a_command_that_is_nearly_one(run: Command, play: Play) -> None:
+    assert (
+        "there is no /hlep; did you mean '/help'?; there are /model" in run(*own(play(Rule(Say("ok")))), stdin=lines("/hlep")).err
+    )
+
+
 def test_reasoning_and_markdown_are_no_part_of_what_is_piped(run: Command, play: Play) -> None:
     simulator = play(Rule(Think("Let me see."), Say(MARKDOWN)))
     assert run(*own(simulator), stdin=lines("hi")) == (0, MARKDOWN, "")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from ... import UsageError, from_json, to_json
+from ...values.expect import did_you_mean
 from ..options import model_names
 from .session import Session
 
@@ -41,9 +42,10 @@ def obey(session: Session, text: str, tell: Tell, *, terminal: bool) -> None:
     name, rest = found[1], (found[2] or "").strip()
     command = COMMANDS.get(name)
     if command is None:
+        known = [f"/{word}" for word in COMMANDS]
         raise UsageError(
-            f"there is no /{name}; there are {', '.join(f'/{known}' for known in COMMANDS)}. A question that begins with a slash"
-            " begins with two of them"
+            f"there is no /{name}{did_you_mean(f'/{name}', known)}; there are {', '.join(known)}. A question that begins with a"
+            " slash begins with two of them"
         )
     if rest and not command.arguments:
         raise UsageError(f"/{name} takes nothing behind it")

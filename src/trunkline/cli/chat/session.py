@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from ... import CallOptions, Client, Message, Response, Stream, TrunklineError, UsageError
+from ... import CallOptions, Client, Message, Response, Stream, TrunklineError, UsageError, Warning
 from ..answer import tell, write, writer
 from ..output import is_terminal, note
 from .reading import unechoed
@@ -60,6 +60,7 @@ class Session:
         self.spent: Spent = Spent()
         self.failed: bool = False
         """Whether any turn was not answered."""
+        self._warnings: tuple[Warning, ...] = ()  # of the last answer: what holds on from turn to turn is told once
         self._options = options
         self._plain = plain
         self._interactive = interactive
@@ -109,7 +110,8 @@ class Session:
 
     def _answered(self, before: int, response: Response) -> None:
         self.spent.add(response)
-        tell(response)
+        tell(response, self._warnings)
+        self._warnings = response.warnings
         if response.message.parts:
             self.messages.append(response.message)
         else:
