@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from ..values.events import Event, Finish, OpaqueEvent, UsageUpdate, Warned
 from ..values.request import Request, Tool
 from ..values.response import Alternative, FinishReason, Response, Usage, Warning
-
-replace = msgspec.structs.replace
 
 _CUT_OFF: dict[str, FinishReason] = {
     "length": "length", "max_tokens": "length", "model_context_window_exceeded": "length",

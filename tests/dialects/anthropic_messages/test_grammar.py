@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from tests.dialects.anthropic_messages.good_streams import PING, STREAMS, block, call, end, event, start, text, thinking
 from tests.dialects.mutants import Tally, mutants
-from trunkline.dialects.anthropic_messages.grammar import MessagesGrammar
+from trunkline.dialects.anthropic_messages.grammar import Grammar
 from trunkline.dialects.anthropic_messages.grammar_rules import BLOCKS, DELTAS, EVENTS, LENIENT, STRICT
 from trunkline.wire.sse import Frame, SseDecoder
 
@@ -57,7 +57,7 @@ def label(of: Frame) -> str:
 
 
 def faults(frames, *, strict=True):
-    grammar = MessagesGrammar(strict=strict)
+    grammar = Grammar(strict=strict)
     return grammar.feed(frames) + grammar.finish()
 
 
@@ -70,7 +70,7 @@ def test_good_streams_pass(name):
 def test_every_mutant_is_refused_or_legal():
     tally = Tally(LEGAL)
     for good in STREAMS.values():
-        tally.judge(good, mutants(good, label, WORDS), partial(MessagesGrammar, strict=True))
+        tally.judge(good, mutants(good, label, WORDS), partial(Grammar, strict=True))
     assert not tally.escaped, "\n".join(f"{count} {place}" for place, count in tally.escaped.most_common()) + "\n" + tally.table()
     assert not tally.unused(), tally.table()
     assert min(tally.made.values()) > 0
@@ -180,7 +180,7 @@ _FRAMES = st.lists(st.builds(Frame, _DATA, st.none() | _NAMES, st.none() | st.ju
 @given(_FRAMES, st.booleans(), st.booleans())
 def test_nothing_raises_and_nothing_is_quoted(frames, strict, begun):
     frames = [start(), *frames] if begun else frames
-    grammar = MessagesGrammar(strict=strict)
+    grammar = Grammar(strict=strict)
     found = grammar.feed(frames) + grammar.finish()
     assert grammar.finish() == []
     assert all(SECRET not in str(fault) and 0 <= fault.frame <= len(frames) for fault in found)
@@ -188,7 +188,7 @@ def test_nothing_raises_and_nothing_is_quoted(frames, strict, begun):
 
 
 def test_it_goes_on_after_a_fault_frame_by_frame():
-    grammar = MessagesGrammar(strict=True)
+    grammar = Grammar(strict=True)
     assert [str(fault) for fault in grammar.feed([PING])] == ["frame 0: start: ping before message_start"]
     good = (*thinking(0, "a"), *text(1, "b"), *end())
     assert grammar.feed(good) == []

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from tests.dialects.mutants import Tally, mutants
 from tests.dialects.openai_chat.good_streams import DONE, STREAMS, begin, choice, frame, more, role, stream
 from tests.dialects.openai_chat.judge import context
-from trunkline.dialects.openai_chat.grammar import ChatGrammar
+from trunkline.dialects.openai_chat.grammar import Grammar
 from trunkline.dialects.openai_chat.grammar_rules import CHUNK, DELTA, LENIENT, RULES, STRICT
 from trunkline.wire.sse import Frame, SseDecoder
 
@@ -96,7 +96,7 @@ def label(of: Frame) -> str:
 
 
 def faults(frames, *, strict=True, **facts):
-    grammar = ChatGrammar(strict=strict, context=context(**facts) if facts else None)
+    grammar = Grammar(strict=strict, context=context(**facts) if facts else None)
     return grammar.feed(frames) + grammar.finish()
 
 
@@ -112,7 +112,7 @@ def test_every_mutant_is_refused_or_legal():
     tally = Tally(LEGAL)
     for good in STREAMS.values():
         about = context(include_usage=any(b'"usage"' in frame.data for frame in good))
-        tally.judge(good, mutants(good, label, WORDS), partial(ChatGrammar, strict=True, context=about))
+        tally.judge(good, mutants(good, label, WORDS), partial(Grammar, strict=True, context=about))
     assert not tally.escaped, "\n".join(f"{count} {place}" for place, count in tally.escaped.most_common()) + "\n" + tally.table()
     assert not tally.unused(), tally.table()
     assert min(tally.made.values()) > 0
@@ -268,7 +268,7 @@ _FRAMES = st.lists(
 @settings(max_examples=300)
 @given(_FRAMES, st.booleans(), st.sampled_from([None, True, False]))
 def test_nothing_raises_and_nothing_is_quoted(frames, strict, asked):
-    grammar = ChatGrammar(strict=strict, context=None if asked is None else context(include_usage=asked))
+    grammar = Grammar(strict=strict, context=None if asked is None else context(include_usage=asked))
     found = grammar.feed(frames) + grammar.finish()
     assert grammar.finish() == []
     assert all(SECRET not in str(fault) and 0 <= fault.frame <= len(frames) for fault in found)
@@ -283,7 +283,7 @@ def test_nesting_without_end_is_a_fault():
 
 
 def test_it_goes_on_after_a_fault_frame_by_frame():
-    grammar = ChatGrammar(strict=True)
+    grammar = Grammar(strict=True)
     assert [fault.frame for fault in grammar.feed([Frame(b"{")])] == [0]
     good = STREAMS["text"]
     assert grammar.feed(good) == []

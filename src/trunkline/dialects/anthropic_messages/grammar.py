@@ -12,7 +12,7 @@ from .grammar_rules import RULES
 from .grammar_strict import StrictMessages
 
 
-class MessagesGrammar:
+class Grammar:
     """The grammar of one stream (see ``dialect.StreamGrammar``). No rule needs the context."""
 
     rules: tuple[Rule, ...] = RULES

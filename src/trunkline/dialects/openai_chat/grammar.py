@@ -12,7 +12,7 @@ from .grammar_rules import RULES
 from .grammar_strict import StrictChat
 
 
-class ChatGrammar:
+class Grammar:
     """The grammar of one stream (see ``dialect.StreamGrammar``).
 
     ``context`` says whether usage was asked for; without it the first chunk decides, and all others must agree with it.
