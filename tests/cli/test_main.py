@@ -49,6 +49,14 @@ def test_without_a_command_there_is_a_list_of_them(run: Command) -> None:
     assert "trunkline --help" in done.err
 
 
+@pytest.mark.parametrize("args", [["ask", "hi"], ["chat"]])
+def test_without_a_provider_it_says_how_the_command_is_told_of_one(run: Command, args: list[str]) -> None:
+    done = run(*args)
+    assert (done.code, done.out) == (2, "")
+    assert "no provider is configured" in done.err
+    assert "--model" in done.err
+
+
 def test_an_argument_does_not_steer_the_terminal(run: Command) -> None:
     done = run("ask", "--\x1b[31mred")
     assert done.code == 2

@@ -69,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return DONE
     except TrunklineError as error:
         note(f"error: {error}")
+        if isinstance(error, NoProviderError):
+            note("here --model names the model, with --base-url for a server of your own; `trunkline demo` needs neither")
         return USAGE if isinstance(error, UsageError | NoProviderError | UnsupportedOperationError) else FAILED
     except OSError as error:  # a full disk, say
         note(f"error: {error.strerror or type(error).__name__}")
