@@ -201,6 +201,12 @@ def test_it_is_started_once() -> None:
         assert post(sim, "/v1/messages", body_of())[0] == 200
 
 
+def test_it_is_called_by_names_that_it_knows() -> None:
+    with Simulator(hosts=("models.internal",)) as sim:
+        assert post(sim, PATHS["openai-chat"], body_of(), host=f"models.internal:{sim.port}")[0] == 200
+        assert post(sim, PATHS["openai-chat"], body_of(), host="elsewhere.internal")[0] == 421
+
+
 def test_a_host_is_text() -> None:
     with pytest.raises(UsageError) as caught:
         Simulator(host=5).start()  # type: ignore[arg-type]

@@ -39,6 +39,9 @@ def add(commands: Commands) -> None:
     parser.add_argument("--scenario", metavar="FILE", help="what it plays, in YAML or JSON (default: a brain of its own)")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="where it listens (default: a free port)")
     parser.add_argument("--host", default="127.0.0.1", metavar="H", help="the address it listens at (default: %(default)s)")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="a name that others call this machine by (repeatable)"
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed, the same answers (default: 0)")
     parser.add_argument(
         "--speed", default="1", metavar="X", help="how much faster than life; inf: no waits (default: %(default)s)"
@@ -57,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         speed=_speed(args.speed),
         host=args.host,
+        hosts=args.allow_host,
         port=args.port,
         quirks=args.quirk,
         pace=LIFELIKE,

@@ -51,7 +51,8 @@ class Simulator:
     gets a 429. ``keys``: those that are accepted, others get a 401; None: any, and none. ``quirks``: how the provider strays,
     in every reply. ``pace``: where the scenario has none; ``models``: in place of the scenario's. ``clock``: what limits and
     the ``created`` of replies go by. ``told`` is called in the server's thread with each request that has ended. ``keep``: so
-    many of the last requests stand in ``requests`` (None: all).
+    many of the last requests stand in ``requests`` (None: all). ``hosts``: names besides loopback and its own address that it
+    may be called by (``*``: any); a request for another host gets a 421.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Simulator:
         clock: Clock | None = None,
         told: Callable[[Recorded], object] | None = None,
         keep: int | None = 1000,
+        hosts: Collection[str] = (),
     ) -> None:
         if keep is not None:
             whole(keep, "keep", 0)
@@ -99,6 +101,7 @@ class Simulator:
         self._meter: Meter | None = None
         self._house = self._housed()
         self._recorder = Recorder(keep)
+        self._hosts = hosts
         self._server: Server | None = None
         self._app: WatchedApp | None = None
         self._coming_up: set[asyncio.Task[None]] = set()
@@ -161,6 +164,7 @@ class Simulator:
         self._app = WatchedApp(
             self,
             halves,
+            hosts=self._hosts,
             about=_ABOUT.format(", ".join(DIALECTS)),
             token=lambda: f"{chance.getrandbits(96):024x}",
             wall=(lambda: CREATED) if self._clock is None else self._clock.wall,
