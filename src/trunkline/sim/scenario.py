@@ -33,7 +33,9 @@ LIFELIKE = Pace(first=0.3, tokens_per_second=60.0, jitter=0.3)
 
 @final
 class Rule:
-    """``steps``, for requests that ``when`` fits: a ``When``, or any function of the request; None: all that ask for an answer.
+    """What a request is answered with: ``Rule(Say("It rains."), when=When(text="weather"))``.
+
+    ``steps``, for requests that ``when`` fits: a ``When``, or any function of the request; None: all that ask for an answer.
 
     ``times``: for so many requests, then no more. ``usage``: these figures in place of what was counted (of those that are not
     None). ``finish``: this reason, and neither ``max_tokens`` nor stop sequences shorten what is said. ``pace`` and ``quirks``

@@ -44,7 +44,8 @@ class Clock(Protocol):
 
 class Simulator:
     """A server on loopback that plays ``scenario``: a ``Scenario``, a list of rules, the path of a YAML or JSON file, or None
-    for the built-in brain, which says that it is simulated. Use it as a context manager, ``with`` or ``async with``.
+    for the built-in brain, which says that it is simulated. Use it as a context manager, ``with`` or ``async with``;
+    then ``base_url("openai-chat")`` is what a client takes, and ``requests`` what was asked.
 
     ``seed``: the same requests in the same order get the same bytes. ``speed``: so many times faster do pauses pass;
     ``math.inf``: at once. ``strict``: conversations that real providers refuse get a 400. ``limits``: what comes above them
