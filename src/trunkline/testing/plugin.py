@@ -48,8 +48,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        f"{SCENARIO}(*rules, **options): what trunkline_sim plays: rules (or a list of them), a Scenario, or the path of a YAML file,"
-        " from the test's folder; options are the Simulator's (seed, speed, limits, keys, strict, quirks).",
+        f"{SCENARIO}(*rules, **options): what trunkline_sim plays: rules (or a list of them), a Scenario, or the path of a"
+        " YAML file, from the test's folder; options are the Simulator's (seed, speed, limits, keys, strict, quirks).",
     )
     config.addinivalue_line("markers", f"{NETWORK}: this test may use the network, whatever the ini option {NO_NETWORK} says.")
     if config.getini(NO_NETWORK):
