@@ -3,11 +3,11 @@
 Each name is loaded when it is first used: scripted replies and virtual time need no server. Where what stands:
 
 - what is played: ``scenario`` (rules) of ``steps``, ``match`` (which rule), ``yaml_form`` (in a file);
-- who answers: ``simulator`` runs the server, ``answering`` one request; ``script`` is all that will be said, ``voice`` says it token
-  by token, ``playback`` in time; ``builtin`` speaks where no rule does (``schema_filler, pattern_text``);
+- who answers: ``simulator`` runs the server, ``answering`` one request; ``script`` is all that will be said, ``voice``
+  says it token by token, ``playback`` in time; ``builtin`` speaks where no rule does (``schema_filler, pattern_text``);
 - who refuses: ``conversation``, ``limits``, ``failures``; who remembers: ``recorder``, ``watched``;
-- what goes wrong: ``spoilt`` (streams), ``whole`` (replies), ``rudeness`` (past HTTP), ``garbling``; ``quirks`` with ``stray_chunks`` and
-  ``stray_bodies``;
+- what goes wrong: ``spoilt`` (streams), ``whole`` (replies), ``rudeness`` (past HTTP), ``garbling``; ``quirks`` with
+  ``stray_chunks`` and ``stray_bodies``;
 - no socket at all: ``scripted``, ``scripted_io``, ``scripted_exchange``, and ``clock``.
 """
 
