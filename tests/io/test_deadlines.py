@@ -17,8 +17,6 @@ from tests.io.loopback import CHUNKED, OK, Port, Server, chunk, median_of, post
 from trunkline.ports import IO, Deadlines
 from trunkline.values.errors import DeadlineError
 
-pytestmark = pytest.mark.xdist_group("timing")
-
 AFTER = 0.15
 REPETITIONS = 3
 

@@ -22,8 +22,6 @@ from trunkline.io.aio import AsyncIO
 from trunkline.ports import IO, Deadlines, Exchange
 from trunkline.values.errors import TransportError
 
-pytestmark = pytest.mark.xdist_group("timing")
-
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 REPETITIONS = 3
 PHASES = ["connect", "head", "chunk"]

@@ -12,8 +12,6 @@ from tests.io.conftest import Certificates
 from tests.io.loopback import CHUNKED, LAST, Port, Server, chunk, post
 from trunkline.ports import IO, Deadlines
 
-pytestmark = pytest.mark.xdist_group("timing")
-
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("framing", ["chunked", "length"])

@@ -15,8 +15,6 @@ from trunkline.io.aio import AsyncIO
 from trunkline.ports import IO, Deadlines, ProcessRequest
 from trunkline.values.errors import DeadlineError, TransportError, UsageError
 
-pytestmark = pytest.mark.xdist_group("timing")
-
 
 def python(
     program: str, *words: str, stdin: bytes = b"", env: tuple[tuple[str, str], ...] = (), cwd: str | None = None
