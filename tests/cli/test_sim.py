@@ -105,7 +105,12 @@ def test_a_line_for_each_request(capsys: pytest.CaptureFixture[str]) -> None:
     http = HttpRequest("POST", "http://127.0.0.1:1/v1/messages?beta=true", body=b"secret")
     _tell(Recorded(number=0, http=http, status=404, outcome="failed"))
     _tell(Recorded(number=1, http=http, outcome="reset", rule=2))
-    assert capsys.readouterr().out == "POST /v1/messages  404 failed\nPOST /v1/messages  - reset  rule 2\n"
+    _tell(Recorded(number=2, http=http, status=400, outcome="failed", reason="the conversation is empty"))
+    assert capsys.readouterr().out.splitlines() == [
+        "POST /v1/messages  404 failed",
+        "POST /v1/messages  - reset  rule 2",
+        "POST /v1/messages  400 failed  the conversation is empty",
+    ]
 
 
 def test_speeds() -> None:

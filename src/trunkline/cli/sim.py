@@ -122,4 +122,5 @@ def _tell(seen: Recorded) -> None:
     asked = seen.request
     what = "" if asked is None else f"  {asked.model}{', stream' if asked.stream else ''}"
     by = "" if seen.rule is None else f"  rule {seen.rule}"
-    out(f"{seen.http.method} {target}{what}  {seen.status or '-'} {seen.outcome}{by}")
+    why = "" if seen.reason is None else f"  {seen.reason}"
+    out(f"{seen.http.method} {target}{what}  {seen.status or '-'} {seen.outcome}{by}{why}")

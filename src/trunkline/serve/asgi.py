@@ -71,6 +71,9 @@ class App:
         line = scope.get("state", {}).get(LINE) or NoLine()
         await _Request(self, scope, receive, Outlet(send), line).serve()
 
+    def failed(self, scope: MutableMapping[str, Any], error: ProviderError) -> None:
+        """Called with each error that becomes the reply to a request, before it goes out. For those who keep records."""
+
 
 class _Request:
     """One request, from its head to the end of its answer."""
@@ -115,7 +118,7 @@ class _Request:
         error: ProviderError = NotFoundError("there is nothing at this path", status=404)
         if missed.allow:
             error = InvalidRequestError("this path does not take this method", status=405)
-        reply = missed.half.encode_error(error, self._context(missed.half, http))
+        reply = self._encoded(missed.half, error, self._context(missed.half, http))
         await self._outlet.whole(reply, [("allow", ", ".join(missed.allow))] if missed.allow else ())
 
     async def _asked(self, match: Match, http: HttpRequest) -> Asked | None:
@@ -125,7 +128,7 @@ class _Request:
             try:
                 decoded = half.decode_request(http)
             except ProviderError as error:
-                await self._outlet.whole(half.encode_error(error, self._context(half, http)))
+                await self._outlet.whole(self._encoded(half, error, self._context(half, http)))
                 return None
         context = self._context(half, http) if decoded is None else self._served(half, decoded.context)
         return Asked(
@@ -147,7 +150,7 @@ class _Request:
                 try:
                     answer = await self._app._answerer.answer(asked)
                 except ProviderError as error:
-                    answer = Whole(asked.half.encode_error(error, asked.context))
+                    answer = Whole(self._encoded(asked.half, error, asked.context))
                 if isinstance(answer, Streamed | Bytes):
                     source = answer.source
                 await self._deliver(answer, asked, presence)
@@ -217,7 +220,11 @@ class _Request:
         """In the words of the dialect that this path is most like."""
         half = self._app._routes.speaker(self._scope["path"], self._headers)
         http = HttpRequest(self._scope["method"], self._url(), self._told_headers())
-        return half.encode_error(error, self._context(half, http))
+        return self._encoded(half, error, self._context(half, http))
+
+    def _encoded(self, half: ServerHalf, error: ProviderError, context: Context) -> HttpReply:
+        self._app.failed(self._scope, error)
+        return half.encode_error(error, context)
 
     def _context(self, half: ServerHalf, http: HttpRequest) -> Context:
         return self._served(half, half.context_of(http))

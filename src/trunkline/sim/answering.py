@@ -71,8 +71,8 @@ def _fits(rule: Rule, number: int, asked: Asked) -> bool:
     try:
         return rule.when is None or bool(rule.when(asked.decoded.request))
     except Exception as error:  # whoever wrote it shall learn of it where he looks: in the reply
-        words = f"The condition of rule {number} raised {type(error).__name__}: {error}"
-        raise ServerError("the scenario is at fault", status=500, provider_message=words) from error
+        fault = f"the condition of rule {number} raised {type(error).__name__}"
+        raise ServerError(fault, status=500, provider_message=f"T{fault[1:]}: {error}") from error
 
 
 class House(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +112,7 @@ class Answering:
         try:
             answer = await self._answer()
         except ProviderError as error:
+            self.entry.failed(error)
             answer = self._whole(self.asked.half.encode_error(error, self.context))
         if self.slow is not None and not isinstance(answer, Taken):
             return await dribbled(self.asked.connection, answer, self.slow, self.house.tempo, self.entry)
@@ -181,13 +182,18 @@ class Answering:
                     await self.house.tempo.wait(step.seconds)
                 case Fail():
                     spoils = [beat.step for beat in script.beats if beat.step is not None]
-                    return self._whole(failed(step, self.asked.half, self.context), spoils, quirks_of_errors=step.body is None)
+                    return self._whole(self._failed(step), spoils, quirks_of_errors=step.body is None)
                 case Raw():
                     raw = raw_answer(script.lead[n:], self.context.stream, self.house.tempo, self.entry)
                     return raw if step.status else await past_http(self.asked.connection, raw, self.entry)
                 case _:
                     return await self._hung_up(step)
         return None
+
+    def _failed(self, step: Fail) -> HttpReply:
+        if step.body is None:
+            self.entry.failed(error_of(step))
+        return failed(step, self.asked.half, self.context)
 
     async def _hung_up(self, step: Step) -> Taken:
         if isinstance(step, Close | Cut):
@@ -209,7 +215,7 @@ class Answering:
         await self.house.tempo.wait(sum(beat.wait for beat in script.beats))
         spoils = [beat.step for beat in script.beats if beat.step is not None]
         if spoils and isinstance(last := spoils[-1], Fail):
-            return self._whole(failed(last, self.asked.half, self.context))
+            return self._whole(self._failed(last))
         if spoils and isinstance(last := spoils[-1], StreamError):
             raise error_of(last)
         reply = self.asked.half.encode_response(_cut_off(script.events), self.context)

@@ -20,17 +20,17 @@ def refusal(request: Request, *, prefill: bool = True) -> InvalidRequestError | 
     answerable = False
     for n, message in said:
         if open_calls and not _answers(message):
-            return _refused(f"messages.{n}", f"the tool call {next(iter(open_calls))} was not answered before this turn")
+            return _refused(f"messages.{n}", "a tool call was not answered before this turn", next(iter(open_calls)))
         for result in (part for part in message.parts if isinstance(part, ToolResult)):
             if not answerable or open_calls.pop(result.tool_call_id, None) is None:
-                return _refused(f"messages.{n}", f"the tool result answers no call of the turn before: {result.tool_call_id}")
+                return _refused(f"messages.{n}", "a tool result answers no call of the turn before", result.tool_call_id)
         if message.tool_calls:
             open_calls = {call.id: n for call in message.tool_calls}
             if len(open_calls) < len(message.tool_calls):
                 return _refused(f"messages.{n}", "two tool calls of one turn have the same id")
         answerable = bool(open_calls)
     if open_calls:
-        return _refused("messages", f"the tool call {next(iter(open_calls))} was not answered")
+        return _refused("messages", "a tool call was not answered", next(iter(open_calls)))
     if not prefill and said[-1][1].role == "assistant":
         return _refused("messages", "the conversation ends with the assistant's words; the model takes up none")
     return None
@@ -65,9 +65,9 @@ def _answers(message: Message) -> bool:
     return any(isinstance(part, ToolResult) for part in message.parts)
 
 
-def _refused(param: str, words: str) -> InvalidRequestError:
-    error = InvalidRequestError(
-        "the provider refused the request", status=400, kind="invalid_request_error", provider_message=words
-    )
+def _refused(param: str, words: str, named: str | None = None) -> InvalidRequestError:
+    """``named``: an id of the caller's. It stands in the reply, and not in the error's own message."""
+    said = words if named is None else f"{words}: {named}"
+    error = InvalidRequestError(words, status=400, kind="invalid_request_error", provider_message=said)
     error.param = param
     return error

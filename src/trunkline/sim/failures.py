@@ -53,7 +53,7 @@ def error_of(step: Fail | StreamError, model: str | None = None) -> ProviderErro
         kind = ServerError if status is None or status < 300 else kind_of_status(status)
     words = step.message or _WORDS.get(kind, f"This is a simulated error: {in_our_words(kind)}.")
     retry_after = step.retry_after if isinstance(step, Fail) else None
-    return kind(in_our_words(kind), status=status, code=step.code, retry_after=retry_after, provider_message=words, model=model)
+    return kind(words, status=status, code=step.code, retry_after=retry_after, provider_message=words, model=model)
 
 
 def failed(step: Fail, half: ServerHalf, context: Context) -> HttpReply:
@@ -73,7 +73,7 @@ def over_limit(refused: Refused) -> RateLimitError:
     if refused.retry_after is None:
         words = f"Request too large: more {refused.limit.replace('_', ' ')} than the limit allows at all (simulated)."
     return RateLimitError(
-        in_our_words(RateLimitError),
+        words,
         status=429,
         retry_after=refused.retry_after,
         provider_message=words,
@@ -84,10 +84,10 @@ def over_limit(refused: Refused) -> RateLimitError:
 def wrong_key(shown: bool) -> AuthenticationError:
     """The error of a request whose key is not accepted, or that shows none."""
     words = _WORDS[AuthenticationError] if shown else "There is no key (simulated)."
-    return AuthenticationError(in_our_words(AuthenticationError), status=401, provider_message=words)
+    return AuthenticationError(words, status=401, provider_message=words)
 
 
 def unknown_model(name: str) -> NotFoundError:
     """The error of a request for a model that is not there."""
     words = f"The model {name[:100]!r} does not exist (simulated)."
-    return NotFoundError(in_our_words(NotFoundError), status=404, code="model_not_found", provider_message=words)
+    return NotFoundError("there is no such model (simulated)", status=404, code="model_not_found", provider_message=words)

@@ -102,7 +102,9 @@ class Playback:
                 self._pacer.begin()
             case Fail() | StreamError():
                 self._entry.outcome = "failed"
-                raise error_of(step)
+                error = error_of(step)
+                self._entry.failed(error)
+                raise error
             case Close():
                 self._entry.outcome = "cut"
                 raise HangUp(reset=False)

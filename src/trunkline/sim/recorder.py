@@ -9,10 +9,13 @@ from typing import Literal
 import msgspec
 
 from ..dialects.dialect import Operation
+from ..values.errors import ProviderError
 from ..values.request import Request
 from ..values.response import Warning
+from ..values.secret import mask_keys
 from ..wire.http import HttpRequest
 
+_REASON_SHOWN = 300
 Outcome = Literal["open", "end", "failed", "cut", "reset", "gone"]
 """``open``: under way; ``end``: answered whole; ``failed``: an error reply, or an error in the stream; ``cut``: closed before
 its end; ``reset``; ``gone``: the asker went away before the end."""
@@ -23,7 +26,9 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     ``operation`` are None where nothing answers at that path.
 
     ``warnings``: what the protocol could not express. ``status`` is None until the head is out. ``rule`` is the number of the
-    rule that answered (from 0; None: the built-in brain, or a refusal before any rule). Its repr shows sizes, not what was said.
+    rule that answered (from 0; None: the built-in brain, or a refusal before any rule). ``reason``: why there was an error, in
+    the simulator's own words, which repeat neither what was said nor a key; None where there was none, and of a ``Fail`` with a
+    body of its own. Its repr shows sizes, not what was said.
     """
 
     number: int
@@ -36,6 +41,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None = None
     rule: int | None = None
     outcome: Outcome = "open"
+    reason: str | None = None
 
     def __repr__(self) -> str:
         what = self.request and f"{self.request.model}, {len(self.request.messages)} messages"
@@ -46,7 +52,9 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 class Entry:
     """One request while it is under way."""
 
-    __slots__ = ("dialect", "http", "number", "operation", "outcome", "request", "request_id", "rule", "status", "warnings")
+    __slots__ = (
+        "dialect", "http", "number", "operation", "outcome", "reason", "request", "request_id", "rule", "status", "warnings"
+    )  # fmt: skip
 
     def __init__(self, number: int, http: HttpRequest) -> None:
         self.number: int = number
@@ -59,6 +67,11 @@ class Entry:
         self.request_id: str | None = None
         self.rule: int | None = None
         self.outcome: Outcome = "open"
+        self.reason: str | None = None
+
+    def failed(self, error: ProviderError) -> None:
+        """Note why: the error's own message. What its reply says beyond that may quote who asked."""
+        self.reason = mask_keys(error.message[:_REASON_SHOWN])
 
     def told(self) -> Recorded:
         facts = {name: getattr(self, name) for name in Entry.__slots__}

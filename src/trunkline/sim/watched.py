@@ -8,6 +8,7 @@ from typing import Any
 from ..serve.answers import Asked
 from ..serve.asgi import App
 from ..serve.connection import LINE
+from ..values.errors import ProviderError
 from ..values.headers import Headers
 from ..wire.http import HttpRequest
 from .recorder import Entry, Recorder
@@ -38,6 +39,11 @@ class WatchedApp(App):
             watch.keep_body()
             self.recorder.end(watch.entry)
             self.ended(watch.entry)
+
+    def failed(self, scope: MutableMapping[str, Any], error: ProviderError) -> None:
+        """Of an error that the edge itself tells, the reason."""
+        if (entry := self.under_way.get(id(scope.get("state", {}).get(LINE)))) is not None:
+            entry.failed(error)
 
 
 class _Watch:
