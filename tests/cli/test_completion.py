@@ -97,4 +97,4 @@ def test_without_the_extra(run: Command) -> None:
     (run.folder / "argcomplete.py").write_text("raise ImportError")
     done = run("completion", "bash", PYTHONPATH=os.pathsep.join([str(run.folder), run.environ["PYTHONPATH"]]))
     assert (done.code, done.out) == (2, "")
-    assert "pip install 'trunkline[cli]'" in done.err
+    assert "the extra cli: pip install 'trunkline[cli]' (in a clone: pip install '.[cli]')" in done.err

@@ -54,4 +54,4 @@ def test_without_the_simulators_extra(run: Command) -> None:
     (run.folder / "uvicorn.py").write_text("raise ImportError")
     done = run("demo", PYTHONPATH=os.pathsep.join([str(run.folder), run.environ["PYTHONPATH"]]))
     assert (done.code, done.out) == (2, "")
-    assert "pip install 'trunkline[sim]'" in done.err
+    assert "the simulator needs the extra sim (pip install 'trunkline[sim]' (in a clone: pip install '.[sim]'))" in done.err

@@ -87,7 +87,7 @@ def test_how_it_ends(run: Command, sign: signal.Signals, code: int) -> None:
         (["--speed", "0"], "--speed: no speed"),
         (["--port", "70000"], "port"),
         (["--quirk", "clrf"], "did you mean 'crlf'?"),
-        (["--host", "203.0.113.1"], "203.0.113.1"),
+        (["--host", "203.0.113.1"], "host: cannot listen there"),
     ],
 )
 def test_what_is_wrong_is_told_before_it_listens(

@@ -172,6 +172,8 @@ def test_places_where_nobody_can_listen() -> None:
         Server(app(), port=server.port).start()
     with pytest.raises(UsageError, match="port"):
         Server(app(), port=70_000)
+    with pytest.raises(UsageError, match="host: cannot listen there"):
+        Server(app(), "203.0.113.1").start()
     with pytest.raises(UsageError, match="host"):
         Server(app(), "no.such.host.invalid").start()
     with pytest.raises(UsageError, match="host"):
@@ -180,9 +182,11 @@ def test_places_where_nobody_can_listen() -> None:
 
 def test_without_uvicorn_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(UnsupportedOperationError, match=r"pip install 'trunkline\[sim\]'"):
+    with pytest.raises(
+        UnsupportedOperationError, match=r"pip install 'trunkline\[sim\]' \(in a clone: pip install '\.\[sim\]'\)"
+    ):
         Server(app()).start()
-    with pytest.raises(UnsupportedOperationError, match="needs uvicorn"):
+    with pytest.raises(UnsupportedOperationError, match="the simulator needs the extra sim"):
         Server(app()).serve()
 
 

@@ -17,7 +17,8 @@ examples:
 
 For this shell only: eval "$(trunkline completion bash)". It takes effect in
 shells that are started afterwards, and needs the `cli` extra:
-pip install 'trunkline[cli]'. For zsh, compinit must have run before.
+pip install 'trunkline[cli]' (in a clone: pip install '.[cli]').
+For zsh, compinit must have run before.
 """
 
 
@@ -31,7 +32,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         from argcomplete.shell_integration import shellcode
     except ImportError:
-        raise UsageError("completion needs argcomplete: pip install 'trunkline[cli]'") from None
+        raise UsageError(
+            "completion needs the extra cli: pip install 'trunkline[cli]' (in a clone: pip install '.[cli]')"
+        ) from None
     out(shellcode(["trunkline"], shell=args.shell).strip())
     return 0
 

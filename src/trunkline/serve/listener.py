@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import time
@@ -17,6 +18,8 @@ from .connection import protocol_class
 BACKLOG = 2_048
 KEEP_ALIVE = 75
 """Seconds that a connection may idle: longer than clients keep theirs, so that it is they who end it."""
+_PORT_IS_AT_FAULT = frozenset({errno.EADDRINUSE, errno.EACCES})
+"""In use, or not for everybody (below 1024); else there is no such address on this machine."""
 GRACE = 2.0
 """Seconds that answers have to end themselves once their connection is gone, before they are cancelled."""
 
@@ -116,7 +119,8 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         import uvicorn  # noqa: F401 - whether it is there
     except ImportError:
-        raise UnsupportedOperationError("a server needs uvicorn", hint="pip install 'trunkline[sim]'") from None
+        hint = "pip install 'trunkline[sim]' (in a clone: pip install '.[sim]')"
+        raise UnsupportedOperationError("the simulator needs the extra sim", hint=hint) from None
     try:
         import uvloop
     except ImportError:
@@ -137,5 +141,6 @@ def bound(host: str, port: int) -> socket.socket:
         made.bind(address)
     except OSError as error:
         made.close()
-        raise UsageError(f"cannot listen there: {error}", field="port", got=f"{host}:{port}") from None
+        field = "port" if error.errno in _PORT_IS_AT_FAULT else "host"
+        raise UsageError(f"cannot listen there: {error}", field=field, got=f"{host}:{port}") from None
     return made
