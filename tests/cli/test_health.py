@@ -45,3 +45,7 @@ def test_nothing_configured(run: Command) -> None:
     done = run("health")
     assert (done.code, done.err) == (1, "")
     assert done.out.startswith("model: none (")
+    assert "trunkline health" not in done.out
+    rows = {row[0]: row[4] for line in done.out.splitlines()[1:] if len(row := line.split("\t")) == 5}
+    assert (rows["groq"], rows["local"]) == ("set GROQ_API_KEY", "set LOCAL_BASE_URL")
+    assert "`trunkline health` shows what was looked at" in run("ask", "Why?").err

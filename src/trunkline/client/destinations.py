@@ -22,6 +22,9 @@ from .options import ModelName
 from .settings import Settings
 from .trust import bare, checked_base_url, refuse_key
 
+SEEN_IN_HEALTH = "; `trunkline health` shows what was looked at"
+"""How the error ends where nothing is configured."""
+
 
 class Destinations:
     """Finds destinations, and remembers them by the model's name. Reads settings and files when first asked, never before.
@@ -111,7 +114,7 @@ class Destinations:
         names = ", ".join(variable for row in TABLE[:2] for variable in row.key_variables[:1])
         raise NoProviderError(
             f"no provider is configured: set a key ({names}, …), name a model (Client('provider/model', api_key=…)), or give a"
-            " base_url; `trunkline health` shows what was looked at"
+            f" base_url{SEEN_IN_HEALTH}"
         )
 
     def owns(self, row: Provider) -> bool:

@@ -17,9 +17,10 @@ from ..values.errors import NoProviderError, ProviderError, TrunklineError, Usag
 from ..values.model import Model
 from ..values.request import Request
 from .calls import Calls
-from .destinations import Destinations
+from .destinations import SEEN_IN_HEALTH, Destinations
 from .health import Health, ProviderHealth
 from .setting_values import ErrorStyle
+from .settings import base_url_variables
 
 _PATIENCE = 10.0
 """Seconds for one provider's list of models."""
@@ -80,7 +81,7 @@ async def health(io: IO, calls: Calls, ask: bool) -> Health:
         why = "it was named" if model is not None else destinations.default()[1]
         chosen = destinations.find(model)
     except (NoProviderError, UsageError) as error:
-        why = str(error)
+        why = str(error).removesuffix(SEEN_IN_HEALTH)
     wires = {row.name: _wire(destinations, row) for row in TABLE}
     if isinstance(chosen, Wire):
         wires = {chosen.provider: chosen} | wires | {chosen.provider: chosen}
@@ -96,7 +97,8 @@ def _wire(destinations: Destinations, row: Provider) -> Wire | str:
     try:
         return destinations.wire(row, "")
     except UsageError as error:
-        return str(error)
+        lacking = {"api_key": row.key_variables, "base_url": base_url_variables(row)}.get(error.field or "", ())
+        return f"set {' or '.join(lacking)}" if lacking and error.got == "None" else str(error)
 
 
 async def _looked_at(io: IO, name: str, wire: Wire | str, ask: bool, errors: ErrorStyle) -> ProviderHealth:
