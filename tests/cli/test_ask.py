@@ -306,3 +306,9 @@ def test_text_that_the_output_cannot_say(run: Command, serve: Serve) -> None:
 def test_the_folder_of_the_test_is_not_a_repository(run: Command) -> None:
     """Guards the tests themselves: no parent of the temporary folder may lend its files."""
     assert not any((parent / ".git").exists() for parent in Path(run.folder).parents)
+
+
+def test_a_file_that_is_not_there(run: Command) -> None:
+    (run.folder / "folder").mkdir()
+    assert "--file: there is no file nope.png; allowed" in run("ask", "What?", "--file", "nope.png").err
+    assert "--file: folder is a folder; allowed" in run("ask", "What?", "--file", "folder").err

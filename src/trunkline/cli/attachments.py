@@ -17,7 +17,8 @@ def attachment(name: str) -> Part:
     """
     path = Path(name)
     if not path.is_file():
-        raise UsageError(f"{name} is no file", field="--file", allowed="an image, sound, PDF or text file")
+        words = f"{name} is a folder" if path.is_dir() else f"there is no file {name}"
+        raise UsageError(words, field="--file", allowed="an image, sound, PDF or text file")
     media_type = mimetypes.guess_type(path.name)[0] or ""
     source = LocalFile(path=str(path), media_type=media_type)
     kind = media_type.partition("/")[0]

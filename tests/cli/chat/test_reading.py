@@ -64,4 +64,6 @@ def test_tab_completes_commands_and_models() -> None:
     assert words("/sa") == ["/save ", "/save! "]
     assert words("/cl") == ["/clear"]
     assert words("/model groq/openai/gpt-oss-1") == ["/model groq/openai/gpt-oss-120b"]
+    assert words("/model  groq/openai/gpt-oss-1") == ["/model  groq/openai/gpt-oss-120b"]
+    assert words("/model  ")[0].startswith("/model  ")
     assert words("hello") == ()

@@ -59,7 +59,9 @@ def obey(session: Session, text: str, tell: Tell, *, terminal: bool) -> None:
 def words(text: str) -> Sequence[str]:
     """How a line that begins with ``text`` may go on: commands, and behind ``/model`` the catalog's models."""
     if text.startswith("/model "):
-        return [line for name in model_names() if (line := f"/model {name}").startswith(text)]
+        begun = text.removeprefix("/model ").lstrip()
+        typed = text.removesuffix(begun)  # what is offered must begin with it, blanks and all
+        return [typed + name for name in model_names() if name.startswith(begun)]
     if text.startswith("/") and " " not in text:
         return [f"/{name} " if COMMANDS[name].arguments else f"/{name}" for name in COMMANDS if f"/{name}".startswith(text)]
     return ()
