@@ -20,6 +20,7 @@ import trunkline
 from trunkline.dialects.anthropic_messages import thinking
 from trunkline.engine.call import Limits
 from trunkline.io import aio_sessions, pool
+from trunkline.policy import turns
 from trunkline.policy.retry import RetryPolicy
 from trunkline.values import json_form
 
@@ -71,6 +72,12 @@ def default_rows() -> str:
             "max_tokens=…",
             f"the model's own, at most {thinking.PLAIN_LIMIT:,}; {thinking.STREAM_LIMIT:,} for a stream",
             "tokens",
+        ),
+        (
+            "turns that called tools",
+            "tool_memory=TurnMemory()",
+            "none are remembered",
+            f"the last {turns.LIMIT:,} of a `TurnMemory`",
         ),
     ]
     return _table(("", "said by", "default", ""), rows)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Hooks as Hooks,
         Limits as Limits,
     )
+    from .policy.turns import TurnMemory as TurnMemory
     from .ports import (
         Backend as Backend,
         Observer as Observer,
@@ -163,6 +164,7 @@ _WHERE = {
     "client.health": ("Health", "ProviderHealth"),
     "client.settings": ("Settings",),
     "engine.call": ("Hooks", "Limits"),
+    "policy.turns": ("TurnMemory",),
     "ports": ("Backend", "Observer", "Settled", "StreamingBackend", "correlation_id"),
     "values.errors": (
         "TrunklineError", "UsageError", "NoProviderError", "BudgetExceededError", "UnsupportedOperationError", "ProviderError",
@@ -207,7 +209,7 @@ __all__ = [
     "QuotaError", "RateLimitError", "Reasoning", "ReasoningDelta", "ReasoningOptions", "Refusal", "RefusalDelta", "Request",
     "Response", "Role", "Scope", "Secret", "ServerError", "Settings", "Settled", "Start", "Stream", "StreamInterruptedError",
     "StreamingBackend", "Target", "Text", "TextDelta", "Timeout", "Timings", "TlsError", "TokenLogprob", "Tool", "ToolCall",
-    "ToolCallDelta", "ToolChoice", "ToolResult", "TransportError", "TruncatedBodyError", "TrunklineError",
+    "ToolCallDelta", "ToolChoice", "ToolResult", "TransportError", "TruncatedBodyError", "TrunklineError", "TurnMemory",
     "UnsupportedOperationError", "Url", "Usage", "UsageError", "UsageUpdate", "Video", "Warned", "Warning", "__version__",
     "correlation_id", "fold", "from_json", "to_json", "unfold",
 ]  # fmt: skip

@@ -120,6 +120,8 @@ ONLY_CLIENT: list[tuple[str, Any, str]] = [
     ("on_event", "x", "on_event"),
     ("observers", 5, "observers"),
     ("observers", [5], "observers[0]"),
+    ("tool_memory", True, "tool_memory"),
+    ("tool_memory", {}, "tool_memory"),
     ("model", 5, "model"),
 ]
 

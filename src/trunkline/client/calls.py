@@ -14,6 +14,7 @@ from ..engine import backend
 from ..engine.backend import declared_async
 from ..engine.call import NO_HOOKS, Call, Hooks, Limits
 from ..engine.destination import Destination, Own, Wire
+from ..policy.turns import TurnMemory
 from ..ports import Observer
 from ..telemetry import logs
 from ..values import expect
@@ -60,6 +61,7 @@ class Calls:
         limits: Limits = Limits(),
         hooks: Hooks = NO_HOOKS,
         observers: tuple[Observer, ...] = (),
+        memory: TurnMemory | None = None,
         said: frozenset[str] = frozenset(),
     ) -> None:
         self.destinations = destinations
@@ -67,6 +69,7 @@ class Calls:
         self._options = dict(options)
         self._blocking = blocking
         self._limits, self._hooks, self._observers = limits, hooks, observers
+        self._memory = memory
         self._said = said
         """Which of the limits were said by the caller, so that no setting takes their place."""
         self._ready: Call | None = None
@@ -102,6 +105,7 @@ class Calls:
         made = Calls(
             model, destinations, merged, blocking=blocking, limits=limits, hooks=hooks,
             observers=self._observers + tuple(options.get("observers") or ()),
+            memory=options.get("tool_memory", self._memory),
             said=self._said | {name for name in ("timeout", "retries", "max_line") if name in options},
         )  # fmt: skip
         made._look_over()
@@ -155,6 +159,7 @@ class Calls:
             parse=None if output is None else _parser(output),
             strict=options.get("strict") or False,
             errors=options.get("errors") or ready.errors,
+            memory=ready.memory,
         )
 
     def raw(self, method: str, path: str, options: Mapping[str, Any]) -> tuple[Call, WireRequest]:
@@ -184,6 +189,7 @@ class Calls:
             observers=self._observers,
             strict=self._options.get("strict") or False,
             errors=self.errors,
+            memory=self._memory,
         )
         return self._ready
 
@@ -217,7 +223,7 @@ def _scope(plan: tuple[Destination, ...]) -> Scope:
 def _with(ready: Call, request: Request) -> Call:
     return Call(
         request=request, plan=ready.plan, limits=ready.limits, hooks=ready.hooks, observers=ready.observers, parse=ready.parse,
-        strict=ready.strict, errors=ready.errors,
+        strict=ready.strict, errors=ready.errors, memory=ready.memory,
     )  # fmt: skip
 
 

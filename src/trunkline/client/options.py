@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, cast
 import msgspec
 
 from ..engine.call import Hooks, Limits
+from ..policy.turns import TurnMemory
 from ..ports import Backend, Observer, StreamingBackend
 from ..values import expect
 from ..values.errors import UsageError
@@ -121,6 +122,7 @@ class ClientOptions(CarryOptions, total=False):
     - ``before(request)`` and ``after(response)`` may return a replacement; ``on_error(error)`` hears what a call ends with,
       ``on_event(event)`` every event of a stream. With ``AsyncClient`` they may be coroutine functions.
     - ``observers``: objects with ``attempted`` and ``settled`` (``Observer``).
+    - ``tool_memory``: a ``TurnMemory``, for conversations that hold results of tools without the turn that asked for them.
     """
 
     api_key: str | Secret | None
@@ -135,6 +137,8 @@ class ClientOptions(CarryOptions, total=False):
     on_error: Callable[[BaseException], Awaitable[None] | None] | None
     on_event: Callable[[Event], Awaitable[None] | None] | None
     observers: Sequence[Observer]
+    tool_memory: TurnMemory | None
+    """Remembers turns that call tools, and puts them back where only the results are sent. After ``before`` is heard."""
 
 
 class NewOptions(ClientOptions, total=False):
@@ -205,6 +209,8 @@ def check_carrying(options: Mapping[str, Any]) -> None:
     for n, observer in enumerate(expect.items(options.get("observers") or (), "observers", "a list of observers")):
         if not callable(getattr(observer, "attempted", None)) or not callable(getattr(observer, "settled", None)):
             expect.wrong(f"observers[{n}]", observer, "an object with attempted and settled", "no observer")
+    if not isinstance(memory := options.get("tool_memory"), TurnMemory | None):
+        expect.wrong("tool_memory", memory, "a TurnMemory, or None", "no memory")
 
 
 def to_limits(options: Mapping[str, Any], base: Limits) -> Limits:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
+
 from ..dialects.dialect import Context, Encoded, WireRequest
 from ..dialects.error_body import request_id_of
 from ..policy.retry import asked_wait, should_retry
@@ -27,6 +29,8 @@ def encode(call: Call, wire: Wire) -> Encoded:
     except Exception:  # a message that was built of wrong types is told by its place; anything else is a mistake of ours
         check_built(call.request.messages)
         raise
+    if call.warnings:
+        encoded = msgspec.structs.replace(encoded, warnings=call.warnings + encoded.warnings)
     if encoded.warnings:
         refuse_losses(call, encoded.warnings)
     return encoded

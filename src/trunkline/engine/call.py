@@ -8,13 +8,14 @@ from typing import Any, Literal
 import msgspec
 
 from ..policy.retry import RetryPolicy
+from ..policy.turns import TurnMemory
 from ..ports import INFINITY, Observer
 from ..values.errors import ProviderError, UsageError
 from ..values.events import Event
 from ..values.headers import Headers
 from ..values.message import Part
 from ..values.request import Request
-from ..values.response import Response
+from ..values.response import Response, Warning
 from ..values.secret import Secret
 from .destination import Destination
 
@@ -55,7 +56,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """``plan``: the targets, in order. ``parse`` turns the reply's text into the structured output that was asked for.
 
     ``strict``: what a target cannot express is an error instead of a warning. ``errors="quiet"`` keeps the provider's words
-    out of errors.
+    out of errors. ``memory`` puts back turns that the messages lack, and hears of the reply's; ``warnings``: what was lost by
+    that.
     """
 
     request: Request
@@ -66,6 +68,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     parse: Callable[[str], Any] | None = None
     strict: bool = False
     errors: Literal["full", "quiet"] = "full"
+    memory: TurnMemory | None = None
+    warnings: tuple[Warning, ...] = ()
 
     def __repr__(self) -> str:
         return f"Call({self.plan!r})"

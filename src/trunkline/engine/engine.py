@@ -28,7 +28,7 @@ from ..values.response import Response, Timings, Warning
 from ..wire.http import HttpReply
 from . import backend
 from .attempt import deadlines, encode, failure, fetch, late, unary
-from .call import Call, dress
+from .call import Call, dress, refuse_losses
 from .destination import Destination, Own, Wire
 from .media import with_media
 from .settlement import Settlement, called
@@ -74,13 +74,19 @@ async def raw(io: IO, call: Call, request: WireRequest) -> HttpReply:
 
 
 async def prepare(io: IO, call: Call) -> Call:
-    """``call`` with the ``before`` hook heard and local media read; a strict one encoded for every target, to see that it can
-    be."""
+    """``call`` with the ``before`` hook heard, turns that the messages lack put back and local media read; a strict one encoded
+    for every target, to see that it can be."""
     request = call.request
     if call.hooks.before is not None:
         replaced = await called(call.hooks.before(request))
         if replaced is not None:
             request = _replacement(replaced, request)
+    if call.memory is not None:
+        messages, warnings = call.memory.mend(request.messages)
+        if messages is not request.messages:
+            request = msgspec.structs.replace(request, messages=messages)
+            call = msgspec.structs.replace(call, warnings=warnings)
+            refuse_losses(call, warnings)
     request = await with_media(io, request)
     if request is not call.request:
         call = msgspec.structs.replace(call, request=request)
@@ -100,7 +106,7 @@ def _replacement(replaced: object, request: Request) -> Request:
 
 
 async def conclude(call: Call, response: Response) -> Response:
-    """``response`` with the structured output parsed and the ``after`` hook heard."""
+    """``response`` with the structured output parsed and the ``after`` hook heard; its turn is remembered where there is a memory."""
     if call.parse is not None and response.finish_reason == "stop" and (response.text or not response.refusal):
         response = msgspec.structs.replace(response, output=_parsed(call.parse, response))
     if call.hooks.after is not None:
@@ -109,6 +115,10 @@ async def conclude(call: Call, response: Response) -> Response:
             if not isinstance(replaced, Response):
                 raise UsageError("gave no response", field="after", got=kind_of(replaced), allowed="a Response or None")
             response = replaced
+    if call.memory is not None:
+        for alternative in response.alternatives:
+            call.memory.remember(alternative.message)
+        call.memory.remember(response.message)
     return response
 
 
@@ -198,7 +208,7 @@ async def _answer(io: IO, call: Call, settlement: Settlement, to: Destination, l
     if isinstance(to, Own):
         backend.check(to, io.blocking)
         response = await backend.answer(io, to, call.request, limits)
-        return finished(io, settlement, to, response, began, (), None, None)
+        return finished(io, settlement, to, response, began, call.warnings, None, None)
     encoded, reply, response = await unary(io, call, settlement, to, limits)
     return finished(io, settlement, to, response, began, encoded.warnings, None, reply.status, reply)
 

@@ -118,7 +118,8 @@ class LiveStream:
         destination = self._destination
         assert destination is not None  # there is a source
         status = source.head.status if source.head is not None else None
-        response = finished(self._io, self._settlement, destination, self._folded(), self._began, (), self._first_at, status)
+        lost = self._call.warnings if isinstance(destination, Own) else ()  # a wire's are among its events
+        response = finished(self._io, self._settlement, destination, self._folded(), self._began, lost, self._first_at, status)
         self._response = await conclude(self._call, response)
         self._settlement.settle("end", self._io.now(), self._response)
 
