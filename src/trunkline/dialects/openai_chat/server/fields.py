@@ -116,6 +116,13 @@ def whole(value: object, at: str) -> int:
     return value
 
 
+def count(value: object, at: str) -> int:
+    """A whole number of at least 1."""
+    if (found := whole(value, at)) < 1:
+        refuse(at, "expected a number of at least 1")
+    return found
+
+
 def number(value: object, at: str) -> float:
     """A number; one that is written whole stays whole."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):

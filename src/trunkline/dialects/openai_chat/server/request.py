@@ -15,13 +15,14 @@ from ....wire.loose_json import loads
 from ...dialect import Context, Decoded, Served
 from ..losses import Losses
 from ..pieces import ID, objects
-from .fields import Json, filled, flag, items, mapping, number, only, optional_text, read_body, text, whole, wrong
+from .fields import Json, count, filled, flag, items, mapping, number, only, optional_text, read_body, refuse, text, whole, wrong
 from .messages import MessageReader
 from .reasoning import read_reasoning
 from .tools import custom_names, read_choice, read_tools
 
 _DEPLOYMENT = re.compile(r"/deployments/([^/?#]+)/")
 _SCHEMA = frozenset({"name", "description", "schema", "strict", "type"})
+_MOST_LOGPROBS = 20  # openai-chat §3
 _VERBOSITY = ("low", "medium", "high")
 
 
@@ -99,7 +100,7 @@ _PLAIN: tuple[tuple[str, Callable[[object, str], Any]], ...] = (
     ("frequency_penalty", number),
     ("presence_penalty", number),
     ("seed", whole),
-    ("n", whole),
+    ("n", count),
     ("parallel_tool_calls", flag),
     ("store", flag),
     ("service_tier", text),
@@ -142,7 +143,8 @@ def _limits(fields: Json, said: Json, losses: Losses) -> None:
             flag(fields.pop("logprobs"), "logprobs") if isinstance(logprobs, bool) else whole(logprobs, "logprobs") > 0
         )
     if top is not None:
-        most = whole(top, "top_logprobs")
+        if not 0 <= (most := whole(top, "top_logprobs")) <= _MOST_LOGPROBS:
+            refuse("top_logprobs", f"expected a number from 0 to {_MOST_LOGPROBS}")
         if said.get("logprobs") is False:
             if most:
                 losses.dropped("top_logprobs", "it means nothing without logprobs")
