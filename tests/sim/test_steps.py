@@ -8,7 +8,24 @@ from collections.abc import Callable
 import pytest
 
 from trunkline import UsageError
-from trunkline.sim import Call, Cut, Fail, Garble, Pause, Raw, Say, SlowHead, Stall, Step, StreamError
+from trunkline.sim import (
+    Call,
+    Cut,
+    Fail,
+    Garble,
+    Limits,
+    Pace,
+    Pause,
+    Raw,
+    Reset,
+    Say,
+    Scenario,
+    SlowHead,
+    Stall,
+    Step,
+    StreamError,
+    When,
+)
 from trunkline.sim.steps import STEPS
 
 
@@ -49,6 +66,8 @@ from trunkline.sim.steps import STEPS
         (lambda: Say(["a", "\ud800"]), "text[1]"),
         (lambda: Call("a", {"b": object()}), "arguments.b"),
         (lambda: Call("a", {"b": float("nan")}), "arguments.b"),
+        (lambda: Fail(200), "status"),
+        (lambda: Fail(399, message="no"), "status"),
     ],
 )
 def test_what_is_wrong_is_named(make: Callable[[], Step], field: str) -> None:
@@ -62,6 +81,20 @@ def test_what_is_wrong_is_named(make: Callable[[], Step], field: str) -> None:
     [
         (lambda: Fail(kind="overload"), "did you mean 'overloaded'?; got str; allowed: 'authentication', 'permission'"),
         (lambda: StreamError("odd"), "allowed: 'authentication', 'permission'"),
+        (
+            lambda: Fail(200),
+            "status: this is no error; got 200; allowed: 400 to 599; with a body or a kind of its own any from 200",
+        ),
+        (Say, "text: Say needs it; allowed: text"),
+        (lambda: Say("a", "b"), "Say: takes 1 value without a name; got 2; allowed: text"),
+        (lambda: Say("a", text="b"), "text: Say was given it twice; allowed: text"),
+        (lambda: Reset(1), "Reset: takes nothing; got 1"),
+        (lambda: Call("w", city="Oslo"), "city: Call has no such field; allowed: name, arguments, id"),
+        (lambda: Call("w", argments={}), "argments: Call has no such field; did you mean 'arguments'?"),
+        (lambda: When("weather"), "When: takes values by name only; got 1; allowed: text=, system=, model="),
+        (lambda: Limits(3), "Limits: takes values by name only; got 1; allowed: requests=, tokens="),
+        (lambda: Pace(1, 2, 0.5, 4), "Pace: takes 3 values without a name; got 4; allowed: first, tokens_per_second, jitter"),
+        (lambda: Scenario(rule=[]), "rule: Scenario has no such field; did you mean 'rules'?"),
         (lambda: Garble("fipl"), "did you mean 'flip'?; got str; allowed: 'flip', 'half'"),
     ],
 )
@@ -82,6 +115,7 @@ def test_what_may_be_said_in_several_ways_is_held_in_one() -> None:
 
 def test_every_step_has_a_name_and_pickles() -> None:
     assert {kind.__name__.lower() for kind in STEPS.values()} == {name.replace("_", "") for name in STEPS}
+    assert Fail(200, body="{}").status == Fail(200, kind="overloaded").status == 200
     step = Fail(529, headers={"a": "b"})
     assert pickle.loads(pickle.dumps(step)) == step
     assert repr(step) == "Fail(status=529, headers={'a': 'b'})"

@@ -13,7 +13,7 @@ from ..values.response import FinishReason, Usage
 from .limits import Limits
 from .match import Condition, When
 from .quirks import Quirk, checked_quirks
-from .steps import SPOKEN, Checked, Seconds, Step, check_order
+from .steps import SPOKEN, ByName, Checked, Seconds, Step, check_order
 
 _FINISHES: tuple[FinishReason, ...] = ("stop", "length", "tool_calls", "content_filter", "pause", "error", "other")
 
@@ -100,7 +100,7 @@ class Rule:
         return f"Rule({', '.join(told)})"
 
 
-class Scenario(msgspec.Struct, frozen=True, repr_omit_defaults=True):
+class Scenario(msgspec.Struct, frozen=True, repr_omit_defaults=True, metaclass=ByName):
     """``rules`` are tried in order: the first that fits and is not used up answers; where none does, the built-in brain.
 
     ``pace`` and ``quirks`` hold where a rule has none of its own. ``models``: only these are known, any other gets a 404.

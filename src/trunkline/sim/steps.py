@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from ..serve.outlet import in_bytes
 from ..values.errors import UsageError
-from ..values.expect import json_value, kind_of, one_of
+from ..values.expect import did_you_mean, json_value, kind_of, one_of
 
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
@@ -30,7 +31,46 @@ Kind = Literal[
 """What an error is, in a word; each protocol has its own words, status and body for it."""
 
 
-class Checked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, repr_omit_defaults=True):
+class ByName(msgspec.StructMeta):
+    """Classes that say by name what they take, where they are called with something else."""
+
+    if not TYPE_CHECKING:  # to a checker of types they are called as any other
+
+        def __call__(cls, *values: Any, **named: Any) -> Any:  # noqa: N805 - of a metaclass it is the class
+            try:
+                return super().__call__(*values, **named)
+            except TypeError as error:
+                if error.__traceback__.tb_next is not None:
+                    raise
+                raise _miscalled(cls, len(values), named) from None  # msgspec's words name neither class nor fields
+
+
+def _miscalled(kind: type[msgspec.Struct], count: int, named: Collection[str]) -> UsageError:
+    """The error of a call with ``count`` values and ``named`` ones that ``kind`` does not take."""
+    name, fields = kind.__name__, signature(kind).parameters
+    by_place = [field for field, told in fields.items() if told.kind is not Parameter.KEYWORD_ONLY]
+    allowed = ", ".join(fields) or None
+    for field in named:
+        if field not in fields:
+            return UsageError(f"{name} has no such field{did_you_mean(field, fields)}", field=field, allowed=allowed)
+    if count > len(by_place) == 0:
+        words = "takes values by name only" if fields else "takes nothing"
+        return UsageError(words, field=name, got=str(count), allowed=", ".join(f"{field}=" for field in fields) or None)
+    if count > len(by_place):
+        values = "1 value" if len(by_place) == 1 else f"{len(by_place)} values"
+        return UsageError(f"takes {values} without a name", field=name, got=str(count), allowed=allowed)
+    for field in by_place[:count]:
+        if field in named:
+            return UsageError(f"{name} was given it twice", field=field, allowed=allowed)
+    missing = [
+        field for field, told in fields.items() if told.default is Parameter.empty and field not in (*named, *by_place[:count])
+    ]
+    return UsageError(f"{name} needs it", field=next(iter(missing), None), allowed=allowed)
+
+
+class Checked(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, repr_omit_defaults=True, metaclass=ByName
+):
     """Fields that are what their annotations say: anything else is refused when it is made, with the field's name."""
 
     checked_as: ClassVar[Mapping[str, Any]] = {}
@@ -108,7 +148,7 @@ class Pause(Step, frozen=True):
 
 class Fail(Step, frozen=True):
     """An error reply (in the midst of a stream: an error event). ``status`` or ``kind``, each told from the other where it is
-    None; with neither, a ``server`` error.
+    None; with neither, a ``server`` error. A status below 400 takes a ``body`` or a ``kind`` beside it.
 
     ``kind``: ``authentication``, ``permission``, ``not_found``, ``invalid_request``, ``context_length``, ``content_filter``,
     ``rate_limit``, ``quota``, ``overloaded`` or ``server``. ``body``: in place of the protocol's own, a dict as JSON. ``headers``
@@ -133,6 +173,9 @@ class Fail(Step, frozen=True):
             msgspec.structs.force_setattr(self, "body", _in_utf8(self.body, "body"))
         super().__post_init__()
         _check_headers(self.headers)
+        if self.status is not None and self.status < 400 and self.body is None and self.kind is None:
+            allowed = "400 to 599; with a body or a kind of its own any from 200"
+            raise UsageError("this is no error", field="status", got=str(self.status), allowed=allowed)
 
 
 class StreamError(Step, frozen=True):
