@@ -21,6 +21,7 @@ from trunkline.compat.llm_communication import (
     RateLimitException,
 )
 from trunkline.compat.voice_assistant.llm import (
+    ConversationContext,
     LLMConnectionError,
     LLMError,
     LLMInvalidRequestError,
@@ -250,24 +251,9 @@ def test_bs_automatic_retries(
 
 @pytest.mark.parametrize("backend", ["local_gpt_oss", "anthropic"])
 def test_bs_streaming_integration(backend: str, documents: Documents, simulated: Simulator) -> None:
-    """The orchestrator's streaming method, spoken as it comes; voice and context are the test's."""
+    """The orchestrator's streaming method, spoken as it comes; the voice is the test's."""
     simulated.use([Rule(Say(ANSWER), when=When(text="2+2"), pace=Pace(first=1, tokens_per_second=3))])
     spoken: list[str] = []
-
-    class Context:
-        said: list[Message]
-
-        def __init__(self) -> None:
-            self.said = []
-
-        def add_user_message(self, text: str) -> None:
-            self.said.append(Message(MessageRole.USER, text))
-
-        def add_assistant_message(self, text: str) -> None:
-            self.said.append(Message(MessageRole.ASSISTANT, text))
-
-        def get_messages(self) -> list[Message]:
-            return self.said
 
     class Voice:
         async def speak_partial(self, chunk: str) -> None:
@@ -275,7 +261,7 @@ def test_bs_streaming_integration(backend: str, documents: Documents, simulated:
 
     class Orchestrator:
         process = run(documents.block("B", "Streaming Integration"))["process_user_input_streaming"]
-        llm, context, tts = assistant(backend, simulated), Context(), Voice()
+        llm, context, tts = assistant(backend, simulated), ConversationContext(), Voice()
 
     async def main() -> str:
         orchestrator = Orchestrator()
@@ -284,7 +270,7 @@ def test_bs_streaming_integration(backend: str, documents: Documents, simulated:
 
     assert asyncio.run(main()) == "".join(spoken) == FOUR
     assert spoken == list(ANSWER)
-    assert Orchestrator.context.said[-1] == Message(MessageRole.ASSISTANT, FOUR)
+    assert Orchestrator.context.get_messages()[-1] == Message(MessageRole.ASSISTANT, FOUR)
 
 
 @pytest.mark.parametrize("backend", ["openai", "anthropic"])

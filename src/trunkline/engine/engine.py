@@ -106,7 +106,7 @@ def _replacement(replaced: object, request: Request) -> Request:
 
 
 async def conclude(call: Call, response: Response) -> Response:
-    """``response`` with the structured output parsed and the ``after`` hook heard; its turn is remembered where there is a memory."""
+    """``response`` with the structured output parsed and the ``after`` hook heard; its turn remembered."""
     if call.parse is not None and response.finish_reason == "stop" and (response.text or not response.refusal):
         response = msgspec.structs.replace(response, output=_parsed(call.parse, response))
     if call.hooks.after is not None:

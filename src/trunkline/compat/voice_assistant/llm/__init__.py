@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from .backend import ProviderBackend
 from .base import CompletionResult, LLMProvider, Message, MessageRole, ToolCall, ToolDefinition
+from .context import ConversationContext
 from .errors import LLMConnectionError, LLMError, LLMInvalidRequestError, LLMRateLimitError, LLMTimeoutError
 from .factory import ProviderFactory
 
 __all__ = [
     "CompletionResult",
+    "ConversationContext",
     "LLMConnectionError",
     "LLMError",
     "LLMInvalidRequestError",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from trunkline import AsyncClient, Event, Secret, Settings, TextDelta, Timeout
+from trunkline import AsyncClient, Event, Secret, Settings, TextDelta, Timeout, TurnMemory
 
 from ....backends import Translated
 from ..base import CompletionResult, LLMProvider, Message, ToolDefinition
@@ -25,7 +25,10 @@ class _KeyPlace:
 
 
 class TrunkProvider(LLMProvider):
-    """A provider of the library's. ``config`` as the documents show it; a key that is absent or None has its default."""
+    """A provider of the library's. ``config`` as the documents show it; a key that is absent or None has its default.
+
+    Turns that called tools are remembered, so that a conversation may hold nothing of them but the results.
+    """
 
     provider: ClassVar[str]
     defaults: ClassVar[dict[str, Any]]
@@ -40,9 +43,10 @@ class TrunkProvider(LLMProvider):
                 api_key=self._key(said),
                 base_url=said.get("base_url"),
                 timeout=Timeout(first_byte=said["timeout"], idle=said["timeout"]),
-                retries=ATTEMPTS - 1,
+                retries=said.get("retries", ATTEMPTS - 1),
                 max_tokens=said.get("max_tokens", 1024),
                 temperature=said.get("temperature", 0.7),
+                tool_memory=TurnMemory(),
             )
 
     @classmethod
