@@ -10,9 +10,10 @@ import pytest
 
 from tests.seeds.conftest import KEY
 from tests.seeds.documents import Documents, arun, run
-from trunkline import ToolResult
+from trunkline import ToolResult, TurnMemory
 from trunkline.compat.voice_assistant import llm
 from trunkline.compat.voice_assistant.llm import (
+    CompletionResult,
     ConversationContext,
     LLMConnectionError,
     LLMInvalidRequestError,
@@ -183,11 +184,13 @@ def test_a_result_that_nobody_asked_for(backend: str, simulated: Simulator) -> N
     context.add_user_message("What of cats?")
     context.add_tool_result("call_of_yesterday", "They sleep.", "look")
 
-    async def main() -> str:
+    async def main() -> CompletionResult:
         async with ProviderFactory.create_from_config(config(backend, simulated)) as provider:
-            return (await provider.complete(context.get_messages(), tools=TOOLS)).content
+            return await provider.complete(context.get_messages(), tools=TOOLS)
 
-    assert asyncio.run(main()) == "".join(ANSWER)
+    result = asyncio.run(main())
+    assert result.content == "".join(ANSWER)
+    assert [warning.kind for warning in result.metadata["warnings"] if "call_of_yesterday" in warning.reason] == ["approximated"]
     [asked] = simulated.requests
     assert asked.request is not None
     results = [part for message in asked.request.messages for part in message.parts if isinstance(part, ToolResult)]
@@ -311,6 +314,38 @@ def test_bs_adaptive_orchestrator_moves_to_the_cloud(documents: Documents, simul
     made = adaptive(documents, both({"base_url": refused, "retries": 0}, simulated))
     assert asyncio.run(answered(made)) == ("AnthropicProvider", "Here.")
     assert [asked.dialect for asked in simulated.requests] == ["anthropic-messages"]
+
+
+@pytest.mark.parametrize("one_memory", [True, False])
+def test_bs_adaptive_orchestrator_in_the_midst_of_a_conversation(
+    one_memory: bool, documents: Documents, simulated: Simulator
+) -> None:
+    """The local model calls tools and is gone; the cloud hears the whole turn where both have one memory."""
+    simulated.use(TRIP)
+    settings = both({"base_url": simulated.url, "retries": 0}, simulated)
+    if one_memory:
+        memory = TurnMemory()
+        for name in ("local_gpt_oss", "anthropic"):
+            settings["llm"][name]["tool_memory"] = memory
+    made, context = adaptive(documents, settings), ConversationContext(system_message=SYSTEM)
+    context.add_user_message("What of cats?")
+
+    async def main() -> str:
+        async with await made.get_provider() as here:
+            for call in (await here.complete(context.get_messages(), tools=TOOLS)).tool_calls:
+                context.add_tool_result(call.id, "They sleep.", call.name)
+        simulated.use([Rule(Fail(503), when=When(dialect="openai-chat")), *TRIP])
+        async with await made.get_provider() as there:
+            content: str = (await there.complete(context.get_messages(), tools=TOOLS)).content
+            return content
+
+    assert asyncio.run(main()) == "".join(ANSWER)
+    last = simulated.requests[-1].request
+    assert last is not None
+    assert simulated.requests[-1].dialect == "anthropic-messages"
+    [turn] = [message for message in last.messages if message.tool_calls]
+    heard = [call.arguments for call in turn.tool_calls]
+    assert heard == ([{"what": what} for what in LOOKED] if one_memory else [{}, {}])
 
 
 def test_bs_adaptive_orchestrator_on_a_model_that_is_overloaded(documents: Documents, simulated: Simulator) -> None:

@@ -25,10 +25,16 @@ from trunkline import (
     Timeout,
     Tool,
     ToolCall,
+    TurnMemory,
     Url,
     Usage,
     UsageError,
 )
+
+
+def remembers() -> tuple[Client, AsyncClient]:
+    memory = TurnMemory(limit=50)
+    return Client(tool_memory=memory), AsyncClient(tool_memory=None).with_options(tool_memory=memory)
 
 
 def answers(llm: Client) -> None:

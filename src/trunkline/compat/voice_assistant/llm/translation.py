@@ -68,6 +68,7 @@ def from_response(reply: Response, model: str) -> CompletionResult:
         "latency": reply.latency,
         "cost": reply.cost,
         "usage": reply.usage.raw,
+        "warnings": reply.warnings,
     }
     calls = [ToolCall(call.id, call.name, _arguments(call)) for call in reply.tool_calls]
     used = reply.usage.total_tokens or 0

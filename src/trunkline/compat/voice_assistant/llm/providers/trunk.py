@@ -27,7 +27,8 @@ class _KeyPlace:
 class TrunkProvider(LLMProvider):
     """A provider of the library's. ``config`` as the documents show it; a key that is absent or None has its default.
 
-    Turns that called tools are remembered, so that a conversation may hold nothing of them but the results.
+    Turns that called tools are remembered, so that a conversation may hold nothing of them but the results: in ``tool_memory``,
+    which the configuration may give, so that several providers share one.
     """
 
     provider: ClassVar[str]
@@ -37,6 +38,7 @@ class TrunkProvider(LLMProvider):
         super().__init__(config)
         said = {**self.defaults, **{name: value for name, value in config.items() if value is not None}}
         self.model: str = said["model"]
+        self.tool_memory: TurnMemory = said["tool_memory"] if "tool_memory" in said else TurnMemory()
         with in_their_words():
             self._llm = AsyncClient(
                 f"{self.provider}/{self.model}",
@@ -46,7 +48,7 @@ class TrunkProvider(LLMProvider):
                 retries=said.get("retries", ATTEMPTS - 1),
                 max_tokens=said.get("max_tokens", 1024),
                 temperature=said.get("temperature", 0.7),
-                tool_memory=TurnMemory(),
+                tool_memory=self.tool_memory,
             )
 
     @classmethod
