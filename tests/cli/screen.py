@@ -109,11 +109,20 @@ class Terminal:
         self._mark = len(self.output)
         os.write(self._master, text.encode())
 
-    def end(self) -> int:
-        """Read to the end; gives the exit code."""
-        until = time.monotonic() + _PATIENCE
+    def interrupt_to_the_end(self) -> int:
+        """Ctrl-C, as often as it needs to be heard (see ``interrupt_prompt``), and ``end``."""
+        self.send("\x03")
+        return self.end(again="\x03")
+
+    def end(self, again: str = "") -> int:
+        """Read to the end, saying ``again`` every few seconds; gives the exit code."""
+        began = said = time.monotonic()
         while self._read():
-            assert time.monotonic() < until, self.output
+            now = time.monotonic()
+            assert now < began + _PATIENCE, self.output
+            if now > said + 3:
+                said = now
+                self.send(again)
         os.close(self._master)
         return self._child.wait(_PATIENCE)
 

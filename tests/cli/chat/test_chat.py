@@ -280,8 +280,7 @@ def test_ctrl_c_at_the_prompt_clears_the_line_and_twice_leaves(play: Play, at_te
     terminal.send("but this\n")
     terminal.wait_for(lambda since: "whole" in since and since.endswith("> "))
     terminal.interrupt_prompt(lambda since: "leaves" in since and since.endswith("> "))
-    terminal.send("\x03")
-    assert terminal.end() == 130
+    assert terminal.interrupt_to_the_end() == 130
     assert asked(simulator) == [[("user", "but this")]]
 
 
