@@ -38,6 +38,7 @@ def app() -> App:
 def test_fifty_servers_leave_nothing(makeup: str) -> None:
     with served(ServerError()) as server, Raw(server) as raw:
         raw.ask()
+    gc.collect()  # what tests before this one have left behind
     threads, before = threading.active_count(), sockets()
     for _ in range(50):
         with served(Source("a", "forever")) as server, Raw(server) as raw:
@@ -45,7 +46,7 @@ def test_fifty_servers_leave_nothing(makeup: str) -> None:
             raw.head()
     gc.collect()
     assert threading.active_count() == threads
-    assert sockets() == before
+    assert sockets() <= before
 
 
 def test_close_ends_open_streams_at_once(makeup: str) -> None:
