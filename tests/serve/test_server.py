@@ -45,7 +45,7 @@ def test_fifty_servers_leave_nothing(makeup: str) -> None:
             raw.send(request())
             raw.head()
     gc.collect()
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
     assert sockets() <= before
 
 

@@ -196,7 +196,7 @@ def test_it_is_started_once() -> None:
         sim.start()
     with sim:
         assert post(sim, "/v1/messages", body_of())[0] == 200
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
     with sim:  # a second time
         assert post(sim, "/v1/messages", body_of())[0] == 200
 
