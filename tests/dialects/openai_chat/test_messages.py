@@ -133,6 +133,8 @@ def test_pictures_of_tools_join_what_the_user_says_beside_the_result():
         (Message.user("a", Audio(Url("https://x"))), [{"type": "text", "text": "a"}], [("dropped", "messages.audio")]),
         (Message.user(Audio(None, "words", "a1")), [{"type": "text", "text": "words"}], [("approximated", "messages.audio")]),
         (Message.user(Image(FileId("f"))), [{"type": "file", "file": {"file_id": "f"}}], [("approximated", "messages.image")]),
+        (Message.user(File(FileId("f"), "a.pdf")), [{"type": "file", "file": {"file_id": "f"}}],
+         [("dropped", "messages.file.filename")]),
         (Message.user(File(FileId("f"), title="t", context="c", citations=True)), [{"type": "file", "file": {"file_id": "f"}}],
             [("dropped", "messages.file.title"), ("dropped", "messages.file.context"), ("dropped", "messages.file.citations")]),
         (Message.user("a", Opaque("odd", state({}, dialect="gemini"))), [{"type": "text", "text": "a"}], [("dropped", "messages.odd")]),

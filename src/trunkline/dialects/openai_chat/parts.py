@@ -119,6 +119,8 @@ class PartWriter:
             name = part.filename or source.url.partition("?")[0].rpartition("/")[2] or "document"
             return self.marked({"type": "file", "file": {"filename": name, "file_data": source.url}}, part.cache)
         if isinstance(source, FileId):
+            if part.filename is not None:
+                self._losses.dropped("messages.file.filename", "a file by id has the name that it was stored under")
             return self.marked({"type": "file", "file": {"file_id": source.file_id}}, part.cache)
         name = part.filename or f"document.{_ENDINGS.get(source.media_type, 'bin')}"
         return self.marked({"type": "file", "file": {"filename": name, "file_data": data_url(source)}}, part.cache)
