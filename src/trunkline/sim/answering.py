@@ -35,7 +35,9 @@ from .whole import spoilt_whole
 
 _BY_BRAIN = Rule()
 _CUT_OFF = ("length", "content_filter")
-_CREATED = 1_767_225_600  # 2026-01-01: models of a simulator are all of one day
+CREATED = 1_767_225_600
+"""The moment of every model, and of every reply where no clock is given, in Unix seconds (2026-01-01): so that the same is
+answered at any time."""
 PING_EVERY = 15.0
 """Seconds without a word after which a stream shows that it is alive."""
 MODELS = ("sim-small", "sim-large", "sim-reasoning")
@@ -243,7 +245,7 @@ class Answering:
     def _listed(self) -> HttpReply:
         """What is neither said nor made up: counts and lists."""
         asked = self.asked
-        models = {name: ServedModel(name, _CREATED) for name in self._models() or MODELS}
+        models = {name: ServedModel(name, CREATED) for name in self._models() or MODELS}
         if asked.operation is Operation.MODELS:
             return asked.half.encode_models(tuple(models.values()), self.context)
         if asked.operation is Operation.MODEL:

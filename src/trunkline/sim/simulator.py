@@ -19,7 +19,7 @@ from ..serve.server import Server
 from ..values.errors import UsageError
 from ..values.expect import filled, kind_of, number, one_of, whole
 from ..values.secret import Secret
-from .answering import Answering, House, Play
+from .answering import CREATED, Answering, House, Play
 from .limits import Limits, Meter
 from .playback import Tempo
 from .quirks import Quirk, checked_quirks
@@ -28,8 +28,6 @@ from .scenario import Pace, Rule, Scenario
 from .watched import WatchedApp, note
 from .yaml_form import read_scenario
 
-CREATED = 1_767_225_600
-"""The moment of every reply, in Unix seconds (2026-01-01), where no clock is given: so that the same is answered at any time."""
 SLOWEST = 1e-6
 """The least ``speed``: with less of it a pause would be longer than any clock can say."""
 _ABOUT = "This is the Trunkline simulator: its answers are simulated, no model is asked. It speaks {}.\n"
