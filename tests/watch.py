@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from trunkline.dialects.dialect import Context, EventEncoder, Fault, Framing, StreamGrammar
+from trunkline.dialects.framings import frame_decoder
 from trunkline.dialects.known import DIALECTS, dialect_of
 from trunkline.values.errors import ProviderError
 from trunkline.values.events import Event
 from trunkline.values.response import Warning
-from trunkline.wire.sse import SseDecoder
 
 EXCUSES = {"message.tool_call.arguments": "tool-input"}
 """Fields of warnings, and the rule that may be broken where an encoder has warned: arguments go out while the model writes them, and
@@ -29,10 +29,10 @@ _faults: list[str] = []
 class Watched:
     """An encoder and the grammar that it is held to."""
 
-    def __init__(self, encoder: EventEncoder, grammar: StreamGrammar) -> None:
+    def __init__(self, encoder: EventEncoder, grammar: StreamGrammar, framing: Framing = Framing.SSE) -> None:
         self._encoder = encoder
         self._grammar = grammar
-        self._frames = SseDecoder()
+        self._frames = frame_decoder(framing)
         self._said: list[bytes] = []
 
     @property
@@ -59,7 +59,7 @@ class Watched:
         faults = self._grammar.feed(self._frames.feed(said))
         if end:
             if torn := self._frames.finish():
-                faults += [Fault("torn", 0, "the last event lacks its blank line"), *self._grammar.feed(torn)]
+                faults += [Fault("torn", 0, "the last event lacks its end"), *self._grammar.feed(torn)]
             faults += self._grammar.finish()
         told_of = {EXCUSES.get(warning.field) for warning in self._encoder.warnings}
         faults = [fault for fault in faults if fault.rule not in told_of]
@@ -74,7 +74,9 @@ def watched(make: Callable[[Any, Context], EventEncoder]) -> Callable[[Any, Cont
     """A dialect's ``event_encoder`` whose encoders are watched."""
 
     def event_encoder(self: Any, context: Context) -> Watched:
-        return Watched(make(self, context), self.stream_grammar(strict=True, context=context))
+        array = context.served is not None and context.served.array
+        framing = Framing.JSON_ARRAY if array else self.framing
+        return Watched(make(self, context), self.stream_grammar(strict=True, context=context), framing)
 
     return event_encoder
 
@@ -92,8 +94,7 @@ def watched_encoders() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in DIALECTS:
             kind: Any = type(dialect_of(name))
-            if kind.framing is Framing.SSE and hasattr(kind, "event_encoder"):
-                patch.setattr(kind, "event_encoder", watched(kind.event_encoder))
+            patch.setattr(kind, "event_encoder", watched(kind.event_encoder))
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import anthropic
@@ -35,12 +36,16 @@ def _messages() -> anthropic.Anthropic:
 
 
 def judge(record: Record, url: str) -> Reading:
-    """What the SDK of the record's dialect reads at ``url``. Raises ``Failed`` where it raises."""
-    read = _read_chat if record.dialect == "openai-chat" else _read_messages
+    """What the SDK of the record's kind reads at ``url``. Raises ``Failed`` where it raises.
+
+    Besides the two here, a kind has a module ``judge_KIND`` with ``read(record, url)``, which raises what it likes.
+    """
+    read = _READERS.get(record.kind) or import_module(f"tests.recorded.judge_{record.kind.replace('-', '_')}").read
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the SDKs warn of retired models and of shapes that pydantic did not expect
         try:
-            return read(record, url)
+            found: Reading = read(record, url)
+            return found
         except (openai.APIStatusError, anthropic.APIStatusError) as error:
             raise Failed(None if record.status == 200 else error.status_code, type(error).__name__) from None
         except (openai.APIError, anthropic.APIError) as error:
@@ -63,3 +68,6 @@ def _read_messages(record: Record, url: str) -> Reading:
         with client.messages.stream(model=record.model, messages=_MESSAGES, max_tokens=100) as stream:
             return of_message(stream.get_final_message())
     return of_message(client.messages.create(model=record.model, messages=_MESSAGES, max_tokens=100))
+
+
+_READERS = {"openai-chat": _read_chat, "anthropic-messages": _read_messages}

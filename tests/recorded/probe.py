@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.recorded.reading import Reading, of_error, of_ours
 from tests.recorded.records import Record
 from trunkline import AsyncClient, Client, ProviderError, Response, TextDelta
-from trunkline.providers.table import is_provider
+from trunkline.providers.table import is_provider, provider
 
 _KEY = "sk-ours-0000000000000"
 _LONGEST = 20.0
@@ -13,9 +13,7 @@ _LONGEST = 20.0
 
 def name_of(record: Record) -> str:
     """The record's provider, where we have its row; else an endpoint of one's own in its dialect."""
-    known = is_provider(record.provider) and record.dialect == (
-        "anthropic-messages" if record.provider == "anthropic" else "openai-chat"
-    )
+    known = is_provider(record.provider) and provider(record.provider).dialects[0] == record.dialect
     return f"{record.provider if known else record.dialect}/{record.model}"
 
 

@@ -1,7 +1,8 @@
-"""The recorded traffic: records of the two dialects, and the bytes and headers of each reply as it is replayed."""
+"""The recorded traffic: records of our dialects, and the bytes and headers of each reply as it is replayed."""
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from collections.abc import Iterator
@@ -9,14 +10,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-DIALECTS = ("openai-chat", "anthropic-messages")
+from trunkline.dialects.known import ASKED
+
+CORPORA = {
+    "openai-chat": "openai-chat", "anthropic-messages": "anthropic-messages", "openai-responses": "openai-responses",
+    "gemini": "gemini", "bedrock-converse": "bedrock-converse", "cohere": "cohere", "ollama": "ollama",
+}  # fmt: skip
+"""Kinds of records, each by the file that it stands in, and the dialect that reads it."""
+KINDS = tuple(kind for kind, dialect in CORPORA.items() if dialect in ASKED)
 SYNTHETIC = frozenset({"maybe_synthetic"})
 
 
 class Record(NamedTuple):
-    """One recorded reply. ``stream``: its body is framed as a stream."""
+    """One recorded reply. ``kind`` is a key of ``CORPORA``; ``stream``: its body is framed as a stream."""
 
     id: str
+    kind: str
     dialect: str
     provider: str
     model: str
@@ -33,8 +42,8 @@ class Record(NamedTuple):
 
 @cache
 def records(corpus: Path) -> tuple[Record, ...]:
-    """All records of the two dialects, those of ``dev`` first."""
-    lines = [line for dialect in DIALECTS for line in _lines((corpus / "dev" / f"{dialect}.jsonl").read_bytes())]
+    """All records that we read, those of ``dev`` first."""
+    lines = [line for kind in KINDS for line in _lines((corpus / "dev" / f"{kind}.jsonl").read_bytes())]
     lines += _lines(gzip.decompress((corpus / "more.jsonl.gz").read_bytes()))
     return tuple(_records(lines))
 
@@ -46,15 +55,16 @@ def _lines(data: bytes) -> list[bytes]:
 def _records(lines: list[bytes]) -> Iterator[Record]:
     for line in lines:
         raw: dict[str, Any] = json.loads(line)
-        if raw["dialect"] not in DIALECTS:
+        if raw["dialect"] not in KINDS:
             continue
         reply = raw["response"]
         yield Record(
             id=raw["id"],
-            dialect=raw["dialect"],
+            kind=raw["dialect"],
+            dialect=CORPORA[raw["dialect"]],
             provider=raw["provider"] or "",
             model=raw["model"] or "unknown",
-            stream=bool(raw["stream"]) and isinstance(reply["body"], str),
+            stream=bool(raw["stream"]) and (isinstance(reply["body"], str) or _encoded(reply["body"])),
             status=int(reply["status"] or 200),
             headers={str(n): str(v) for n, v in (reply.get("headers") or {}).items()},
             body=_body(reply["body"]),
@@ -62,7 +72,13 @@ def _records(lines: list[bytes]) -> Iterator[Record]:
         )
 
 
+def _encoded(body: Any) -> bool:
+    return isinstance(body, dict) and body.keys() == {"base64"}
+
+
 def _body(body: Any) -> bytes:
+    if _encoded(body):
+        return base64.b64decode(body["base64"])
     if isinstance(body, str):
         return body.encode("utf-8", "surrogatepass")
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")

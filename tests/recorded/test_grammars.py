@@ -8,19 +8,20 @@ from pathlib import Path
 
 from tests.recorded.records import Record, records
 from trunkline.dialects.dialect import Fault
+from trunkline.dialects.framings import frame_decoder, guess_framing
 from trunkline.dialects.known import dialect_of
-from trunkline.wire.sse import SseDecoder
 
 TABLE = Path(__file__).with_name("grammar_faults.toml")
 STREAMS = {"openai-chat": 399, "anthropic-messages": 134}
 
 
 def streams(corpus: Path) -> list[Record]:
-    return [record for record in records(corpus) if record.stream and 200 <= record.status < 300]
+    return [record for record in records(corpus) if record.kind in STREAMS and record.stream and 200 <= record.status < 300]
 
 
 def faults(record: Record, *, strict: bool) -> list[Fault]:
-    decoder, grammar = SseDecoder(), dialect_of(record.dialect).stream_grammar(strict=strict)
+    decoder = frame_decoder(guess_framing(record.body))
+    grammar = dialect_of(record.dialect).stream_grammar(strict=strict)
     return grammar.feed(decoder.feed(record.body) + decoder.finish()) + grammar.finish()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.serve.plain import PlainHalf
-from trunkline.dialects.dialect import Operation
+from trunkline.dialects.dialect import Operation, Route
 from trunkline.dialects.known import dialect_of
 from trunkline.serve.routes import Match, Missed, Routes
 from trunkline.values.errors import UsageError
@@ -50,6 +50,36 @@ def test_paths_by_deployment(path: str, model: str | None) -> None:
     found = Routes([dialect_of("openai-chat")]).find("POST", path, NO_HEADERS)
     assert isinstance(found, Match)
     assert (found.operation, found.model) == (Operation.GENERATE, model)
+
+
+class Patterned(PlainHalf):
+    """Paths with words of their own around the model, and segments that say nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("three")
+        self.routes = (
+            Route("POST", "/v1/models/{model}:generate", Operation.GENERATE),
+            Route("POST", "/v1/projects/{}/places/{}/models/{model}:generate", Operation.GENERATE),
+            Route("POST", "/a.b/{}", Operation.COUNT_TOKENS),
+        )
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("/v1/models/m:generate", "m"),
+        ("/v1/models/tuned/m:1:generate", "tuned/m:1"),
+        ("/v1/projects/p/places/eu-1/models/m:generate", "m"),
+        ("/a.b/c", None),
+        ("/v1/models/:generate", "missed"),
+        ("/v1/models/m:generated", "missed"),
+        ("/v1/projects/p/q/places/eu-1/models/m:generate", "missed"),
+        ("/aXb/c", "missed"),
+    ],
+)
+def test_paths_with_a_pattern(path: str, model: str | None) -> None:
+    found = Routes([Patterned()]).find("POST", path, NO_HEADERS)
+    assert (found.model if isinstance(found, Match) else "missed") == model
 
 
 @pytest.mark.parametrize(

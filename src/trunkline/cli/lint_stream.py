@@ -14,9 +14,10 @@ import msgspec
 
 from .. import UsageError
 from ..dialects.dialect import Fault
+from ..dialects.framings import frame_decoder, guess_framing
 from ..dialects.grammar import guess_dialect
 from ..dialects.known import DIALECTS, dialect_of
-from ..wire.sse import Frame, SseDecoder
+from ..wire.sse import Frame
 from .options import Commands, add_command
 from .output import json_out, note, out
 
@@ -92,8 +93,10 @@ def _opened(name: str) -> AbstractContextManager[BufferedIOBase]:
 
 
 def _batches(file: BufferedIOBase) -> Iterator[list[Frame]]:
-    """The frames of each read, as far as they are complete; in the end the one that lacks its blank line."""
-    decoder = SseDecoder()
-    while data := file.read1(_PIECE):
+    """The frames of each read, as far as they are complete; in the end the one that lacks its end."""
+    data = file.read1(_PIECE)
+    decoder = frame_decoder(guess_framing(data))
+    while data:
         yield decoder.feed(data)
+        data = file.read1(_PIECE)
     yield decoder.finish()

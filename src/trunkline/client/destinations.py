@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ..dialects.known import dialect_of
+from ..dialects.known import client_half_of
 from ..engine.destination import Destination, Own, Wire
 from ..providers import catalog
 from ..providers.provider import Endpoint, Provider
@@ -170,7 +170,7 @@ class Destinations:
         record = catalog.find(row.name, model)
         target = _target(row, endpoint, model, record, key, self._version)
         auth = row.auth_for(endpoint, variable)
-        return Wire(dialect_of(endpoint.dialect), target, base_url, auth, key, record=record)
+        return Wire(client_half_of(endpoint.dialect), target, base_url, auth, key, record=record)
 
     def address(self, row: Provider, endpoint: Endpoint) -> tuple[str, Origin]:
         """The base URL and where it came from. An address without a path takes the path of the row's own."""

@@ -22,21 +22,24 @@ class Framing(Enum):
     """How a streamed body is cut into frames."""
 
     SSE = "sse"
+    SSE_OR_JSON_ARRAY = "sse_or_json_array"
     JSON_LINES = "json_lines"
+    JSON_ARRAY = "json_array"
     AWS_EVENT_STREAM = "aws_event_stream"
-    NONE = "none"
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
     """What a server says of itself. ``request_id`` goes into headers and errors; ``reply_id`` and ``created`` (Unix seconds)
     stand in a reply that has none of its own. ``functions``: the caller asked in the words of before there were tools.
-    ``custom_tools``: the tools with plain input that he gave: a streamed call of one is told as such from its first piece."""
+    ``custom_tools``: the tools with plain input that he gave: a streamed call of one is told as such from its first piece.
+    ``array``: he wants a stream as one JSON array."""
 
     request_id: str | None = None
     reply_id: str | None = None
     created: int | None = None
     functions: bool = False
     custom_tools: tuple[str, ...] = ()
+    array: bool = False
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,7 +162,8 @@ class Operation(Enum):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """``path`` may have a segment ``{model}``, which takes all that stands there (ids of models hold slashes)."""
+    """``path`` may have one ``{model}``, which takes all that stands there (ids of models hold slashes), before or after words of
+    its own (``{model}:generateContent``), and any number of ``{}``, each of which takes one segment, whatever it says."""
 
     method: str
     path: str

@@ -7,15 +7,30 @@ from importlib import import_module
 from typing import cast
 
 from ..values.errors import UsageError
-from .dialect import Dialect
+from .dialect import ClientHalf, Dialect
 
 DIALECTS = ("openai-chat", "anthropic-messages")
-"""Their ids, as users see them."""
+"""Ids, as users see them, of those that can be asked in and served."""
+ASKED = DIALECTS
+"""Ids of those that can be asked in."""
+
+
+def dialect_of(name: str) -> Dialect:
+    """The dialect of this id, both halves. Raises ``UsageError`` for one that there is not."""
+    return cast(Dialect, _found(name, DIALECTS))
+
+
+def client_half_of(name: str) -> ClientHalf:
+    """The half that asks, of the dialect of this id. Raises ``UsageError`` for one that there is not."""
+    return _found(name, ASKED)
+
+
+def _found(name: str, among: tuple[str, ...]) -> ClientHalf:
+    if name not in among:
+        raise UsageError("unknown dialect", field="dialect", got=repr(name[:40]), allowed=", ".join(among))
+    return _imported(name)
 
 
 @cache
-def dialect_of(name: str) -> Dialect:
-    """The dialect of this id, both halves. Raises ``UsageError`` for one that there is not."""
-    if name not in DIALECTS:
-        raise UsageError("unknown dialect", field="dialect", got=repr(name[:40]), allowed=", ".join(DIALECTS))
-    return cast(Dialect, import_module(f"{__package__}.{name.replace('-', '_')}").DIALECT)
+def _imported(name: str) -> ClientHalf:
+    return cast(ClientHalf, import_module(f"{__package__}.{name.replace('-', '_')}").DIALECT)

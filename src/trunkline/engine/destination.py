@@ -6,7 +6,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from ..dialects.dialect import ClientHalf, WireRequest
-from ..ports import Backend, StreamingBackend
+from ..ports import IO, Backend, Deadlines, Exchange, StreamingBackend
 from ..values.headers import Headers
 from ..values.model import Model, Target
 from ..values.secret import Secret
@@ -21,10 +21,19 @@ class Auth(Protocol):
         ...
 
 
+class Signer(Protocol):
+    """How a request is made to show who asks, where that takes more than a key: a token that is fetched and refreshed, or a
+    signature over the whole request."""
+
+    async def sign(self, io: IO, request: HttpRequest) -> HttpRequest:
+        """The request as it goes out. Raises ``AuthenticationError`` where there are no credentials to be had."""
+        ...
+
+
 class Wire:
     """A provider's endpoint: a ``target`` for the codec, the address, and the key. ``record`` is what the catalog knows."""
 
-    __slots__ = ("_headers", "_merged", "_query", "_urls", "base_url", "dialect", "record", "secret", "target")
+    __slots__ = ("_headers", "_merged", "_query", "_urls", "base_url", "dialect", "record", "secret", "signer", "target")
 
     def __init__(
         self,
@@ -36,11 +45,13 @@ class Wire:
         *,
         record: Model | None = None,
         headers: tuple[tuple[str, str], ...] = (),
+        signer: Signer | None = None,
     ) -> None:
         self.dialect: ClientHalf = dialect
         self.target: Target = target
         self.record: Model | None = record
         self.secret: Secret | None = secret
+        self.signer: Signer | None = signer
         shown, query = auth.apply(secret)
         self.base_url: str = base_url.rstrip("/")
         self._headers = Headers((*headers, *shown))  # its repr masks what it holds
@@ -72,6 +83,13 @@ class Wire:
             headers = Headers(tuple(pair for pair in self._headers.pairs if pair[0].lower() not in names) + wire.headers)
             self._merged = wire.headers, headers
         return HttpRequest(wire.method, url, headers, wire.body)
+
+    async def exchange(self, io: IO, wire: WireRequest, limits: Deadlines) -> Exchange:
+        """The exchange that ``wire`` begins, not yet under way."""
+        request = self.http(wire)
+        if self.signer is not None:
+            request = await self.signer.sign(io, request)
+        return io.send(request, limits)
 
     def masked(self, reply: HttpReply) -> HttpReply:
         """``reply`` without our key, should the provider have quoted it."""

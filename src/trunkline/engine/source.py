@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from ..dialects.dialect import Framing
 from ..dialects.error_body import request_id_of
+from ..dialects.framings import frame_decoder
 from ..ports import IO, Deadlines, Exchange
 from ..values.errors import DeadlineError, ProviderError, StreamInterruptedError, TransportError
 from ..values.events import Event, Start, UsageUpdate, Warned
 from ..values.fold import unfold
 from ..wire.http import Head, HttpReply
-from ..wire.sse import Frame, SseDecoder
 from .attempt import bare, complete, encode, failure, read_all, read_error
 from .call import Call
 from .destination import Wire
@@ -25,18 +24,12 @@ _BLANK = b" \t\r\n\xef\xbb\xbf"
 _PRELUDE = frozenset({Start, UsageUpdate, Warned})
 
 
+# What cannot begin with a bracket: one that does is a body of JSON, whole or an array sent piecemeal.
+_SNIFFED = frozenset({Framing.SSE, Framing.SSE_OR_JSON_ARRAY, Framing.AWS_EVENT_STREAM})
+
+
 def _tell(events: list[Event]) -> bool:
     return any(type(event) not in _PRELUDE for event in events)
-
-
-class FrameDecoder(Protocol):
-    """Bytes to frames."""
-
-    def feed(self, chunk: bytes) -> list[Frame]: ...
-    def finish(self) -> list[Frame]: ...
-
-
-FRAMINGS: dict[Framing, Callable[[int], FrameDecoder]] = {Framing.SSE: SseDecoder}
 
 
 class Source(Protocol):
@@ -61,16 +54,18 @@ class WireSource:
     """The events of one exchange with an endpoint. Nobody waits for the end of the body once the protocol has said its last
     word."""
 
-    __slots__ = ("_context", "_decoder", "_done", "_exchange", "_first", "_frames", "_io", "_most", "_ready", "_settlement",
-                 "_warnings", "_wire", "error", "head")  # fmt: skip
+    __slots__ = ("_context", "_decoder", "_done", "_ended", "_exchange", "_first", "_frames", "_io", "_limits", "_most", "_ready",
+                 "_request", "_settlement", "_warnings", "_wire", "error", "head")  # fmt: skip
 
     def __init__(self, io: IO, call: Call, settlement: Settlement, wire: Wire, limits: Deadlines) -> None:
         self._io, self._wire, self._settlement = io, wire, settlement
         encoded = encode(call, wire)
         self._context, self._warnings = encoded.context, encoded.warnings
-        self._frames = FRAMINGS[wire.dialect.framing](call.limits.max_line)
+        self._frames = frame_decoder(wire.dialect.framing, call.limits.max_line)
         self._decoder = wire.dialect.event_decoder(encoded.context)
-        self._exchange: Exchange = io.send(wire.http(encoded.wire), limits)
+        self._request, self._limits = encoded.wire, limits
+        self._exchange: Exchange | None = None
+        self._ended = False
         self._first = b""
         self._most = call.limits.max_line
         self._ready: list[Event] = []
@@ -81,35 +76,40 @@ class WireSource:
     async def open(self) -> None:
         """Waits for the first event that says more than that there is a reply: until then a failure costs nobody anything, and is
         raised."""
-        self.head = await self._exchange.head()
+        exchange = self._exchange = await self._wire.exchange(self._io, self._request, self._limits)
+        if self._ended:
+            exchange.abort()
+        self.head = await exchange.head()
         self._settlement.head = self._io.now()
         if not 200 <= self.head.status < 300:
-            raise await self._refusal(self.head)
+            raise await self._refusal(self.head, exchange)
         self._ready = [Warned(warning) for warning in self._warnings]
-        told = await self._begin(self.head)
+        told = await self._begin(self.head, exchange)
         if self.error is not None and not told:
             self._ready = []
             raise self.error
 
-    async def _refusal(self, head: Head) -> ProviderError:
-        reply = HttpReply(head.status, head.headers, await read_error(self._exchange))
+    async def _refusal(self, head: Head, exchange: Exchange) -> ProviderError:
+        reply = HttpReply(head.status, head.headers, await read_error(exchange))
         return failure(self._io, self._wire, reply, self._context)
 
-    async def _begin(self, head: Head) -> bool:
+    async def _begin(self, head: Head, exchange: Exchange) -> bool:
         """Reads the first events into ``_ready``; whether they tell anything. No error is raised here, where variables hold
         bytes,
         and none does while it waits, when it may be cancelled."""
         try:
-            chunk = await self._exchange.read()
-            while chunk and not chunk.strip(_BLANK) and (more := await self._exchange.read()):
+            chunk = await exchange.read()
+            while chunk and not chunk.strip(_BLANK) and (more := await exchange.read()):
                 chunk += more
-            if chunk.lstrip(_BLANK)[:1] in (b"{", b"["):
-                self._first, chunk = chunk, b""
-                self._ready += await self._whole(head)
-                return self.error is None
+            if self._wire.dialect.framing in _SNIFFED and (first := chunk.lstrip(_BLANK)[:1]) in (b"{", b"["):
+                if first == b"{" or self._wire.dialect.framing is not Framing.SSE_OR_JSON_ARRAY:
+                    self._first, chunk = chunk, b""
+                    self._ready += await self._whole(head, exchange)
+                    return self.error is None
+                self._frames = frame_decoder(Framing.JSON_ARRAY, self._most)
             events, chunk = self._decode(chunk), b""
             while not self._done and not _tell(events):
-                events += self._decode(await self._exchange.read())
+                events += self._decode(await exchange.read())
         except ProviderError as error:
             self._end(error)
             return False
@@ -124,9 +124,10 @@ class WireSource:
         if self._ready:
             ready, self._ready = self._ready, []
             return ready
-        while not self._done:
+        exchange = self._exchange
+        while not self._done and exchange is not None:
             try:
-                chunk = await self._exchange.read()
+                chunk = await exchange.read()
             except ProviderError as error:
                 self._end(error)
                 return []
@@ -151,10 +152,10 @@ class WireSource:
             self._end(decoder.error)
         return events
 
-    async def _whole(self, head: Head) -> list[Event]:
+    async def _whole(self, head: Head, exchange: Exchange) -> list[Event]:
         """The events of a provider that answers with one JSON body although it was asked for a stream."""
         self._done = True
-        rest = await read_all(self._exchange, self._most - len(self._first))
+        rest = await read_all(exchange, self._most - len(self._first))
         reply, self._first = HttpReply(head.status, head.headers, self._first + rest), b""
         return unfold(self._wire.dialect.decode_response(reply, self._context))
 
@@ -169,8 +170,11 @@ class WireSource:
             complete(self._io, self._wire, error, self.head)
 
     async def close(self) -> None:
-        self._done = True
-        await self._exchange.close()
+        self._done = self._ended = True
+        if self._exchange is not None:
+            await self._exchange.close()
 
     def abort(self) -> None:
-        self._exchange.abort()
+        self._ended = True
+        if self._exchange is not None:
+            self._exchange.abort()

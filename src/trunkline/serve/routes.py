@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -10,7 +11,7 @@ from ..dialects.dialect import Operation, Route, ServerHalf
 from ..values.errors import UsageError
 from ..values.headers import Headers
 
-_MODEL = "{model}"
+_OPEN = {"{model}": "(.+)", "{}": "[^/]+"}
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -36,12 +37,11 @@ class Routes:
             raise UsageError("a server needs a dialect to speak", field="halves")
         self._halves = tuple(halves)
         self._fixed: dict[str, list[tuple[ServerHalf, Route]]] = {}
-        self._open: list[tuple[str, str, ServerHalf, Route]] = []
+        self._open: list[tuple[re.Pattern[str], ServerHalf, Route]] = []
         for half in halves:
             for route in half.routes:
-                before, model, after = route.path.partition(_MODEL)
-                if model:
-                    self._open.append((before, after, half, route))
+                if "{" in route.path:
+                    self._open.append((_pattern(route.path), half, route))
                 else:
                     self._fixed.setdefault(route.path, []).append((half, route))
 
@@ -50,9 +50,9 @@ class Routes:
         path = path.rstrip("/") or "/"
         found: list[tuple[ServerHalf, Route, str | None]] = [(half, route, None) for half, route in self._fixed.get(path, ())]
         found = found or [
-            (half, route, path[len(before) : len(path) - len(after)])
-            for before, after, half, route in self._open
-            if path.startswith(before) and path.endswith(after) and len(path) > len(before) + len(after)
+            (half, route, said[1] if pattern.groups else None)
+            for pattern, half, route in self._open
+            if (said := pattern.fullmatch(path))
         ]
         method = "GET" if method == "HEAD" else method
         fitting = {half.id: Match(half, route.operation, rest) for half, route, rest in found if route.method == method}
@@ -80,6 +80,10 @@ class Routes:
             return halves[0]
         marked = [half for half in halves if headers.first(half.marks) is not None]
         return (marked or [half for half in halves if not half.marks] or halves)[0]
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile("".join(_OPEN.get(piece) or re.escape(piece) for piece in re.split(r"(\{\w*\})", path)), re.DOTALL)
 
 
 def _in_common(one: str, other: str) -> int:

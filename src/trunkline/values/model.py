@@ -177,6 +177,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_
     """Other ids it answers to; one that ends in ``*`` covers whatever begins so (dated snapshots)."""
     retires: str | None = None
     successor: str | None = None
+    dialect: str | None = None
+    """The only dialect of its provider in which it answers; None: whichever comes first."""
 
     @property
     def name(self) -> str:
