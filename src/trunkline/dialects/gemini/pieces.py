@@ -8,7 +8,7 @@ What both halves keep (so that decoding in one and encoding in the other says th
 - ``text``: ``Text``; with ``thought`` true: ``Reasoning``. A part with an empty text and a signature is a part of its own.
 - ``functionCall``: ``ToolCall``; without an id on the wire it gets one of ``made_up_id``, which ``wire_id`` keeps off the wire.
 - ``inlineData`` and ``fileData``: ``Image``, ``Audio``, ``Video`` by the media type, else ``File``.
-- ``executableCode`` and ``toolCall``: ``HostedToolCall`` named after the data field, with the whole inner object as its arguments;
+- ``executableCode`` and ``toolCall``: ``HostedToolCall`` named after the data field, its arguments the whole inner object;
   ``codeExecutionResult`` and ``toolResponse``: ``HostedToolResult`` of that kind, with the whole inner object as its data.
 - Any other part is an ``Opaque`` whose state is the whole part.
 - ``Response.extra`` (and ``Finish.extra``): the fields of the reply that we do not name, and beside them those of the first

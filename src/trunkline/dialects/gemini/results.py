@@ -1,9 +1,9 @@
 """What a tool answered: ``functionResponse.response`` (gemini §4), always an object on the wire, and text among ours.
 
-``output`` holds what it gave, ``error`` what went wrong; an object with neither is what it gave, as it stands. So a text that is such
-an object goes out as one, and any other goes under ``output``. ``read(write(text, error)) == (text, error)``, always; what
-``write(*read(response))`` does not say again is kept in the part's state (``{"functionResponse": {"response": …}}``) and goes out in
-its place as long as ``read`` gives what the part says.
+``output`` holds what it gave, ``error`` what went wrong; an object with neither is what it gave, as it stands. So a text that is
+such an object goes out as one, and any other goes under ``output``. ``read(write(text, error)) == (text, error)``, always; what
+``write(*read(response))`` does not say again is kept in the part's state (``{"functionResponse": {"response": …}}``) and goes out
+in its place as long as ``read`` gives what the part says.
 """
 
 from __future__ import annotations
