@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -32,7 +32,8 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     """What a server says of itself. ``request_id`` goes into headers and errors; ``reply_id`` and ``created`` (Unix seconds)
     stand in a reply that has none of its own. ``functions``: the caller asked in the words of before there were tools.
     ``custom_tools``: the tools with plain input that he gave: a streamed call of one is told as such from its first piece.
-    ``array``: he wants a stream as one JSON array."""
+    ``array``: he wants a stream as one JSON array. ``sealed``: he wants reasoning back in a form that he can return.
+    ``echoed``: what he asked, where a reply of his protocol says it again."""
 
     request_id: str | None = None
     reply_id: str | None = None
@@ -40,6 +41,8 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     functions: bool = False
     custom_tools: tuple[str, ...] = ()
     array: bool = False
+    sealed: bool = False
+    echoed: dict[str, Any] = {}
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,3 +67,16 @@ def _mend(escape: re.Match[str]) -> str:
 def clean_text(text: str) -> str:
     """``text`` with lone surrogates, which no encoder takes, replaced by U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def sound(value: Any, depth: int = 0) -> Any:
+    """``value`` as JSON can hold it: U+FFFD for half surrogates, null in place of what has no JSON or lies too deep."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict) and depth < DEEPEST:
+        return {clean_text(str(name)): sound(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, (list, tuple)) and depth < DEEPEST:
+        return [sound(item, depth + 1) for item in value]
+    if value is None or isinstance(value, (bool, float, msgspec.Raw)) or (type(value) is int and value.bit_length() < 64):
+        return value
+    return None
