@@ -2,15 +2,16 @@
 
 An assistant's items follow each other in one message of ours, in their order:
 
-- ``message``: each ``output_text`` is a ``Text`` (annotations are its citations, each with its own form as ``state``), each ``refusal``
-  a ``Refusal``. What the item says beside type, role and content (``id``, ``status``, ``phase``) is the ``state`` of each of them, as
-  a JSON object: neighbours with the same state are one item. Without such fields there is no state.
-- ``reasoning``: a ``Reasoning``; ``text`` is the summaries, then the texts of ``content``, joined by ``BETWEEN``. ``state`` is the
-  whole item, verbatim; ``redacted`` where it has no text.
-- ``function_call``, ``custom_tool_call``: a ``ToolCall`` whose id is ``call_id``. What the item says beside ``CALL_FIELDS`` (``id``,
-  ``status``, ``namespace``) is its ``state``, as a JSON object; none without such fields.
-- A call of a hosted tool (``HOSTED``): a ``HostedToolCall`` with the item's id (or ``call_id``), the type without ``_call`` as name, its
-  ``action``, ``arguments``, ``queries``, ``code`` or ``input`` as arguments, and the whole item, verbatim, as ``state``.
+- ``message``: each ``output_text`` is a ``Text`` (annotations are its citations, each with its own form as ``state``), each
+  ``refusal`` a ``Refusal``. What the item says beside type, role and content (``id``, ``status``, ``phase``) is the ``state``
+  of each of them, as a JSON object: neighbours with the same state are one item. Without such fields there is no state.
+- ``reasoning``: a ``Reasoning``; ``text`` is the summaries, then the texts of ``content``, joined by ``BETWEEN``. ``state``
+  is the whole item, verbatim; ``redacted`` where it has no text.
+- ``function_call``, ``custom_tool_call``: a ``ToolCall`` whose id is ``call_id``. What the item says beside ``CALL_FIELDS``
+  (``id``, ``status``, ``namespace``) is its ``state``, as a JSON object; none without such fields.
+- A call of a hosted tool (``HOSTED``): a ``HostedToolCall`` with the item's id (or ``call_id``), the type without ``_call``
+  as name, its ``action``, ``arguments``, ``queries``, ``code`` or ``input`` as arguments, and the whole item, verbatim, as
+  ``state``.
 - Any other item: ``Opaque`` with its type as kind and the whole item, verbatim, as ``state``.
 
 ``function_call_output`` and ``custom_tool_call_output`` are a ``ToolResult`` in a message of its own, of role ``tool``.
