@@ -72,6 +72,8 @@ class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     argv: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    """Of a program: its words after its name, and variables of this request's own; ``body`` is what it reads."""
 
     def __repr__(self) -> str:
         return f"WireRequest({self.method} {self.path}, {len(self.body)} bytes)"
