@@ -91,12 +91,12 @@ TABLE: tuple[Provider, ...] = (
     Provider(
         name="perplexity", key_variables=("PERPLEXITY_API_KEY",), hosts=("api.perplexity.ai",), default_model="sonar",
         endpoints=_chat("https://api.perplexity.ai", Quirks(
-            alternate_roles=True, no_tools=True, cost_field="cost.total_cost", reasoning_style="effort",
+            alternate_roles=True, no_tools=True, cost_field="cost.total_cost", reasoning_style="effort", markup="think",
         ).over(_PLAIN)),
     ),
     Provider(
         name="local", needs_key=False,
-        endpoints=_chat(None, Quirks(reasoning_field="as_sent").over(_COMPATIBLE)),
+        endpoints=_chat(None, Quirks(reasoning_field="as_sent", markup="auto").over(_COMPATIBLE)),
     ),
 )  # fmt: skip
 
@@ -104,7 +104,7 @@ _BY_NAME = {row.name: row for row in TABLE}
 
 # How a key is shown to an endpoint of one's own, and what is safe to think of a server that nobody has described.
 _OWN: dict[str, tuple[Auth, Quirks]] = {
-    CHAT: (Bearer(), Quirks(reasoning_field="as_sent").over(_COMPATIBLE)),
+    CHAT: (Bearer(), Quirks(reasoning_field="as_sent", markup="auto").over(_COMPATIBLE)),
     MESSAGES: (HeaderAuth("x-api-key"), Quirks()),
 }
 

@@ -63,6 +63,10 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
     """Where an earlier turn's reasoning goes on the way back, where the endpoint wants it; ``as_sent``: where it came."""
     return_reasoning: bool | None = None
     """In a conversation with tool calls every reply's reasoning must go back, else 400."""
+    markup: Literal["think", "think_open", "harmony", "auto"] | None = None
+    """Reasoning comes as markup inside the text, where whoever runs the model does not take it out: between ``<think>`` tags
+    (``think_open``: the template has opened the tag, so that a reply begins inside), or as the messages of the ``harmony`` format;
+    ``auto``: either, told by how the text begins. Only text that begins with such markup is taken for it, but for ``think_open``."""
     reasoning_style: (
         Literal["effort", "openrouter", "thinking_type", "enable_thinking", "together", "chat_template", "none"] | None
     ) = None
