@@ -34,7 +34,10 @@ class Deadlines(msgspec.Struct, frozen=True):
 
 
 class ProcessRequest(msgspec.Struct, frozen=True):
-    """A child process that answers on its standard output: no shell, exactly this environment."""
+    """A child process that answers on its standard output: no shell, exactly this environment.
+
+    ``cwd``: where it works; None: in an empty folder of its own, which is removed after it.
+    """
 
     argv: tuple[str, ...]
     stdin: bytes = b""

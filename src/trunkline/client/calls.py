@@ -14,6 +14,7 @@ from ..engine import backend
 from ..engine.backend import declared_async
 from ..engine.call import NO_HOOKS, Call, Hooks, Limits
 from ..engine.destination import Destination, Own, Wire
+from ..engine.program import Program
 from ..policy.turns import TurnMemory
 from ..ports import Observer
 from ..telemetry import logs
@@ -165,8 +166,8 @@ class Calls:
     def raw(self, method: str, path: str, options: Mapping[str, Any]) -> tuple[Call, WireRequest]:
         """A call of ``request``."""
         ready = self._ready or self._prepare()
-        if not isinstance(ready.plan[0], Wire):
-            raise UsageError("a target of your own has no wire", field="model", got=self.name)
+        if not isinstance(ready.plan[0], Wire) or isinstance(ready.plan[0], Program):
+            raise UsageError("only an HTTP endpoint takes raw requests", field="model", got=self.name)
         call = Call(
             request=ready.request, plan=ready.plan[:1], limits=to_limits(options, ready.limits), observers=ready.observers,
             errors=ready.errors,

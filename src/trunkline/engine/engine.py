@@ -31,7 +31,9 @@ from .attempt import deadlines, encode, failure, fetch, late, unary
 from .call import Call, dress, refuse_losses
 from .destination import Destination, Own, Wire
 from .media import with_media
+from .program import Program
 from .settlement import Settlement, called
+from .source import WireSource, folded
 
 T = TypeVar("T")
 
@@ -209,6 +211,9 @@ async def _answer(io: IO, call: Call, settlement: Settlement, to: Destination, l
         backend.check(to, io.blocking)
         response = await backend.answer(io, to, call.request, limits)
         return finished(io, settlement, to, response, began, call.warnings, None, None)
+    if isinstance(to, Program):
+        response = await folded(WireSource(io, call, settlement, to, limits))
+        return finished(io, settlement, to, response, began, (), None, None)
     encoded, reply, response = await unary(io, call, settlement, to, limits)
     return finished(io, settlement, to, response, began, encoded.warnings, None, reply.status, reply)
 

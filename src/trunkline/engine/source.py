@@ -10,7 +10,8 @@ from ..dialects.framings import frame_decoder
 from ..ports import IO, Deadlines, Exchange
 from ..values.errors import DeadlineError, ProviderError, StreamInterruptedError, TransportError
 from ..values.events import Event, Start, UsageUpdate, Warned
-from ..values.fold import unfold
+from ..values.fold import fold, unfold
+from ..values.response import Response
 from ..wire.http import Head, HttpReply
 from .attempt import bare, complete, encode, failure, read_all, read_error
 from .call import Call
@@ -178,3 +179,17 @@ class WireSource:
         self._ended = True
         if self._exchange is not None:
             self._exchange.abort()
+
+
+async def folded(source: Source) -> Response:
+    """The whole reply of a target that streams only. Raises what ends it early."""
+    events: list[Event] = []
+    try:
+        await source.open()
+        while batch := await source.batch():
+            events += batch
+    finally:
+        await source.close()
+    if source.error is not None:
+        raise source.error
+    return fold(events)

@@ -6,10 +6,12 @@ system, threads can. No shell is involved, and the environment is exactly the on
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +27,9 @@ from . import faults
 
 WORDS_KEPT: Final = 500
 """How much of a program's complaints (the last characters) an error carries."""
+
+GRACE: Final = 1.0
+"""Seconds that a program has to end by itself (it may be writing down its settings) before it is killed."""
 
 _AHEAD: Final = 16  # reads of its output that may wait to be fetched; then the program waits
 _READ: Final = 65536
@@ -46,7 +51,16 @@ class Child:
         self._over = False
         self._lock = threading.RLock()  # re-entrant: a finalizer may kill the program in any thread
         self.exit_code: int | None = None
-        self._process = _start(request)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        folder = request.cwd
+        if folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="trunkline-", ignore_cleanup_errors=True)
+            folder = self._folder.name
+        try:
+            self._process = _start(request, folder)
+        except BaseException:
+            self._clean_up()
+            raise
         self._listener = threading.Thread(target=self._read_complaints, daemon=True, name="trunkline-child")
         self._listener.start()
         if request.stdin:
@@ -63,13 +77,27 @@ class Child:
         self._room.release()
 
     def kill(self) -> None:
-        """End the program and whatever it has started."""
+        """End the program and whatever it has started: it is asked to, and after ``GRACE`` made to."""
         with self._lock:
             if self._over:
                 return
             self._over = True
-            _kill_tree(self._process)
+            _ask_tree(self._process)
+        _ending.add(self)
+        try:
+            _serve(self._see_off)
+        except RuntimeError:  # the interpreter ends: nobody will wait
+            self._kill_now()
         self._room.release()
+
+    def _see_off(self) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE)
+        self._kill_now()
+
+    def _kill_now(self) -> None:
+        _ending.discard(self)
+        _kill_tree(self._process)
 
     def failure(self) -> TransportError | None:
         """The error for a program that ended badly, with its last words."""
@@ -96,7 +124,12 @@ class Child:
                 self._over = True
                 _kill_tree(self._process)  # what it left running behind it
         _close(source)
+        self._clean_up()
         self._hand_over(b"")
+
+    def _clean_up(self) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def _hand_over(self, data: bytes) -> bool:
         try:
@@ -134,7 +167,7 @@ def _close(pipe: IO[bytes] | None) -> None:
             pipe.close()
 
 
-def _start(request: ProcessRequest) -> subprocess.Popen[bytes]:
+def _start(request: ProcessRequest, folder: str) -> subprocess.Popen[bytes]:
     name = request.argv[0]
     why = "could not be started"
     try:
@@ -145,7 +178,7 @@ def _start(request: ProcessRequest) -> subprocess.Popen[bytes]:
             stderr=subprocess.PIPE,
             bufsize=0,
             env=dict(request.env),
-            cwd=request.cwd,
+            cwd=folder,
             start_new_session=sys.platform != "win32",
             creationflags=_FLAGS,
         )
@@ -163,6 +196,9 @@ def _start(request: ProcessRequest) -> subprocess.Popen[bytes]:
 if sys.platform == "win32":
     _FLAGS = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
 
+    def _ask_tree(process: subprocess.Popen[bytes]) -> None:
+        """Nothing can be asked of a program without a window."""
+
     def _kill_tree(process: subprocess.Popen[bytes]) -> None:
         command = ["taskkill", "/T", "/F", "/PID", str(process.pid)]
         subprocess.run(  # noqa: S603 - a number is all that varies
@@ -171,9 +207,23 @@ if sys.platform == "win32":
 else:
     _FLAGS = 0
 
+    def _ask_tree(process: subprocess.Popen[bytes]) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGTERM)
+
     def _kill_tree(process: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError, PermissionError):  # all gone (macOS says the latter for zombies)
             os.killpg(process.pid, signal.SIGKILL)
+
+
+_ending: set[Child] = set()
+"""Programs that have been asked to end."""
+
+
+@atexit.register
+def _end_all() -> None:
+    for child in list(_ending):
+        child._kill_now()
 
 
 class ProcessExchange:

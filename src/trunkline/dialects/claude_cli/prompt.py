@@ -1,0 +1,109 @@
+"""A conversation as one prompt: the program takes no history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from ...values.message import (
+    Audio,
+    File,
+    HostedToolCall,
+    HostedToolResult,
+    Image,
+    Message,
+    Part,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+    Video,
+)
+from ...values.model import Target
+from ...values.request import Request
+from ..anthropic_messages.losses import Losses
+from ..anthropic_messages.request import encode_request as encode_message
+
+_NAMES = {"user": "user", "assistant": "assistant", "tool": "tools", "system": "system"}
+_SO_FAR = "The conversation so far, each turn between tags that name who spoke:\n\n"
+_CONTINUE = "\n\nGive the assistant's next turn: its words alone, without a tag."
+_ONE_PROMPT = "the program takes one prompt: the turns so far are written into it"
+
+
+def system_of(messages: Sequence[Message]) -> str:
+    """What comes before the first turn, as the program's whole system prompt; empty: none."""
+    return "\n\n".join(message.text for message in _leading(messages))
+
+
+def _leading(messages: Sequence[Message]) -> list[Message]:
+    found: list[Message] = []
+    for message in messages:
+        if message.role != "system":
+            break
+        found.append(message)
+    return found
+
+
+def content_of(messages: Sequence[Message], target: Target, losses: Losses) -> Any:
+    """The user's one turn: text, or blocks of ``anthropic-messages`` where there is more than text."""
+    turns = messages[len(_leading(messages)) :]
+    if len(turns) == 1 and turns[0].role == "user":
+        parts = list(turns[0].parts)
+    else:
+        losses.approximated("messages", _ONE_PROMPT)
+        parts = _joined([_SO_FAR, *_transcript(turns, losses), _CONTINUE])
+    request = Request(model=target.model, messages=(Message("user", tuple(parts)),), max_tokens=1)
+    encoded = encode_message(request, target)
+    for warning in encoded.warnings:
+        losses.dropped(warning.field, warning.reason)
+    said = msgspec.json.decode(encoded.wire.body)["messages"]
+    return said[0]["content"] if said else ""
+
+
+def _transcript(turns: Sequence[Message], losses: Losses) -> Iterator[str | Part]:
+    for number, turn in enumerate(turns):
+        name = _NAMES[turn.role]
+        yield f"{chr(10) * 2 * bool(number)}<{name}>\n"
+        for part in turn.parts:
+            yield from _told(part, losses)
+        yield f"\n</{name}>"
+
+
+def _told(part: Part, losses: Losses) -> Iterator[str | Part]:
+    """A part in words, or as it is."""
+    if isinstance(part, Text | Refusal):
+        yield part.text
+    elif isinstance(part, Image | File | Audio | Video):
+        yield part
+    elif isinstance(part, ToolCall | HostedToolCall):
+        yield f'<call id="{part.id}" tool="{part.name}">{part.raw_arguments}</call>'
+    elif isinstance(part, ToolResult):
+        yield f'<result call="{part.tool_call_id}"{" failed" * part.is_error}>'
+        for inner in part.parts:
+            yield from _told(inner, losses)
+        yield "</result>"
+    elif isinstance(part, HostedToolResult):
+        yield f'<result call="{part.tool_call_id}">{part.data.decode("utf-8", "replace")}</result>'
+    elif isinstance(part, Reasoning):
+        losses.dropped("messages.reasoning", "the program takes none back")
+    else:
+        losses.dropped(f"messages.{part.kind}", "only its own protocol knows it")
+
+
+def _joined(pieces: list[str | Part]) -> list[Part]:
+    """Neighbouring words as one text."""
+    parts: list[Part] = []
+    words: list[str] = []
+    for piece in [*pieces, None]:
+        if isinstance(piece, str):
+            words.append(piece)
+            continue
+        if words:
+            parts.append(Text("".join(words)))
+            words = []
+        if piece is not None:
+            parts.append(piece)
+    return parts
