@@ -1,0 +1,65 @@
+"""Errors of this protocol: ``{id, message}``, and sometimes ``error_type``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...values.errors import AuthenticationError, MalformedResponseError, ProviderError
+from ...values.headers import NO_HEADERS, Headers
+from ...wire.http import HttpReply
+from ...wire.loose_json import loads
+from ..dialect import Context
+from ..error_body import error_class, provider_error, read_error, read_error_body, request_id_of
+from .pieces import object_of, text_or_none
+
+_INVALID_TOKEN = 498  # errors-and-limits §2; elsewhere it says that there is no capacity
+_TRACE = "x-debug-trace-id"
+
+
+def decode_error(reply: HttpReply, context: Context) -> ProviderError:
+    """The error that a reply with an error status is. Never raises."""
+    body = read_error_body(reply.body)
+    kind = None
+    if reply.status == _INVALID_TOKEN and error_class(body, _INVALID_TOKEN) is error_class(read_error({}), _INVALID_TOKEN):
+        kind = AuthenticationError
+    error = provider_error(body, context.target, status=reply.status, headers=reply.headers, kind=kind)
+    if error.request_id is None:
+        error.request_id = reply.headers.get(_TRACE) or _id_in(reply.body)
+    return error
+
+
+def _id_in(body: bytes) -> str | None:
+    """The id that the body gives the exchange: there is no other where a proxy has eaten the headers."""
+    try:
+        return text_or_none(object_of(loads(body)).get("id"))
+    except ValueError:
+        return None
+
+
+def says_error(value: dict[str, Any]) -> bool:
+    """Whether a body or an event under status 200 is an error: it has words where a message or a reply would stand."""
+    if value.get("finish_reason") is not None or "event_type" in value:
+        return False
+    if value.get("error") or value.get("type") == "error":
+        return True
+    return "delta" not in value and "text" not in value and isinstance(value.get("message") or value.get("detail"), (str, list))
+
+
+def error_within(value: object, context: Context, *, status: int | None = None, headers: Headers = NO_HEADERS) -> ProviderError:
+    """The error that stands in a reply that had begun well. ``status`` None: inside a stream."""
+    return provider_error(read_error(value), context.target, status=status, headers=headers)
+
+
+def malformed(
+    path: str, context: Context, *, status: int | None = None, headers: Headers = NO_HEADERS, message: str | None = None
+) -> MalformedResponseError:
+    """A reply that breaks the protocol at ``path``."""
+    target = context.target
+    return MalformedResponseError(
+        message or "the reply breaks its protocol",
+        path=path,
+        provider=target.provider,
+        model=target.model,
+        status=status,
+        request_id=request_id_of(headers),
+    )
