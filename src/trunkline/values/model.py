@@ -30,6 +30,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
     no_stop: bool | None = None
     no_logprobs: bool | None = None
     no_penalties: bool | None = None
+    top_k_field: str | None = None
+    """Dotted path of ``top_k`` among a model's own fields, where the protocol itself has none."""
     no_seed: bool | None = None
     seed_field: Literal["seed", "random_seed"] | None = None
     no_n: bool | None = None
@@ -68,7 +70,10 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
     (``think_open``: the template has opened the tag, so that a reply begins inside), or as the messages of the ``harmony`` format;
     ``auto``: either, told by how the text begins. Only text that begins with such markup is taken for it, but for ``think_open``."""
     reasoning_style: (
-        Literal["effort", "openrouter", "thinking_type", "enable_thinking", "together", "chat_template", "none"] | None
+        Literal[
+            "effort", "openrouter", "thinking_type", "enable_thinking", "together", "chat_template", "reasoning_config", "none"
+        ]
+        | None
     ) = None
     """How effort and budget are said: ``reasoning_effort``; ``reasoning{effort|max_tokens}``; ``thinking{type}``; …"""
     efforts: tuple[str, ...] | None = None
