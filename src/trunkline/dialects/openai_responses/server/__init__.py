@@ -1,0 +1,1 @@
+"""The half of the Responses API that answers."""
