@@ -106,6 +106,7 @@ _BY_NAME = {row.name: row for row in TABLE}
 _OWN: dict[str, tuple[Auth, Quirks]] = {
     CHAT: (Bearer(), Quirks(reasoning_field="as_sent", markup="auto").over(_COMPATIBLE)),
     MESSAGES: (HeaderAuth("x-api-key"), Quirks()),
+    "bedrock-converse": (Bearer(), Quirks()),
     "cohere": (Bearer(), Quirks()),
 }
 
