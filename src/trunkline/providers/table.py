@@ -108,11 +108,12 @@ _OWN: dict[str, tuple[Auth, Quirks]] = {
     MESSAGES: (HeaderAuth("x-api-key"), Quirks()),
     "bedrock-converse": (Bearer(), Quirks()),
     "cohere": (Bearer(), Quirks()),
+    "gemini": (HeaderAuth("x-goog-api-key"), Quirks()),
 }
 
 
 # Where servers of a dialect answer, when an address names no path.
-_PATHS = {CHAT: "/v1"}
+_PATHS = {CHAT: "/v1", "gemini": "/v1beta"}
 _HOSTS = frozenset(host for row in TABLE for host in row.hosts)
 
 
