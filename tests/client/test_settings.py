@@ -24,6 +24,7 @@ KEY = "sk-canary-0123456789abcdefghij"
 class Row(NamedTuple):
     name: str = "openai"
     key_variables: tuple[str, ...] = ("OPENAI_API_KEY",)
+    url_variables: tuple[str, ...] = ()
 
 
 OPENAI = Row()

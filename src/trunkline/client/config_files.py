@@ -29,7 +29,9 @@ LARGEST_FILE = 1 << 20
 """Bytes; a configuration file above it is refused unread."""
 
 TOP_KEYS = ("model", "timeout", "retries", "log", "max_line", "errors", "providers")
-PROVIDER_KEYS = ("api_key", "api_key_env", "base_url")
+KEY_KEYS = ("api_key", "api_keys", "api_key_env")
+PROVIDER_KEYS = (*KEY_KEYS, "base_url", "dialect")
+"""Besides these a provider's own parameters."""
 
 _RUNS_PROGRAMS = LatePattern(
     r"(?i)(?:.*_)?(?:command|commands|cmd|argv|args|exec|executable|program|programs|shell|script|scripts"
@@ -234,17 +236,26 @@ def _checked(table: object, path: str, origin: Origin, keys: Origin) -> dict[str
         place = f"providers.{_shown(name)}"
         _known_provider(name, f"{place} ({path})")
         section = dict(_table(value, path, place))
-        _known(section, PROVIDER_KEYS, path, origin, place + ".")
-        if "api_key" in section and "api_key_env" in section:
-            raise UsageError("api_key and api_key_env exclude each other", field=f"{place} ({path})")
+        _known(section, (*PROVIDER_KEYS, *_parameters(name)), path, origin, place + ".")
+        if len(given := [key for key in KEY_KEYS if key in section]) > 1:
+            raise UsageError(f"{given[0]} and {given[1]} exclude each other", field=f"{place} ({path})")
         for key, entry in section.items():
+            if key == "api_keys" and isinstance(entry, list):
+                entry = next((text for text in entry if not isinstance(text, str)), "")  # noqa: PLW2901
             if not isinstance(entry, str):
                 raise UsageError("must be text", field=f"{place}.{key} ({path})", got=type(entry).__name__, allowed="text")
         if "api_key" in section:
             section["api_key"] = Secret(section["api_key"], keys)
+        if "api_keys" in section:
+            texts = section["api_keys"].split(",") if isinstance(section["api_keys"], str) else section["api_keys"]
+            section["api_keys"] = tuple(Secret(text, keys) for text in texts)
         providers[name] = section
     checked["providers"] = providers
     return checked
+
+
+def _parameters(name: str) -> tuple[str, ...]:
+    return tuple(parameter.name for row in TABLE if row.name == name for parameter in row.parameters)
 
 
 def _table(value: object, path: str, place: str) -> dict[str, Any]:

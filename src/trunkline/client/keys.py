@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ..values.errors import UsageError
 from ..values.late_pattern import LatePattern
@@ -45,6 +46,15 @@ def checked_key(text: object, field: str, origin: Origin) -> Secret | None:
     if text[0] in "'\"" and text[-1] in "'\"":
         raise UsageError("has quotes around it", field=field, got="text", allowed="the key alone")
     return Secret(text, origin)
+
+
+def checked_keys(value: object, field: str, origin: Origin) -> tuple[Secret, ...]:
+    """Each key once, in their order, of a list or of text with commas between them; placeholders are left out."""
+    texts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(texts, Sequence):
+        raise UsageError("is no list of keys", field=field, got=type(value).__name__, allowed="a list of texts")
+    keys = (checked_key(text.reveal() if isinstance(text, Secret) else text, field, origin) for text in texts)
+    return tuple({key.id: key for key in keys if key is not None}.values())
 
 
 def is_placeholder(text: str) -> bool:

@@ -15,7 +15,11 @@ key in a file  variable               value
 =============  =====================  =========================================================
 
 Of each provider: its key's variables (``OPENAI_API_KEY``), ``OPENAI_BASE_URL`` beside it, and in files ``[providers.openai]``
-with ``api_key`` or ``api_key_env`` (the variable that holds it) and ``base_url``. Proxies are read from the environment only.
+with ``api_key`` or ``api_key_env`` (the variable that holds it), ``base_url``, ``dialect``, and whatever parameters its address
+has (``region``, ``resource``…; their variables stand in the table of providers). Proxies are read from the environment only.
+
+Several keys are used in turn: ``OPENAI_API_KEYS`` with commas between them, ``api_keys = […]`` in files. In one and the same
+place ``OPENAI_API_KEYS`` is taken before ``OPENAI_API_KEY``; of several places the more trusted wins, as ever.
 """
 
 from __future__ import annotations
@@ -25,25 +29,39 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar, final
 
+from ..providers.address import Parameter
 from ..providers.table import TABLE
 from ..values.errors import UsageError
 from ..values.secret import Origin, Secret, mask_keys
-from .config_files import NO_VARIABLES, ConfigFile, Variables, find_config, find_dotenv, home_folder, project_folders, user_folder
-from .keys import checked_key, shown_key
+from .config_files import (
+    KEY_KEYS,
+    NO_VARIABLES,
+    ConfigFile,
+    Variables,
+    find_config,
+    find_dotenv,
+    home_folder,
+    project_folders,
+    user_folder,
+)
+from .keys import checked_key, checked_keys, shown_key
 from .proxies import Proxies
 from .setting_values import ERRORS, KINDS, LOG, MAX_LINE, MODEL, RETRIES, TIMEOUT, ErrorStyle, Kind, LogLevel
-from .trust import bare, checked_base_url
+from .trust import bare, checked_base_url, checked_parameter
 
 T = TypeVar("T")
 
 
 class ProviderRow(Protocol):
-    """What is read of a provider's row: its name and the variables that may hold its key, the first that is set counts."""
+    """What is read of a provider's row: its name, the variables that may hold its key, the first that is set counts, and those
+    that may hold its address."""
 
     @property
     def name(self) -> str: ...
     @property
     def key_variables(self) -> tuple[str, ...]: ...
+    @property
+    def url_variables(self) -> tuple[str, ...]: ...
 
 
 class Setting(NamedTuple):
@@ -200,26 +218,32 @@ class Settings:
         return None if found is None else found.value
 
     def key_setting(self, provider: ProviderRow) -> Setting | None:
-        """``key`` with where it came from; its value is the ``Secret``, whose origin is the setting's."""
+        """``key`` with where it came from; its value is the ``Secret``, whose origin is the setting's. Of several the first."""
+        return next(iter(self.key_settings(provider)), None)
+
+    def key_settings(self, provider: ProviderRow) -> tuple[Setting, ...]:
+        """The provider's keys, each as ``key_setting`` has it: those of the most trusted place that has any."""
         for found in self._key_candidates(provider):
             try:
-                key = _as_key(found)
+                keys = _as_keys(found)
             except UsageError as error:
                 raise bare(error) from None  # the frames below hold the text
-            if key is not None:
-                return found._replace(value=key)
-        return None
+            if keys:
+                return tuple(found._replace(value=key) for key in keys)
+        return ()
 
     def _key_candidates(self, provider: ProviderRow) -> Iterator[Setting]:
         """Where its key may stand, the most trusted first. The user's ``api_key_env`` takes the place of the row's variables."""
         user, project = self._section(self._user, provider), self._section(self._project, provider)
-        names = (user["api_key_env"],) if "api_key_env" in user else provider.key_variables
+        names = _in_plural((user["api_key_env"],) if "api_key_env" in user else provider.key_variables)
         yield from filter(None, map(self._from_environment, names))
+        yield from self._file_entry(self._user, provider, "api_keys")
         yield from self._file_entry(self._user, provider, "api_key")
         yield from filter(None, map(self._key_of_dotenv, names))
         if "api_key_env" in project:
             self._refuse_foreign_variable(provider, project["api_key_env"])
             yield from filter(None, [self._key_of_dotenv(project["api_key_env"])])
+        yield from self._file_entry(self._project, provider, "api_keys")
         yield from self._file_entry(self._project, provider, "api_key")
 
     def _key_of_dotenv(self, name: str) -> Setting | None:
@@ -244,26 +268,40 @@ class Settings:
         return None if found is None else (found.value, found.origin)
 
     def base_url_setting(self, provider: ProviderRow) -> Setting | None:
-        names = base_url_variables(provider)
+        for found in self._stated(provider, base_url_variables(provider), "base_url"):
+            try:
+                return found._replace(value=checked_base_url(found.value, found.field))
+            except UsageError as error:
+                raise bare(error) from None
+        return None
+
+    def parameter(self, provider: ProviderRow, parameter: Parameter) -> Setting | None:
+        """What fills a gap in the provider's address, checked; None: nothing says."""
+        for found in self._stated(provider, parameter.variables, parameter.name):
+            return found._replace(value=checked_parameter(found.value, found.field, address=parameter.address))
+        return None
+
+    def dialect(self, provider: ProviderRow) -> Setting | None:
+        """The dialect in which the user's or the project's file wants the provider to be asked."""
+        return next(self._stated(provider, (), "dialect"), None)
+
+    def _stated(self, provider: ProviderRow, variables: tuple[str, ...], key: str) -> Iterator[Setting]:
+        """Where something of a provider is said, the most trusted first; an empty text says nothing."""
         for found in (
-            *map(self._from_environment, names),
-            *self._file_entry(self._user, provider, "base_url"),
-            *map(self._from_dotenv, names),
-            *self._file_entry(self._project, provider, "base_url"),
+            *map(self._from_environment, variables),
+            *self._file_entry(self._user, provider, key),
+            *map(self._from_dotenv, variables),
+            *self._file_entry(self._project, provider, key),
         ):
             if found is not None and found.value.strip():
-                try:
-                    return found._replace(value=checked_base_url(found.value, found.field))
-                except UsageError as error:
-                    raise bare(error) from None
-        return None
+                yield found
 
     def _section(self, file: ConfigFile | None, provider: ProviderRow) -> dict[str, Any]:
         return {} if file is None else file.provider(provider.name)
 
     def _file_entry(self, file: ConfigFile | None, provider: ProviderRow, key: str) -> Iterator[Setting]:
         if file is not None and key in file.provider(provider.name):
-            origin = file.key_origin if key == "api_key" else file.origin
+            origin = file.key_origin if key in KEY_KEYS else file.origin
             yield Setting(file.provider(provider.name)[key], origin, f"providers.{provider.name}.{key}", file.path)
 
     # -- telling --------------------------------------------------------------------------------------------------
@@ -286,9 +324,11 @@ class Settings:
                 value = mask_keys(str(_read(kind, found)))  # somebody may have put a key into the wrong place
                 rows.append(Described(name, value, found.origin, found.name, found.file))
         for provider in providers:
-            key, url = self.key_setting(provider), self.base_url_setting(provider)
-            if key is not None:
-                rows.append(Described(f"{provider.name} key", shown_key(key.value), key.origin, key.name, key.file))
+            url = self.base_url_setting(provider)
+            rows += [
+                Described(f"{provider.name} key", shown_key(key.value), key.origin, key.name, key.file)
+                for key in self.key_settings(provider)
+            ]
             if url is not None:
                 rows.append(Described(f"{provider.name} base_url", url.value, url.origin, url.name, url.file))
         for scheme, name in self.proxies.variables.items():
@@ -312,12 +352,24 @@ def _read(kind: Kind[T], found: Setting) -> T:
         raise bare(error) from None
 
 
-def _as_key(found: Setting) -> Secret | None:
+def _as_keys(found: Setting) -> tuple[Secret, ...]:
+    if isinstance(found.value, tuple) or found.name.endswith(_PLURAL):
+        return checked_keys(found.value, found.field, found.origin)
     text = found.value.reveal() if isinstance(found.value, Secret) else found.value
-    return checked_key(text, found.field, found.origin)
+    key = checked_key(text, found.field, found.origin)
+    return () if key is None else (key,)
+
+
+_PLURAL = "_API_KEYS"
+
+
+def _in_plural(names: Iterable[str]) -> tuple[str, ...]:
+    """``OPENAI_API_KEYS`` before ``OPENAI_API_KEY``."""
+    return tuple(each for name in names for each in ((f"{name}S", name) if name.endswith(_PLURAL[:-1]) else (name,)))
 
 
 def base_url_variables(provider: ProviderRow) -> tuple[str, ...]:
     """``OPENAI_BASE_URL`` for a row whose key is ``OPENAI_API_KEY``."""
     stems = [name.removesuffix("_API_KEY") for name in provider.key_variables if name.endswith("_API_KEY")]
-    return tuple(f"{stem}_BASE_URL" for stem in stems or [provider.name.upper().replace("-", "_")])
+    named = tuple(f"{stem}_BASE_URL" for stem in stems or [provider.name.upper().replace("-", "_")])
+    return named + provider.url_variables

@@ -122,7 +122,7 @@ async def fetch(
     io: IO, wire: Wire, request: WireRequest, limits: Deadlines, most: float, settlement: Settlement | None = None
 ) -> HttpReply:
     """The whole reply, whatever its status; ``most`` bytes of it at most, and of an error's the beginning."""
-    exchange = await wire.exchange(io, request, limits)
+    exchange = await wire.exchange(io, request, limits, settlement)
     try:
         head = await exchange.head()
         if settlement is not None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from copy import copy
+from threading import Lock
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 from ..dialects.dialect import ClientHalf, WireRequest
@@ -21,19 +24,62 @@ class Auth(Protocol):
         ...
 
 
+class Signed(NamedTuple):
+    """A request that shows who asks, and what it shows, so that no error quotes it."""
+
+    request: HttpRequest
+    proof: Secret
+
+
 class Signer(Protocol):
     """How a request is made to show who asks, where that takes more than a key: a token that is fetched and refreshed, or a
-    signature over the whole request."""
+    signature over the whole request. ``source`` says in a word where the credentials come from."""
 
-    async def sign(self, io: IO, request: HttpRequest) -> HttpRequest:
+    source: str
+
+    async def sign(self, io: IO, request: HttpRequest, limits: Deadlines) -> Signed:
         """The request as it goes out. Raises ``AuthenticationError`` where there are no credentials to be had."""
         ...
 
+    def forget(self, proof: Secret) -> None:
+        """``proof`` was refused: the next request shows something newer."""
+        ...
+
+
+class Note(Protocol):
+    """Where it is written down what an attempt has shown."""
+
+    proof: Secret | None
+
+
+class Turns:
+    """Whose turn it is: counts up, from any thread."""
+
+    __slots__ = ("_count", "_lock")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._lock = Lock()
+
+    def next(self, length: int) -> int:
+        with self._lock:
+            turn = self._count
+            self._count += 1
+        return turn % length
+
 
 class Wire:
-    """A provider's endpoint: a ``target`` for the codec, the address, and the key. ``record`` is what the catalog knows."""
+    """A provider's endpoint: a ``target`` for the codec, the address, and the key. ``record`` is what the catalog knows.
 
-    __slots__ = ("_headers", "_merged", "_query", "_urls", "base_url", "dialect", "record", "secret", "signer", "target")
+    ``query`` goes with every request. ``models_url`` is where the models are listed, if that is elsewhere. ``ring`` are the
+    endpoints that differ in nothing but their key, of which each call takes the next. ``secret`` is the key, or what a ``signer``
+    showed last.
+    """
+
+    __slots__ = (
+        "_headers", "_merged", "_query", "_urls", "base_url", "dialect", "models_url", "record", "ring", "secret", "signer",
+        "target", "turns",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -46,16 +92,21 @@ class Wire:
         record: Model | None = None,
         headers: tuple[tuple[str, str], ...] = (),
         signer: Signer | None = None,
+        query: tuple[tuple[str, str], ...] = (),
+        models_url: str | None = None,
     ) -> None:
         self.dialect: ClientHalf = dialect
         self.target: Target = target
         self.record: Model | None = record
         self.secret: Secret | None = secret
         self.signer: Signer | None = signer
-        shown, query = auth.apply(secret)
+        self.models_url: str | None = models_url
+        self.ring: Sequence[Wire] = ()
+        self.turns: Turns | None = None
+        shown, shown_query = auth.apply(secret)
         self.base_url: str = base_url.rstrip("/")
         self._headers = Headers((*headers, *shown))  # its repr masks what it holds
-        self._query = Headers(query)
+        self._query = Headers(query + shown_query)
         self._urls: dict[str, str] = {}
         self._merged: tuple[tuple[tuple[str, str], ...], Headers] = ((), self._headers)
 
@@ -84,12 +135,45 @@ class Wire:
             self._merged = wire.headers, headers
         return HttpRequest(wire.method, url, headers, wire.body)
 
-    async def exchange(self, io: IO, wire: WireRequest, limits: Deadlines) -> Exchange:
-        """The exchange that ``wire`` begins, not yet under way."""
+    async def exchange(self, io: IO, wire: WireRequest, limits: Deadlines, note: Note | None = None) -> Exchange:
+        """The exchange that ``wire`` begins, not yet under way; what it shows stands in ``note``, where that may be refused."""
         request = self.http(wire)
         if self.signer is not None:
-            request = await self.signer.sign(io, request)
+            request, self.secret = await self.signer.sign(io, request, limits)
+            if note is not None:
+                note.proof = self.secret
         return io.send(request, limits)
+
+    def in_turn(self) -> Wire:
+        """The endpoint for this call: the next of its ring."""
+        return self if self.turns is None else self.ring[self.turns.next(len(self.ring))]
+
+    def in_ring(self, ring: Sequence[Wire], turns: Turns) -> Wire:
+        """The same as one of ``ring``."""
+        self.ring, self.turns = ring, turns
+        return self
+
+    def lister(self) -> Wire:
+        """The endpoint that lists the models."""
+        if self.models_url is None:
+            return self
+        other = copy(self)
+        other.base_url, other._urls = self.models_url.rstrip("/"), {}
+        return other
+
+    def renews(self, proof: Secret | None) -> bool:
+        """Whether something else than the ``proof`` that was refused can be shown."""
+        if self.signer is None or proof is None:
+            return False
+        self.signer.forget(proof)
+        return True
+
+    @property
+    def key_from(self) -> str | None:
+        """Where its key comes from, in a word."""
+        if self.signer is not None:
+            return self.signer.source
+        return None if self.secret is None else self.secret.origin.name.lower()
 
     def masked(self, reply: HttpReply) -> HttpReply:
         """``reply`` without our key, should the provider have quoted it."""
@@ -108,6 +192,12 @@ class Own:
     __slots__ = ("backend", "target")
     record: Model | None = None
     secret: Secret | None = None
+
+    def in_turn(self) -> Own:
+        return self
+
+    def renews(self, proof: Secret | None) -> bool:
+        return False
 
     def __init__(self, backend: Backend | StreamingBackend, name: str | None = None) -> None:
         self.backend: Backend | StreamingBackend = backend

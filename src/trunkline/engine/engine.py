@@ -15,6 +15,7 @@ from ..ports import INFINITY, IO, Deadlines
 from ..values.check import check_request
 from ..values.errors import (
     AllTargetsFailedError,
+    AuthenticationError,
     ClosedByCallerError,
     MalformedResponseError,
     ProviderError,
@@ -59,7 +60,7 @@ async def raw(io: IO, call: Call, request: WireRequest) -> HttpReply:
     async def attempt(io: IO, call: Call, settlement: Settlement, to: Destination, limits: Deadlines) -> HttpReply:
         assert isinstance(to, Wire)
         began = io.now()
-        reply = await fetch(io, to, request, limits, INFINITY)  # his own business how long it is
+        reply = await fetch(io, to, request, limits, INFINITY, settlement)  # his own business how long it is
         if not 200 <= reply.status < 300:
             raise failure(io, to, reply, Context(target=to.target, model=to.model))
         reply = to.masked(reply)
@@ -151,13 +152,14 @@ Attempt = Callable[[IO, Call, Settlement, Destination, Deadlines], Awaitable[T]]
 async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]) -> T:
     """The first success over the plan's targets and their retries."""
     errors: list[ProviderError] = []
-    for number, destination in enumerate(call.plan):
+    for number, planned in enumerate(call.plan):
         another = number + 1 < len(call.plan)
+        destination = planned.in_turn()
         settlement.destination = destination
-        tried = 0
+        tried, renewed = 0, False
         while True:
             own: Exception | None = None
-            settlement.head = None
+            settlement.head = settlement.proof = None
             began = io.now()
             if began >= settlement.until:
                 raise _final(errors, late(call, destination), settlement)
@@ -172,6 +174,9 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
                 raise failed
             now = io.now()
             settlement.attempted(destination, now - began, error=failed)
+            if isinstance(failed, AuthenticationError) and not renewed and destination.renews(settlement.proof):
+                renewed = True  # a token that is not taken any more is no reason to give up
+                continue
             left, policy = settlement.until - now, call.limits.retry
             verdict = judge(failed, tried=tried, another=another, remaining=left, policy=policy, uniform=io.uniform)
             if isinstance(verdict, Raise):

@@ -10,6 +10,7 @@ from typing import TypeVar
 from ..ports import INFINITY, IO, Settled, correlation_id
 from ..values.errors import ProviderError
 from ..values.response import Attempt, Response
+from ..values.secret import Secret
 from .call import Call
 from .destination import Destination
 
@@ -31,7 +32,8 @@ class Settlement:
     """
 
     __slots__ = (
-        "_lock", "attempts", "began", "call", "call_id", "correlation", "destination", "head", "settled", "until", "waited",
+        "_lock", "attempts", "began", "call", "call_id", "correlation", "destination", "head", "proof", "settled", "until",
+        "waited",
     )  # fmt: skip
 
     def __init__(self, io: IO, call: Call) -> None:
@@ -47,6 +49,8 @@ class Settlement:
         self.waited: float = 0.0
         self.head: float | None = None
         """When the head of the reply came that is being read."""
+        self.proof: Secret | None = None
+        """What the attempt under way has shown, where that may be refused and renewed."""
         self._lock = Lock()
 
     def begin(self, now: float) -> None:

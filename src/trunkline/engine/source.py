@@ -77,7 +77,7 @@ class WireSource:
     async def open(self) -> None:
         """Waits for the first event that says more than that there is a reply: until then a failure costs nobody anything, and is
         raised."""
-        exchange = self._exchange = await self._wire.exchange(self._io, self._request, self._limits)
+        exchange = self._exchange = await self._wire.exchange(self._io, self._request, self._limits, self._settlement)
         if self._ended:
             exchange.abort()
         self.head = await exchange.head()

@@ -14,6 +14,7 @@ from io import BytesIO
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from aiohttp import ClientResponse, StreamReader
 from aiohttp.connector import Connection
@@ -340,12 +341,19 @@ class AsyncIO:
 
 
 class AsyncSemaphore:
-    """A gate for n tasks at a time."""
+    """A gate for n tasks at a time, of each event loop."""
 
-    __slots__ = ("_gate",)
+    __slots__ = ("_gates", "_n")
 
     def __init__(self, n: int) -> None:
-        self._gate = asyncio.Semaphore(n)
+        self._n = n
+        self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+    @property
+    def _gate(self) -> asyncio.Semaphore:
+        loop = asyncio.get_running_loop()
+        gate = self._gates.get(loop)
+        return self._gates.setdefault(loop, asyncio.Semaphore(self._n)) if gate is None else gate
 
     async def __aenter__(self) -> None:
         await self._gate.acquire()

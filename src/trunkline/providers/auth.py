@@ -1,10 +1,12 @@
-"""How a key is shown to a provider, as data.
+"""How a key is shown to a provider, and whose chain of credentials stands in for one, as data.
 
-Each form turns a key into header fields and query parameters and knows nothing else. Ways that need a conversation of their own
-(a signature over the request, a token that is fetched and refreshed) will be generators that yield requests and are sent replies.
+``Auth``: each form turns a key into header fields and query parameters and knows nothing else. ``Chain``: where a provider has no
+key of its own but credentials of a platform, which lie in variables, files and services that the platform's library knows.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import msgspec
 
@@ -51,6 +53,36 @@ class NoAuth(msgspec.Struct, frozen=True, tag="none"):
 
 
 Auth = Bearer | HeaderAuth | QueryAuth | NoAuth
+
+
+class SigV4(msgspec.Struct, frozen=True, tag="sigv4"):
+    """The credentials of AWS, and its signature (version 4) over each request in the name of ``service`` (bedrock-converse §2).
+
+    The region that is signed for is the provider's parameter ``region``.
+    """
+
+    service: str
+    extra: ClassVar[str] = "aws"
+    package: ClassVar[str] = "botocore"
+
+
+class GoogleToken(msgspec.Struct, frozen=True, tag="google"):
+    """A token of Google's application-default credentials (gemini §2)."""
+
+    scopes: tuple[str, ...] = ("https://www.googleapis.com/auth/cloud-platform",)
+    extra: ClassVar[str] = "google"
+    package: ClassVar[str] = "google.auth"
+
+
+class EntraToken(msgspec.Struct, frozen=True, tag="entra"):
+    """A token of Microsoft Entra (azure-openai §2)."""
+
+    scope: str
+    extra: ClassVar[str] = "azure"
+    package: ClassVar[str] = "azure.identity"
+
+
+Chain = SigV4 | GoogleToken | EntraToken
 
 
 def _text(secret: Secret) -> str:

@@ -7,7 +7,18 @@ from functools import lru_cache
 
 from .secret import mask_keys
 
-SENSITIVE = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "set-cookie"})
+SENSITIVE = frozenset(
+    {
+        "authorization",
+        "proxy-authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "x-amz-security-token",
+        "cookie",
+        "set-cookie",
+    }
+)
 
 
 @lru_cache(maxsize=32)

@@ -22,7 +22,8 @@ _PREFIXED = LatePattern(
 # A word that announces a credential, and what follows it: likewise nothing that prose would have there.
 _ANNOUNCED = LatePattern(
     r"(?i:((?:\b(?:bearer|basic)\s{1,4}"
-    r"|(?:api[-_ ]?key|access[-_ ]?token|auth[-_ ]?token|secret|password)(?:[ ](?:provided|given|used|is|was))?"
+    r"|(?:api[-_ ]?key|(?:access|auth|security)[-_ ]?token|secret|password|(?<=[ ,&])(?:x-amz-)?signature(?==))"
+    r"(?:[ ](?:provided|given|used|is|was))?"
     r"[\"'`]?(?:\s{0,4}[:=]\s{0,4}[\"'`(]?|\s{1,4}[\"'`(]))"
     r"))(?=[^\s\"'`,;)}&]{0,64}[\d*•…]|[^\s\"'`,;)}&]{20})[^\s\"'`,;)}&]{6,}"
     r"|([?&](?:api[-_]?key|key|token)=)[^\s\"'`&]{6,}"
@@ -50,13 +51,15 @@ class Secret:
     """A key that shows itself to nobody: ``repr`` and ``str`` are masked, pickling is refused.
 
     ``reveal()`` gives the text, for the one place that puts it on the wire. ``id`` is a short digest that tells two
-    keys apart without telling either.
+    keys apart without telling either. ``before``: another one that is hidden with it, such as the token that
+    it took the place of.
     """
 
-    __slots__ = ("_encoded", "_pattern", "_text", "id", "origin")
+    __slots__ = ("_before", "_encoded", "_pattern", "_text", "id", "origin")
 
-    def __init__(self, text: str, origin: Origin = Origin.ARGUMENT) -> None:
+    def __init__(self, text: str, origin: Origin = Origin.ARGUMENT, *, before: Secret | None = None) -> None:
         self._text = text
+        self._before = before
         self._pattern: re.Pattern[str] | None = None
         self._encoded: tuple[str, ...] | None = None
         self.origin: Origin = origin
@@ -72,6 +75,8 @@ class Secret:
         A key of fewer than eight characters is a placeholder (``none``, ``test``): it guards nothing, and replacing it would
         garble what else is said.
         """
+        if self._before is not None:
+            text = self._before.mask(text)
         if len(self._text) < _SHORTEST:
             return text
         if len(text) < len(self._text):
@@ -100,11 +105,13 @@ class Secret:
 
     def stands_in(self, data: bytes) -> bool:
         """Whether ``data`` quotes this key as it is."""
+        if self._before is not None and self._before.stands_in(data):
+            return True
         return len(self._text) >= _SHORTEST and self._text.encode("utf-8", "surrogatepass") in data
 
     def mask_bytes(self, data: bytes) -> bytes:
         """``data`` with this key replaced, likewise."""
-        if len(self._text) < _SHORTEST:
+        if len(self._text) < _SHORTEST and self._before is None:
             return data
         return self.mask(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
