@@ -109,11 +109,12 @@ _OWN: dict[str, tuple[Auth, Quirks]] = {
     "bedrock-converse": (Bearer(), Quirks()),
     "cohere": (Bearer(), Quirks()),
     "gemini": (HeaderAuth("x-goog-api-key"), Quirks()),
+    "openai-responses": (Bearer(), _COMPATIBLE),
 }
 
 
 # Where servers of a dialect answer, when an address names no path.
-_PATHS = {CHAT: "/v1", "gemini": "/v1beta"}
+_PATHS = {CHAT: "/v1", "gemini": "/v1beta", "openai-responses": "/v1"}
 _HOSTS = frozenset(host for row in TABLE for host in row.hosts)
 
 
