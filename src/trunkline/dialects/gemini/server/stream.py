@@ -88,10 +88,9 @@ class GeminiEncoder:
         return _TEXT_AFTER + _encode(self._head)[1:]
 
     def _framed(self, data: bytes) -> bytes:
-        if not self._array:
-            return b"data: %s\r\n\r\n" % data
-        before, self._started = (b"\n,\r\n" if self._started else b"["), True
-        return before + data
+        before = b"\n,\r\n" if self._started else b"["
+        self._started = True
+        return before + data if self._array else b"data: %s\r\n\r\n" % data
 
     def _chunk(self, candidates: list[dict[str, Any]], more: dict[str, Any] | None = None) -> bytes:
         body = {**({"candidates": candidates} if candidates else {}), **(more or {}), **self._head}
@@ -110,11 +109,14 @@ class GeminiEncoder:
     # --- events -----------------------------------------------------------------------------------------------------------
 
     def _take_start(self, event: Start) -> None:
+        """Whose reply it is; once something is said, it stays so."""
+        self._tier = event.service_tier or self._tier
+        if self._started:
+            return
         if event.id:
             self._head["responseId"] = clean_text(event.id)
         if event.model:
             self._head["modelVersion"] = clean_text(event.model)
-        self._tier = event.service_tier or self._tier
         self._after = self._suffix()
 
     def _take_text(self, event: TextDelta) -> bytes:
