@@ -20,8 +20,13 @@ _BASES = (
     "/v1",
     "/v1beta1/projects/{}/locations/{}/publishers/google",
     "/v1/projects/{}/locations/{}/publishers/google",
+    "/v1beta1/publishers/google",
+    "/v1/publishers/google",
 )
+"""AI Studio, Vertex, and Vertex with a key and no project (gemini §1)."""
 _ROUTES = (
+    ("POST", "/models/{model}", Operation.GENERATE),  # any other method of a model: refused when it is read, by its name
+    ("POST", "/tunedModels/{model}", Operation.GENERATE),
     ("POST", "/models/{model}:generateContent", Operation.GENERATE),
     ("POST", "/models/{model}:streamGenerateContent", Operation.GENERATE),
     ("POST", "/models/{model}:countTokens", Operation.COUNT_TOKENS),
