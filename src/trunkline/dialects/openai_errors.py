@@ -69,6 +69,15 @@ def error_words(error: ProviderError) -> dict[str, Any]:
     return _said(error, None)
 
 
+def telling_code(error: ProviderError) -> str:
+    """The code that tells what it is where nothing stands beside it but the message."""
+    said = _said(error, None)
+    _, kind, code = _usual(error)
+    tries = [word for word in (said["code"], said["type"], code, kind) if word]
+    message = said["message"]
+    return next((word for word in tries if _is_told(error, {"message": message, "code": word}, None)), tries[0])
+
+
 def error_json(error: ProviderError, status: int | None = None) -> bytes:
     """The object with ``error``. ``status`` None: inside a stream, where the words alone must tell what it is."""
     body = {"error": _said(error, status)}
