@@ -5,6 +5,8 @@ The normalisation, in full:
 - **text**: the first choice's text; of a list of parts, the text parts joined; "" where there is none.
 - **reasoning**: of chat replies, the raw field ``reasoning_content`` or ``reasoning`` (the SDK does not type it), else the text
   of ``thinking`` parts; of Messages replies, the ``thinking`` blocks joined.
+  Where the text begins with ``<think>``, what stands up to ``</think>`` is reasoning, and line ends around either are none
+  of its own (quirk ``markup``; the SDK leaves it in the text).
 - **calls**: id, name and the arguments' text of each tool call. Arguments are compared as JSON where they are JSON, because
   the Messages SDK parses them; a call that the server left without an id is compared without (we make one, so that it can
   be answered).
@@ -124,8 +126,7 @@ def of_chat(completion: Any, provider: str) -> Reading:
         calls.append(_call(None, legacy.name, legacy.arguments))
     raw = choice.finish_reason or None
     return {
-        "text": _text(message.content),
-        "reasoning": _reasoning(message),
+        **_unmarked(_text(message.content), _reasoning(message)),
         "calls": calls,
         "finish": finish(raw, calls),
         "raw_finish": raw,
@@ -134,6 +135,14 @@ def of_chat(completion: Any, provider: str) -> Reading:
         "model": completion.model or None,
         "refusal": message.refusal or None,
     }
+
+
+def _unmarked(text: Any, reasoning: str) -> Reading:
+    """Text and reasoning, which some models write in tags at the text's beginning."""
+    if str(text).startswith("<think>"):
+        thought, closed, text = text.removeprefix("<think>").partition("</think>")
+        return {"text": text.lstrip("\n"), "reasoning": reasoning + (thought.strip("\n") if closed else thought.lstrip("\n"))}
+    return {"text": text, "reasoning": reasoning}
 
 
 def finish(raw: str | None, calls: list[Any]) -> str:
@@ -204,8 +213,7 @@ def of_chunks(chunks: list[Any], provider: str) -> Reading:
                 _gather(calls, "legacy", None, delta.function_call)
     gathered = [_call(call_id, "".join(names), "".join(arguments)) for call_id, names, arguments in calls.values()]
     return {
-        "text": "".join(text),
-        "reasoning": "".join(reasoning),
+        **_unmarked("".join(text), "".join(reasoning)),
         "calls": gathered,
         "finish": finish(raw, gathered),
         "raw_finish": raw,

@@ -2,8 +2,8 @@
 
 The form: of the reply, ``id, model, created, service_tier, system_fingerprint, usage`` and the fields that the SDK does not type;
 of each choice, text, reasoning (``reasoning_content``, ``reasoning`` or parts that hold it), refusal, calls (id, kind, name, arguments),
-reason, annotations, log probabilities, pictures, sound, ``reasoning_details``. Pieces of a stream are joined. What is null or an
-empty list counts as absent.
+reason, annotations, log probabilities, pictures, sound, ``reasoning_details``. Pieces of a stream are joined. A thought
+between tags at the beginning of the text is reasoning. What is null or an empty list counts as absent.
 """
 
 from __future__ import annotations
@@ -75,6 +75,9 @@ def _reading(chunks: list[Any], *, stream: bool) -> Reading:
             number = choice.get("index") or 0
             _choice(choices.setdefault(number, _nothing()), choice, stream=stream)
     for choice in choices.values():
+        if choice["text"].startswith("<think>"):  # what we say of it in the fields that the protocol has for it
+            thought, _, text = choice["text"].removeprefix("<think>").partition("</think>")
+            choice |= {"text": text.lstrip("\n"), "reasoning": choice["reasoning"] + thought.strip("\n")}
         choice["calls"] = list(choice["calls"].values())
     return found | {"extra": extra, "choices": {str(number): choices[number] for number in sorted(choices)}}
 

@@ -105,11 +105,15 @@ class Gathered:
 
     def __getattr__(self, name: str) -> Any:
         """An open stream has one of these: what it says nothing of costs it nothing."""
-        if name not in self.__slots__:
+        if name not in Gathered.__slots__:
             raise AttributeError(name)
         made: Any = {} if name in ("audio_facts", "extra") else []
         setattr(self, name, made)
         return made
+
+    def settled(self) -> bool:
+        """Whether text is just text from here on (see ``marked``)."""
+        return True
 
     # --- reading ------------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ _NO_TOOLS = "this model takes no tools: earlier calls and their answers are told
 class MessageWriter:
     """Writes the messages of one request, and notes what is lost."""
 
-    __slots__ = ("_field", "_losses", "_must_think", "_names", "_parts", "_quirks", "_target")
+    __slots__ = ("_field", "_losses", "_must_think", "_names", "_open", "_parts", "_quirks", "_target")
 
     def __init__(self, target: Target, losses: Losses, names: Names) -> None:
         quirks = target.quirks
@@ -40,14 +40,17 @@ class MessageWriter:
             self._field = "reasoning_content"
         self._parts = PartWriter(target, losses)
         self._must_think = False
+        self._open = False  # the message at hand belongs to a loop of tool calls that goes on
 
     def write(self, messages: Sequence[Message]) -> list[Wire]:
         """All of them, in the wire's order."""
         wire: list[Wire] = []
         moved: list[Wire] = []  # what tools gave besides text: it follows once all results of the turn are said
         self._must_think = self._quirks.return_reasoning is True and any(message.tool_calls for message in messages)
-        for message in messages:
+        loop = _open_loop(messages) if self._quirks.markup is not None else 0
+        for n, message in enumerate(messages):
             parts = message.parts
+            self._open = n >= loop
             if moved and not _is_results(message):
                 wire.append({"role": "user", "content": moved})
                 moved = []
@@ -133,12 +136,15 @@ class MessageWriter:
                 self._parts.lost(part, "an assistant message of this protocol has no such part")
         if calls:
             said["tool_calls"] = calls
+        thought, said["content"] = said["content"], None
         if len(content) == 1 and content[0].keys() == {"type", "text"}:
             said["content"] = content[0]["text"]
         elif content:
             said["content"] = content
         elif not calls and "audio" not in said:
             said["content"] = ""
+        if thought:
+            said["content"] = _behind(thought, said["content"])
         if self._must_think and self._field is not None:
             said.setdefault(self._field, _UNSAID)
         return said
@@ -175,10 +181,23 @@ class MessageWriter:
                     said.update(fields)
             if fields is not None or self._field is None:
                 return
-        if self._field is None:
+        if self._quirks.markup is not None and part.text:
+            self._marked(part.text, said)
+        elif self._field is None:
             self._losses.dropped("messages.reasoning", "this endpoint takes no earlier reasoning back")
         elif part.text:
             said[self._field] = said.get(self._field, "") + part.text
+
+    def _marked(self, text: str, said: Wire) -> None:
+        """What came as markup goes back while its loop of tool calls is open, and not after it (local-servers §6)."""
+        quirks = self._quirks
+        if not self._open:
+            self._losses.dropped("messages.reasoning", "models that write it as markup want that of the turn at hand only")
+        elif quirks.markup in ("think", "think_open") and quirks.reasoning_field in (None, "as_sent"):
+            said["content"] = f"{said['content'] or ''}<think>\n{text}\n</think>\n\n"
+        else:
+            field = "reasoning" if quirks.reasoning_field in (None, "as_sent") else str(quirks.reasoning_field)
+            said[field] = said.get(field, "") + text
 
     def _returned(self, part: Opaque, said: Wire, content: list[Any]) -> None:
         fields = self._parts.fields(part.state, f"messages.{part.kind}")
@@ -313,6 +332,16 @@ def _joined(one: Any, other: Any) -> Any:
         return f"{one}\n\n{other}" if one and other else one or other
     lists = [[{"type": "text", "text": said}] if isinstance(said, str) else said for said in (one, other) if said]
     return [item for items in lists for item in items] or ""
+
+
+def _behind(thought: str, content: str | list[Any] | None) -> str | list[Any]:
+    return [{"type": "text", "text": thought}, *content] if isinstance(content, list) else thought + (content or "")
+
+
+def _open_loop(messages: Sequence[Message]) -> int:
+    """Where the turn at hand begins: behind the last message of a user that is no answer of tools."""
+    turns = [n for n, message in enumerate(messages) if message.role == "user" and not _is_results(message)]
+    return turns[-1] + 1 if turns else 0
 
 
 def _is_results(message: Message) -> bool:

@@ -6,7 +6,7 @@ reading fail, and ``response`` reads the same bytes in full; on what both can re
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -17,6 +17,9 @@ from ..dialect import Context
 from ..error_body import request_id_of
 from .pieces import finish_reason
 from .usage import read_usage, reported_cost
+
+if TYPE_CHECKING:
+    from ..markup import Style
 
 _Words = Annotated[str, msgspec.Meta(min_length=1)]
 _NoList = Annotated[list[Any], msgspec.Meta(max_length=0)]
@@ -109,6 +112,8 @@ def plain_reply(reply: HttpReply, context: Context) -> Response | None:
     if not usage:
         return None
     choice = body.choices[0]
+    if quirks.markup is not None and _marked(choice.message.content, quirks.markup):
+        return None
     reason = choice.finish_reason
     return Response(
         message=Message("assistant", (Text(choice.message.content),)),
@@ -123,3 +128,9 @@ def plain_reply(reply: HttpReply, context: Context) -> Response | None:
         service_tier=body.service_tier,
         system_fingerprint=body.system_fingerprint,
     )
+
+
+def _marked(text: str, style: Style) -> bool:
+    from ..markup import is_plain  # only endpoints with that quirk need it
+
+    return not is_plain(text, style)

@@ -54,8 +54,8 @@ def full_reply(reply: HttpReply, context: Context) -> Response:
 
 
 def _whole(body: dict[str, Any], choices: list[Any], reply: HttpReply, context: Context) -> Response:
-    gathered = [_choice(n, choice, body, context) for n, choice in enumerate(choices)] or [Gathered(0, context)]
-    return _response(body, gathered, reply, context)
+    found = [_choice(n, choice, body, context) for n, choice in enumerate(choices)] or [gathered(0, context)]
+    return _response(body, found, reply, context)
 
 
 def _choice(n: int, choice: object, body: dict[str, Any], context: Context) -> Gathered:
@@ -63,20 +63,30 @@ def _choice(n: int, choice: object, body: dict[str, Any], context: Context) -> G
         raise malformed(f"$.choices[{n}]", context)
     if isinstance(choice.get("error"), dict) and choice["error"]:
         raise error_within(choice, context)
-    gathered = Gathered(choice_number(choice, n), context)
-    gathered.reply_id = text_or_none(body.get("id"))
+    found = gathered(choice_number(choice, n), context)
+    found.reply_id = text_or_none(body.get("id"))
     message = choice.get("message")
     if message is None:
         message = choice.get("delta") or {"content": choice.get("text")}
     if not isinstance(message, dict):
         raise malformed(f"$.choices[{n}].message", context)
-    gathered.take(message, [], choice.get("logprobs"), whole=True)
-    gathered.raw_reason = text_or_none(choice.get("finish_reason"))
-    return gathered
+    found.take(message, [], choice.get("logprobs"), whole=True)
+    found.raw_reason = text_or_none(choice.get("finish_reason"))
+    return found
 
 
-def _response(body: dict[str, Any], gathered: list[Gathered], reply: HttpReply, context: Context) -> Response:
-    first, quirks = gathered[0], context.target.quirks
+def gathered(number: int, context: Context) -> Gathered:
+    """A choice of which nothing is known yet."""
+    style = context.target.quirks.markup
+    if style is None:
+        return Gathered(number, context)
+    from .marked import Marked  # only endpoints with that quirk need it
+
+    return Marked(number, context, style)
+
+
+def _response(body: dict[str, Any], found: list[Gathered], reply: HttpReply, context: Context) -> Response:
+    first, quirks = found[0], context.target.quirks
     raw_usage = find_usage(body)
     created = body.get("created")
     choice = body["choices"][0] if body["choices"] else {}
@@ -92,7 +102,7 @@ def _response(body: dict[str, Any], gathered: list[Gathered], reply: HttpReply, 
         request_id=request_id_of(reply.headers),
         service_tier=text_or_none(body.get("service_tier")),
         system_fingerprint=text_or_none(body.get("system_fingerprint")),
-        alternatives=tuple([_alternative(one) for one in gathered[1:]]),
+        alternatives=tuple([_alternative(one) for one in found[1:]]),
         logprobs=tuple(first.logprobs),
         extra=extra_fields(body, choice, first),
     )

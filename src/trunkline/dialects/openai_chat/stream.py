@@ -21,7 +21,7 @@ from .errors import error_within, malformed, says_error
 from .gathered import Gathered
 from .pieces import objects
 from .plain import FirstChunk, plain_first
-from .response import CHOICE_FIELDS, TOP_FIELDS, choice_number, find_usage, text_or_none
+from .response import CHOICE_FIELDS, TOP_FIELDS, choice_number, find_usage, gathered, text_or_none
 from .usage import read_usage, reported_cost
 
 _NoText = Annotated[str, msgspec.Meta(max_length=0)]
@@ -83,13 +83,15 @@ class ChatEventDecoder:
     """The decoder of one stream (see ``EventDecoder``). It is complete when ``[DONE]`` came, or when every choice that began
     has a finish reason and the body ended properly: usage that has not come by then is not known."""
 
-    __slots__ = ("_choices", "_context", "_extra", "_head", "_plain", "_usage", "done", "error")
+    __slots__ = ("_choices", "_context", "_extra", "_fast", "_head", "_marked", "_plain", "_usage", "done", "error")
 
     def __init__(self, context: Context) -> None:
         self.done: bool = False
         self.error: ProviderError | None = None
         self._context = context
-        self._plain = False  # the head is known, so a plain chunk needs no more than its text
+        self._plain = False  # the head is known
+        self._marked = context.target.quirks.markup is not None
+        self._fast = False  # a plain chunk needs no more than its text
         self._choices: dict[int, Gathered] = {}
         self._head: dict[str, Any] = {}
         self._usage: dict[str, Any] | None = None
@@ -103,14 +105,14 @@ class ChatEventDecoder:
         choices = self._choices
         for frame in frames:
             data = frame.data
-            if self._plain:
+            if self._fast:
                 try:
                     choice = _decode(data).choices[0]
                 except (ValueError, RecursionError):
                     pass
                 else:
                     index = choice.index
-                    if (gathered := choices.get(index)) is not None:
+                    if (known := choices.get(index)) is not None:
                         delta = choice.delta
                         if (
                             (text := delta.content)
@@ -118,12 +120,18 @@ class ChatEventDecoder:
                             and not delta.reasoning
                             and not delta.tool_calls
                         ):
-                            gathered.text.append(text)
+                            known.text.append(text)
                             events.append(TextDelta(text, index, data))
                             continue
-                        if _take(gathered, delta, data, events):
+                        if _take(known, delta, data, events):
                             continue
-            elif not choices and not self._head and frame.event is None and (first := plain_first(data)) is not None:
+            elif (
+                not choices
+                and not self._head
+                and not self._marked
+                and frame.event is None
+                and (first := plain_first(data)) is not None
+            ):
                 self._first(first, data, events)
                 continue
             self._frame(frame, events)
@@ -139,11 +147,11 @@ class ChatEventDecoder:
         for name in ("id", "model", "service_tier", "system_fingerprint", "created"):
             if (value := getattr(chunk, name)) is not None:
                 self._head[name] = value
-        self._plain = True
-        gathered = self._choices[0] = Gathered(0, self._context)
-        gathered.reply_id = chunk.id
+        self._plain = self._fast = True
+        choice = self._choices[0] = Gathered(0, self._context)
+        choice.reply_id = chunk.id
         if text:
-            gathered.text.append(text)
+            choice.text.append(text)
             events.append(TextDelta(text, 0, data))
 
     def finish(self) -> list[Event]:
@@ -179,6 +187,7 @@ class ChatEventDecoder:
             self.error, self.done = malformed("$", self._context), True
         if len(events) > before:
             events[-1] = msgspec.structs.replace(events[-1], raw=data)
+        self._fast = self._plain and (not self._marked or all(choice.settled() for choice in self._choices.values()))
 
     def _parse(self, frame: Frame, events: list[Event]) -> dict[str, Any]:
         try:
@@ -242,20 +251,20 @@ class ChatEventDecoder:
 
     def _choice(self, choice: dict[str, Any], events: list[Event]) -> None:
         number = choice_number(choice)
-        gathered = self._choices.get(number)
-        fresh = gathered is None
-        if gathered is None:
-            gathered = self._choices[number] = Gathered(number, self._context)
-            gathered.reply_id = self._head.get("id")
+        held = self._choices.get(number)
+        fresh = held is None
+        if held is None:
+            held = self._choices[number] = gathered(number, self._context)
+            held.reply_id = self._head.get("id")
         said = choice.get("delta")
         if said is None and fresh:  # the whole reply as one event; Perplexity's ``message`` beside ``delta`` only repeats
             said = choice.get("message") or {"content": choice.get("text")}
         if isinstance(said, dict):
-            gathered.take(said, events, choice.get("logprobs"))
+            held.take(said, events, choice.get("logprobs"))
         elif said is not None:
             raise malformed(f"$.choices[{number}].delta", self._context)
         if (reason := text_or_none(choice.get("finish_reason"))) is not None:
-            gathered.raw_reason = reason
+            held.raw_reason = reason
         if number == 0:
             own = {name: value for name, value in choice.items() if name not in CHOICE_FIELDS and value is not None}
             if own:
@@ -274,7 +283,7 @@ class ChatEventDecoder:
         events: list[Event] = []
         if not self._plain:
             events.append(Start(**self._head))
-        choices = self._choices or {0: Gathered(0, self._context)}
+        choices = self._choices or {0: gathered(0, self._context)}
         for number in sorted(choices):
             choice = choices[number]
             first = number == min(choices)
