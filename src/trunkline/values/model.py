@@ -80,6 +80,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
     """The reasoning efforts that are accepted; others are moved to the nearest, with a warning."""
     thinking: Literal["adaptive", "enabled", "always", "none"] | None = None
     """How thinking is asked for: adaptive with an effort, enabled with a budget, never switched off, or not at all."""
+    thinking_config: Literal["budget", "level"] | None = None
+    """Gemini 2.5 takes a budget of tokens, 3 and later a level; one that gets both, or the other, refuses."""
     least_thinking: Literal["between_tools"] | None = None
     """What a model that always thinks has in place of being switched off."""
     thinking_bound_to_account: bool | None = None
