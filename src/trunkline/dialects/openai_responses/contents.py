@@ -41,7 +41,13 @@ class ContentWriter:
         self._marks = target.quirks.cache_marks or "prompt_cache_breakpoint"
 
     def part(self, part: Part, role: str) -> Wire | Fields | None:
-        """``part`` in what ``role`` says; None where it is lost."""
+        """``part`` in what ``role`` says, with what only this protocol says of it; None where it is lost."""
+        item = self._part(part, role)
+        if item is None or part.state is None or type(part) in (Opaque, Text):  # the state of a text is its message's
+            return item
+        return {**(self.fields(part.state, "messages.state") or {}), **item}
+
+    def _part(self, part: Part, role: str) -> Wire | Fields | None:
         if type(part) is Text:
             return self.marked({"type": "input_text", "text": part.text}, part.cache) if part.text else None
         if type(part) is Opaque:

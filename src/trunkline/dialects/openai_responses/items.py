@@ -3,13 +3,16 @@ same."""
 
 from __future__ import annotations
 
+import binascii
 from typing import Any
 
 import msgspec
 
+from ...values.media import Data
 from ...values.message import (
     Citation,
     HostedToolCall,
+    Image,
     Opaque,
     Part,
     ProviderState,
@@ -23,7 +26,7 @@ from ...values.response import TokenLogprob
 from ..dialect import Context
 from .errors import malformed
 from .fields import Fields, encode, fields_of, list_of, text_of, value_of
-from .pieces import BETWEEN, CALL_FIELDS, HOSTED, ID
+from .pieces import BETWEEN, CALL_FIELDS, HOSTED, ID, PICTURE
 
 _MESSAGE_FIELDS = frozenset({"type", "role", "content"})
 _ARGUMENTS = ("arguments", "action", "actions", "operation", "queries", "code", "input")
@@ -50,7 +53,7 @@ def parts_of(raw: bytes | msgspec.Raw, context: Context, path: str) -> list[Part
     if kind == "reasoning":
         return [_reasoning(fields, raw, context, path)]
     if kind in HOSTED:
-        return [_hosted(kind, fields, raw, context, path)]
+        return _hosted(kind, fields, raw, context, path)
     return [Opaque(kind, state_of(bytes(raw), context))]
 
 
@@ -183,14 +186,29 @@ def _reasoning(fields: Fields, raw: bytes | msgspec.Raw, context: Context, path:
     return Reasoning(text, redacted=not text, state=state_of(bytes(raw), context, must_return=sealed))
 
 
-def _hosted(kind: str, fields: Fields, raw: bytes | msgspec.Raw, context: Context, path: str) -> HostedToolCall:
+def _hosted(kind: str, fields: Fields, raw: bytes | msgspec.Raw, context: Context, path: str) -> list[Part]:
     name = text_of(fields, "name", context, path) if kind == "mcp_call" else ""
-    return HostedToolCall(
-        text_of(fields, "id", context, path) or text_of(fields, "call_id", context, path),
+    call = HostedToolCall(
+        text_of(fields, "call_id", context, path) or text_of(fields, "id", context, path),
         name or kind.removesuffix("_call"),
         _asked(fields),
         state=state_of(bytes(raw), context),
     )
+    picture = _picture(call.id, fields, context) if kind == PICTURE else None
+    return [call] if picture is None else [call, picture]
+
+
+def _picture(call_id: str, fields: Fields, context: Context) -> Image | None:
+    """What was drawn; its state says that it stands in its call, for the way back."""
+    drawn, form = value_of(fields.get("result")), value_of(fields.get("output_format"))
+    try:
+        data = binascii.a2b_base64(drawn) if isinstance(drawn, str) else b""
+    except ValueError:
+        return None
+    if not data:
+        return None
+    media_type = f"image/{'svg+xml' if form == 'svg' else form if isinstance(form, str) and form.isalnum() else 'png'}"
+    return Image(Data(data, media_type), state=state_of(encode({"type": PICTURE, "id": call_id}), context))
 
 
 def _asked(fields: Fields) -> str:

@@ -19,6 +19,7 @@ from ...values.message import (
     Citation,
     HostedToolCall,
     HostedToolResult,
+    Image,
     Message,
     Opaque,
     Part,
@@ -122,7 +123,8 @@ class ItemWriter:
             if fields is not None:
                 self._items.append(msgspec.Raw(result.state.data))
         elif result.kind.endswith("_output"):
-            self._items.append({"type": result.kind, "call_id": result.tool_call_id, "output": msgspec.Raw(result.data)})
+            name = "id" if result.kind == "local_shell_call_output" else "call_id"
+            self._items.append({"type": result.kind, name: result.tool_call_id, "output": msgspec.Raw(result.data)})
         else:
             self._losses.dropped("messages.hosted_tool", FOREIGN)
 
@@ -204,8 +206,8 @@ class ItemWriter:
             self._hosted_result(part)
         elif type(part) is ToolResult:
             self._result(part)
-        else:
-            self._contents.lost(part, "what the model said is text here, and no media")
+        elif not (type(part) is Image and part.state is not None and part.state.fits(ID, self._target)):
+            self._contents.lost(part, "what the model said is text here; its pictures stand in their calls")
 
     def _returns(self, part: Reasoning) -> bool:
         """Whether it can go back: to its maker, who stored it or finds in it what he sealed or wrote."""
