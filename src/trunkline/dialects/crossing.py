@@ -17,7 +17,7 @@ from ..values.request import Request, Tool
 from ..values.response import Alternative, FinishReason, Response, Usage, Warning
 
 _CUT_OFF: dict[str, FinishReason] = {
-    "length": "length", "max_tokens": "length", "model_context_window_exceeded": "length",
+    "length": "length", "max_tokens": "length", "max_output_tokens": "length", "model_context_window_exceeded": "length",
     "content_filter": "content_filter", "refusal": "content_filter",
 }  # fmt: skip
 """What the protocols say of a reply that was cut off. With calls in it our own word is ``tool_calls``: only this tells that the
