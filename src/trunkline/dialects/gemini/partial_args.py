@@ -50,7 +50,7 @@ def _put(into: Any, steps: list[str | int], value: Any, *, joined: bool) -> bool
         if isinstance(step, int) != isinstance(into, list) or (isinstance(step, int) and step > min(len(into), _MOST)):
             return False
         last = n == len(steps) - 1
-        held = into[step] if (step in into if isinstance(into, dict) else step < len(into)) else None
+        held = into.get(step) if isinstance(into, dict) else into[step] if isinstance(step, int) and step < len(into) else None
         if last:
             held = held + value if joined and isinstance(held, str) else value
         elif not isinstance(held, (dict, list)):

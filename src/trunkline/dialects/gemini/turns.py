@@ -1,0 +1,179 @@
+"""Our messages as this protocol's turns: ``systemInstruction``, then ``contents`` of user and model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ...values.message import Message, Part, Text, ToolCall, ToolResult
+from ...values.model import Target
+from .losses import Losses
+from .names import Names
+from .parts import PartWriter, Wire
+
+NO_SIGNATURE = "skip_thought_signature_validator"
+"""What the vendor's documents give for calls that its model did not make (gemini §6)."""
+
+
+class _Turn:
+    """One turn; the first ``results`` of its parts are answers of tools, each with the place of its call."""
+
+    __slots__ = ("parts", "places", "role")
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+        self.parts: list[Any] = []
+        self.places: list[int] = []
+
+    def answer(self, place: int, part: Wire) -> None:
+        """Put an answer where its call stood among the others."""
+        at = sum(1 for known in self.places if known <= place)
+        self.places.insert(at, place)
+        self.parts.insert(at, part)
+
+
+class Turns:
+    """Takes messages in order; then ``system`` and ``contents`` are what goes on the wire.
+
+    Answers of tools stand together in the one turn that follows their calls, in the calls' order: older models have no ids.
+    """
+
+    __slots__ = ("_called", "_last_calls", "_losses", "_names", "_target", "_turns", "_writer", "system")
+
+    def __init__(self, target: Target, names: Names, losses: Losses) -> None:
+        self._target, self._names, self._losses = target, names, losses
+        self._writer = PartWriter(target, names, losses)
+        self._turns: list[_Turn] = []
+        self._called: dict[str, tuple[int, str, int]] = {}
+        """Of each call's id: the turn that made it, its name on the wire, its place among the turn's calls."""
+        self.system: list[Wire] = []
+
+    def take(self, messages: Iterable[Message]) -> None:
+        for n, message in enumerate(messages):
+            if message.name is not None:
+                self._losses.dropped("messages.name", "turns have no names here")
+            at = f"messages[{n}].parts"
+            if message.role == "system":
+                self._system(message)
+            elif message.role == "assistant":
+                self._model(message.parts, at)
+            else:
+                self._user(message.parts, at)
+        if not self._turns and self.system:
+            self._losses.approximated("messages.system", "a request needs a turn of the user's: the instructions are sent as one")
+            turn = _Turn("user")
+            turn.parts, self.system = list(self.system), []
+            self._turns.append(turn)
+
+    @property
+    def contents(self) -> list[Wire]:
+        if self._target.quirks.return_reasoning:
+            self._sign()
+        return [{"role": turn.role, "parts": turn.parts} for turn in self._turns]
+
+    # --- turns ----------------------------------------------------------------------------------------------------------
+
+    def _system(self, message: Message) -> None:
+        written: list[Wire] = []
+        for part in message.parts:
+            if isinstance(part, Text):
+                if (wire := self._writer.text(part)) is not None:
+                    written.append(wire)
+            else:
+                self._losses.dropped("messages.system", "instructions are text only")
+        if written and self._turns:
+            self._losses.approximated("messages.system", "instructions stand before all turns here: put there")
+        self.system += written
+
+    def _model(self, parts: tuple[Part, ...], at: str) -> None:
+        turn = _Turn("model")
+        calls = 0
+        for n, part in enumerate(parts):
+            wire = self._writer.said(part, f"{at}[{n}]")
+            if wire is None:
+                continue
+            turn.parts.append(wire)
+            if isinstance(part, ToolCall):
+                self._called[part.id] = len(self._turns), self._names.of(part.name), calls
+                calls += 1
+        self._add(turn)
+
+    def _add(self, turn: _Turn) -> None:
+        last = self._turns[-1] if self._turns else None
+        if not turn.parts:
+            self._losses.dropped("messages", "a turn without parts is refused")
+        elif last is not None and last.role == turn.role and self._target.quirks.alternate_roles:
+            last.parts += turn.parts
+        else:
+            self._turns.append(turn)
+
+    def _user(self, parts: tuple[Part, ...], at: str) -> None:
+        turn = _Turn("user")
+        results = [(n, part) for n, part in enumerate(parts) if isinstance(part, ToolResult)]
+        if results:
+            turn = self._answers(results, at)
+        others = [
+            wire
+            for n, part in enumerate(parts)
+            if not isinstance(part, ToolResult) and (wire := self._writer.shown(part, f"{at}[{n}]")) is not None
+        ]
+        turn.parts += others
+        if turn not in self._turns:
+            self._add(turn)
+
+    def _answers(self, results: list[tuple[int, ToolResult]], at: str) -> _Turn:
+        """The turn that holds the answers: the one after their calls."""
+        turn: _Turn | None = None
+        for n, part in results:
+            made_in, name, place = self._called.get(part.tool_call_id) or (len(self._turns) - 1, self._name(part), n)
+            if turn is None:
+                turn = self._after(made_in)
+            turn.answer(place, self._writer.result(part, name, f"{at}[{n}]"))
+        return turn or _Turn("user")
+
+    def _after(self, number: int) -> _Turn:
+        """The user's turn that follows turn ``number``."""
+        following = self._turns[number + 1] if number + 1 < len(self._turns) else None
+        if following is not None and following.role == "user":
+            return following
+        turn = _Turn("user")
+        if following is not None:
+            self._turns.insert(number + 1, turn)
+            moved = {id: (made + (made > number), name, place) for id, (made, name, place) in self._called.items()}
+            self._called = moved
+        else:
+            self._turns.append(turn)
+        return turn
+
+    def _name(self, part: ToolResult) -> str:
+        """The function's name, of an answer whose call is not there."""
+        if part.name is None:
+            self._losses.approximated(
+                "messages.tool_result.name", "an answer needs the function's name, and its call is not there"
+            )
+        return self._names.of(part.name or "tool")
+
+    # --- signatures -----------------------------------------------------------------------------------------------------
+
+    def _sign(self) -> None:
+        """The first call of every step since the user last spoke needs a signature, else the model refuses the request (gemini
+        §6): where history came from elsewhere, the documented stand-in takes its place."""
+        for turn in reversed(self._turns):
+            if turn.role == "user":
+                if len(turn.places) < len(turn.parts):
+                    return
+                continue
+            call = next((part for part in turn.parts if isinstance(part, dict) and "functionCall" in part), None)
+            if call is not None and not _signed(call):
+                call["thoughtSignature"] = NO_SIGNATURE
+                self._losses.approximated(
+                    "messages.tool_call.state",
+                    "this model wants a signature with its calls: sent in its place is the stand-in for none",
+                )
+
+
+def _signed(part: Wire) -> bool:
+    signature = part.get("thoughtSignature")
+    return bool(signature) and signature != msgspec.Raw(b'""')
