@@ -110,20 +110,21 @@ def test_streams_in_random_pieces(traffic):
 
 
 def test_small_streams_cut_at_every_byte(traffic):
-    """A cut changes only which frames come in the first read: those are looked at for every byte, the events for every such split."""
+    """A cut changes only which frames come in the first read (tests/wire, and here for every tenth): the events are looked at for
+    every such split."""
     count = 0
     for record in traffic:
         if record.status >= 400 or not record.stream or len(record.body) >= SMALL:
             continue
         whole, _ = read(record.body, aim(record, stream=True))
-        splits = {}
-        for cut in range(len(record.body) + 1):
+        sse = SseDecoder()
+        frames = sse.feed(record.body) + sse.finish()
+        for cut in range(len(record.body) + 1) if count % 10 == 0 else ():
             sse = SseDecoder()
             first, second = sse.feed(record.body[:cut]), sse.feed(record.body[cut:]) + sse.finish()
-            splits.setdefault(len(first), (first, second))
-            assert splits[len(first)] == (first, second), (record.id, cut)
-        for first, second in splits.values():
+            assert first + second == frames, (record.id, cut)
+        for split in range(len(frames) + 1):
             decoder = DIALECT.event_decoder(aim(record, stream=True))
-            assert decoder.feed(first) + decoder.feed(second) + decoder.finish() == whole, record.id
+            assert decoder.feed(frames[:split]) + decoder.feed(frames[split:]) + decoder.finish() == whole, record.id
         count += 1
     assert count > 50
