@@ -26,24 +26,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "block-open",
-        "One block is open at a time; a
-        tool's call,
-        its result and
-        a picture
-        begin with
-        `contentBlockStart`, text and reasoning with
-        " "their first delta; what is not open is not closed.", "What is open is
-        not opened again, what is not open
-        is not
-        closed.",
+        "One block is open at a time; a call, a result and a picture begin with `contentBlockStart`, text and reasoning with their "
+        "first delta; what is not open is not closed.",
+        "What is open is not opened again, what is not open is not closed; a call, a result and a picture have a start.",
     ),
-    Rule("block-closed",
-    "Every
-    block
-    is closed
-    before `messageStop`.",
-    "Every block is closed
-    before `messageStop`."),
+    Rule("block-closed", "Every block is closed before `messageStop`.", "Every block is closed before `messageStop`."),
     Rule(
         "delta-kind",
         "A delta has one key, and is of a kind that the block that is open has.",
