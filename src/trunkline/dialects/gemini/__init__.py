@@ -15,6 +15,7 @@ from .request import encode_request
 from .response import decode_models, decode_response
 from .stream import GeminiEventDecoder
 
+MODELS_PER_PAGE = "1000"
 _BASES = (
     "/v1beta",
     "/v1",
@@ -57,7 +58,9 @@ class Gemini(ServedLate):
         return decode_error(reply, context)
 
     def models_request(self, after: str | None = None) -> WireRequest:
-        return WireRequest(method="GET", path="/models", query=() if after is None else (("pageToken", after),))
+        """One page of the models that the key may use; ``after`` is the token that ``decode_models`` gave."""
+        query = (("pageSize", MODELS_PER_PAGE),) + ((("pageToken", after),) if after is not None else ())
+        return WireRequest(method="GET", path="/models", query=query)
 
     def decode_models(self, reply: HttpReply) -> tuple[tuple[str, ...], str | None]:
         return decode_models(reply)

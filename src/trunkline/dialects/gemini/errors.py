@@ -5,8 +5,6 @@ The text is asked where there is no word: a prompt that is too long, a region th
 
 from __future__ import annotations
 
-import re
-
 from ...values.errors import (
     InvalidRequestError,
     MalformedResponseError,
@@ -49,6 +47,6 @@ def _kind(body: ErrorBody, kind: type[ProviderError]) -> type[ProviderError]:
     said = (body.message or "")[:2000].lower()
     if kind is RateLimitError and _NO_LIMIT().search(said):
         return QuotaError
-    if kind is InvalidRequestError and re.fullmatch("failedprecondition", "".join(body.words[:1])):
+    if kind is InvalidRequestError and "failedprecondition" in body.words:
         return PermissionDeniedError if _NOT_HERE().search(said) else QuotaError if _UNPAID().search(said) else kind
     return kind

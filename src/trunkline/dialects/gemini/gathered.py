@@ -19,6 +19,7 @@ from .reply_parts import Fields, beside, field_of, hosted_call, hosted_result, m
 
 _NAMED = ("content", "finishReason", "index", "logprobsResult")
 """The fields of a candidate that we name."""
+_SIGNED = frozenset({"thought", "thoughtSignature"})
 
 
 class _Run:
@@ -86,8 +87,8 @@ class Gathered:
 
     def _part(self, part: Fields, events: list[Event], path: str) -> None:
         field = field_of(part)
-        if field == "text":
-            self._words(part, events, path)
+        if field == "text" or (field is None and part.get("thoughtSignature") and part.keys() <= _SIGNED):
+            self._words(part if field else {"text": "", **part}, events, path)
         elif field == "functionCall":
             self._call(part, events, f"{path}.functionCall")
         elif field in HOSTED_CALLS:
@@ -100,7 +101,7 @@ class Gathered:
         elif field in ("inlineData", "fileData") and part.get("thought") is not True:  # a thought is a draft, not the reply
             self._media(part, field, events, path)
         elif others := part.keys() - {"thought"}:
-            kind = field or next(iter(sorted(others - {"thoughtSignature"})), "thoughtSignature")
+            kind = field or min(others - _SIGNED, default="thoughtSignature")
             self._held.append(opaque(part, kind, self._context))
 
     def _words(self, part: Fields, events: list[Event], path: str) -> None:

@@ -79,7 +79,6 @@ def _is_base64(value: object) -> bool:
 
 
 _BASE64 = Leaf("base64", _is_base64)
-_SIGNATURE = Leaf("base64 that is not empty", lambda value: value != "" and _is_base64(value))
 _REASON = Leaf("a word in capitals", lambda value: type(value) is str and value.isascii() and value.isupper() and len(value) > 1)
 _FLAG = Leaf("true or false", lambda value: type(value) is bool)
 _COUNTS = Each(Fields({"modality": NAME, "tokenCount": COUNT}))
@@ -137,7 +136,7 @@ ERROR = Fields(
     }
 )
 
-_BESIDE: dict[str, Shape] = {"thought": _FLAG, "thoughtSignature": _SIGNATURE, "partMetadata": OBJECT, "videoMetadata": OBJECT}
+_BESIDE: dict[str, Shape] = {"thought": _FLAG, "thoughtSignature": NAME, "partMetadata": OBJECT, "videoMetadata": OBJECT}
 PARTS: dict[str, Fields] = {
     "text": Fields({"text": TEXT}, _BESIDE, ANY),
     "inlineData": Fields({"inlineData": Fields({"mimeType": NAME, "data": _BASE64}, {"displayName": TEXT}, ANY)}, _BESIDE, ANY),

@@ -47,7 +47,6 @@ class _Piece(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel
 
 
 _decode = msgspec.json.Decoder(_Piece).decode
-_fields = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class GeminiEventDecoder:
@@ -111,10 +110,13 @@ class GeminiEventDecoder:
     def _count(self) -> bool:
         """Whether the last tokens that were told stood in a piece that was not walked; now they are counted."""
         tokens, self._tokens = self._tokens, None
-        if tokens is None:
+        try:
+            told = loads(tokens) if tokens is not None else None
+        except ValueError:
             return False
-        self._reply.usage.update(_fields(tokens))
-        return True
+        if isinstance(told, dict):
+            self._reply.usage.update(told)
+        return bool(told)
 
     def _frame(self, frame: Frame, events: list[Event]) -> None:
         data = frame.data

@@ -55,7 +55,7 @@ def _function(tool: Tool | CustomTool, names: Names, losses: Losses) -> Wire:
     if tool.description is not None:
         wire["description"] = tool.description
     if tool.parameters is not None:
-        subset = subset_of(tool.parameters) if tool.parameters.get("properties") else None
+        subset = subset_of(tool.parameters)
         wire["parametersJsonSchema" if subset is None else "parameters"] = tool.parameters if subset is None else subset
     if tool.strict:
         losses.dropped("tools.strict", "arguments are not held to the schema here")

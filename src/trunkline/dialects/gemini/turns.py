@@ -27,6 +27,10 @@ class _Turn:
         self.parts: list[Any] = []
         self.places: list[int] = []
 
+    @property
+    def only_answers(self) -> bool:
+        return bool(self.places) and len(self.places) == len(self.parts)
+
     def answer(self, place: int, part: Wire) -> None:
         """Put an answer where its call stood among the others."""
         at = sum(1 for known in self.places if known <= place)
@@ -102,10 +106,11 @@ class Turns:
 
     def _add(self, turn: _Turn) -> None:
         last = self._turns[-1] if self._turns else None
+        same = last is not None and last.role == turn.role
         if not turn.parts:
             self._losses.dropped("messages", "a turn without parts is refused")
-        elif last is not None and last.role == turn.role and self._target.quirks.alternate_roles:
-            last.parts += turn.parts
+        elif last is not None and same and (self._target.quirks.alternate_roles or last.only_answers):
+            last.parts += turn.parts  # what is said after answers of tools stands in their turn (RULES)
         else:
             self._turns.append(turn)
 
@@ -162,7 +167,7 @@ class Turns:
         §6): where history came from elsewhere, the documented stand-in takes its place."""
         for turn in reversed(self._turns):
             if turn.role == "user":
-                if len(turn.places) < len(turn.parts):
+                if not turn.only_answers:
                     return
                 continue
             call = next((part for part in turn.parts if isinstance(part, dict) and "functionCall" in part), None)

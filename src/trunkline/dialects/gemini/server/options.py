@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ....values.request import EFFORTS, Effort, OutputFormat, ReasoningOptions
+from ....values.request import EFFORTS, AudioOutput, Effort, OutputFormat, ReasoningOptions
 from ..schemas import camel, json_schema_of
 from .fields import refuse, take_flag, take_number, take_whole, texts
 
@@ -33,7 +33,18 @@ def options_of(config: Object) -> Object:
         found["stop"] = texts(stop, f"{AT}stopSequences")
     if (wanted := _modalities(config)) is not None:
         found["modalities"] = wanted
+        found["audio"] = _voice(config)
     return found
+
+
+def _voice(config: Object) -> AudioOutput | None:
+    """One of the voices that there are; whatever else is said of speech stays."""
+    match config.get("speechConfig"):
+        case {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": str(voice), **more}, **beside}, **around} if voice:
+            if not (more or beside or around):
+                del config["speechConfig"]
+                return AudioOutput(voice, "pcm16")
+    return None
 
 
 def _modalities(config: Object) -> tuple[str, ...] | None:

@@ -11,7 +11,7 @@ from ..schemas import json_schema_of
 from .fields import Fields, first_sign, is_null, items_at, object_at, refuse, required_text, text, texts, value_at
 
 _MODES: dict[object, Literal["auto", "none", "required"]] = {
-    "AUTO": "auto", "ANY": "required", "NONE": "none", 1: "auto", 2: "required", 3: "none",
+    "AUTO": "auto", "MODE_UNSPECIFIED": "auto", "ANY": "required", "NONE": "none", 1: "auto", 2: "required", 3: "none",
 }  # fmt: skip
 """Names, and the numbers of these enums."""
 
@@ -74,11 +74,16 @@ def choice_of(config: dict[str, Any]) -> ToolChoice | None:
     names = texts(said.get("allowedFunctionNames") or [], f"{path}.allowedFunctionNames")
     mode = said.get("mode")
     known = _MODES.get(mode.upper() if isinstance(mode, str) else mode) if isinstance(mode, (str, int)) else None
+    if mode in ("VALIDATED", 4) and names:
+        known = "auto"  # a choice among some, which may be none
+    elif known != "required":
+        names = ()  # they stand with those two only
     if known is None:  # VALIDATED and what else there may be is said as it stands
         if mode is not None and not isinstance(mode, (str, int)):
             refuse(f"{path}.mode", "AUTO, ANY, NONE or VALIDATED is expected")
         return None
-    said.pop("allowedFunctionNames", None)
+    if names or not said.get("allowedFunctionNames"):
+        said.pop("allowedFunctionNames", None)
     del said["mode"]
     if not said:
         del config["functionCallingConfig"]

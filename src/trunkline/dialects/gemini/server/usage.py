@@ -15,7 +15,7 @@ def usage_in_words(usage: Usage, tier: str | None, losses: Losses) -> Object | N
     """``usageMetadata``: input includes the cache, what candidates hold excludes thoughts. None where nothing is known."""
     said: Object = {}
     if usage.raw and usage_of(usage.raw) == usage:
-        said = dict(usage.raw)
+        said = {name: value for name, value in usage.raw.items() if value is not None}
     elif usage.input_tokens is not None or usage.output_tokens is not None:
         said = _computed(usage, losses)
     if tier is not None and "serviceTier" not in said:
