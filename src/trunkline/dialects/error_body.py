@@ -30,6 +30,7 @@ REQUEST_ID_HEADERS = (
     "x-goog-request-id",
     "mistral-correlation-id",
     "x-kong-request-id",
+    "x-debug-trace-id",
     "cf-ray",
 )
 

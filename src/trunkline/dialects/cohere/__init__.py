@@ -42,7 +42,9 @@ class Cohere(ServedLate):
         return decode_error(reply, context)
 
     def models_request(self, after: str | None = None) -> WireRequest:
-        return WireRequest(method="GET", path="/v1/models", query=() if after is None else (("page_token", after),))
+        # Others list their models at the same path: a server of many protocols tells by this header who asks.
+        query = () if after is None else (("page_token", after),)
+        return WireRequest(method="GET", path="/v1/models", query=query, headers=(("x-client-name", "trunkline"),))
 
     def decode_models(self, reply: HttpReply) -> tuple[tuple[str, ...], str | None]:
         return decode_models(reply)

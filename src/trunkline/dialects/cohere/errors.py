@@ -7,13 +7,12 @@ from typing import Any
 from ...values.errors import AuthenticationError, MalformedResponseError, ProviderError
 from ...values.headers import NO_HEADERS, Headers
 from ...wire.http import HttpReply
-from ...wire.loose_json import loads
 from ..dialect import Context
 from ..error_body import error_class, provider_error, read_error, read_error_body, request_id_of
-from .pieces import object_of, text_or_none
+from ..error_kinds import kind_of_words, normal, says_nothing
+from .pieces import text_or_none
 
 _INVALID_TOKEN = 498  # errors-and-limits §2; elsewhere it says that there is no capacity
-_TRACE = "x-debug-trace-id"
 
 
 def decode_error(reply: HttpReply, context: Context) -> ProviderError:
@@ -22,18 +21,7 @@ def decode_error(reply: HttpReply, context: Context) -> ProviderError:
     kind = None
     if reply.status == _INVALID_TOKEN and error_class(body, _INVALID_TOKEN) is error_class(read_error({}), _INVALID_TOKEN):
         kind = AuthenticationError
-    error = provider_error(body, context.target, status=reply.status, headers=reply.headers, kind=kind)
-    if error.request_id is None:
-        error.request_id = reply.headers.get(_TRACE) or _id_in(reply.body)
-    return error
-
-
-def _id_in(body: bytes) -> str | None:
-    """The id that the body gives the exchange: there is no other where a proxy has eaten the headers."""
-    try:
-        return text_or_none(object_of(loads(body)).get("id"))
-    except ValueError:
-        return None
+    return provider_error(body, context.target, status=reply.status, headers=reply.headers, kind=kind)
 
 
 def says_error(value: dict[str, Any]) -> bool:
@@ -43,6 +31,13 @@ def says_error(value: dict[str, Any]) -> bool:
     if value.get("error") or value.get("type") == "error":
         return True
     return "delta" not in value and "text" not in value and isinstance(value.get("message") or value.get("detail"), (str, list))
+
+
+def ends_in_error(delta: dict[str, Any]) -> bool:
+    """Whether the last word of a stream is an error: it names one of a kind that we know (an overload, a limit). What the model
+    brought upon itself (``INVALID_TOOL_GENERATION``, or a reason ``ERROR`` without a kind) is an end like others."""
+    word = text_or_none(delta.get("error_type"))
+    return word is not None and (kind_of_words((normal(word),)) is not None or says_nothing(word))
 
 
 def error_within(value: object, context: Context, *, status: int | None = None, headers: Headers = NO_HEADERS) -> ProviderError:

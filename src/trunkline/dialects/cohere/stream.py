@@ -24,7 +24,7 @@ from ...values.events import (
 from ...wire.loose_json import loads
 from ...wire.sse import Frame
 from ..dialect import Context
-from .errors import error_within, malformed, says_error
+from .errors import ends_in_error, error_within, malformed, says_error
 from .message import MESSAGE_FIELDS, call_of, part_of, plan_of
 from .pieces import (
     PLAN,
@@ -201,6 +201,8 @@ class CohereEventDecoder:
         self.done = True
         self._close_all(events)
         delta = object_of(item.get("delta")) or item
+        if ends_in_error(delta):
+            raise error_within(delta, self._context)
         reason = text_or_none(delta.get("finish_reason"))
         usage = delta.get("usage")
         if isinstance(usage, dict) and usage:

@@ -1,0 +1,127 @@
+"""What callers send, checked: each refusal names the JSON path and what may stand there, and never repeats the content."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import Any, NoReturn
+
+from ....values.errors import InvalidRequestError
+from ....wire.loose_json import loads
+from ..losses import Losses
+
+Json = dict[str, Any]
+
+_MOST = 1 << 53  # beyond this, whole numbers are no numbers of anything here
+_NAME_SHOWN = 40
+_KINDS: dict[type, str] = {
+    type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"
+}  # fmt: skip
+
+
+def refuse(at: str | None, reason: str) -> NoReturn:
+    """Raise the error that says: no request of this protocol, for ``reason``, at the path ``at``."""
+    error = InvalidRequestError(f"{at}: {reason}" if at else reason, status=400)
+    error.param = at
+    raise error
+
+
+def wrong(at: str | None, value: object, allowed: str) -> NoReturn:
+    """Refuse ``value``: only its kind is told."""
+    got = "nothing" if value is None else _KINDS.get(type(value), "something else")
+    refuse(at, f"expected {allowed}, got {got}")
+
+
+def read_body(data: bytes) -> Json:
+    """The fields of a body that say something."""
+    try:
+        body = loads(data)
+    except ValueError as reason:
+        refuse(None, f"the body is {reason}")
+    if not isinstance(body, dict):
+        wrong(None, body, "the body to be an object")
+    _finite(body, "")
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _finite(value: object, at: str) -> None:
+    """No number that JSON cannot hold, or that not every reader of it can."""
+    if isinstance(value, float) and not math.isfinite(value):
+        refuse(at, "expected a finite number")
+    if type(value) is int and value.bit_length() > 63:
+        refuse(at, "the number is out of range")
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _finite(item, inner(at, name))
+    elif isinstance(value, list):
+        for n, item in enumerate(value):
+            _finite(item, f"{at}[{n}]")
+
+
+def inner(at: str, name: str) -> str:
+    """The path of a field."""
+    shown = name[:_NAME_SHOWN]
+    return f"{at}.{shown}" if at else shown
+
+
+def text(value: object, at: str) -> str:
+    if not isinstance(value, str):
+        wrong(at, value, "text")
+    return value
+
+
+def filled(value: object, at: str) -> str:
+    """Text with something in it."""
+    if not text(value, at):
+        refuse(at, "expected text that is not empty")
+    return str(value)
+
+
+def optional_text(fields: Json, name: str, at: str) -> str | None:
+    value = fields.get(name)
+    return None if value is None else text(value, inner(at, name))
+
+
+def mapping(value: object, at: str) -> Json:
+    if not isinstance(value, dict):
+        wrong(at, value, "an object")
+    return value
+
+
+def items(value: object, at: str) -> list[Any]:
+    if not isinstance(value, list):
+        wrong(at, value, "a list")
+    return value
+
+
+def flag(value: object, at: str) -> bool:
+    if not isinstance(value, bool):
+        wrong(at, value, "true or false")
+    return value
+
+
+def whole(value: object, at: str) -> int:
+    """A whole number from 0, however it is written (``100.0``)."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        wrong(at, value, "a whole number")
+    if not 0 <= value <= _MOST:
+        refuse(at, "the number is out of range")
+    return value
+
+
+def number(value: object, at: str) -> float:
+    """A number; one that is written whole stays whole."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        wrong(at, value, "a number")
+    if abs(value) > _MOST:
+        refuse(at, "the number is out of range")
+    return value
+
+
+def only(fields: Json, known: Collection[str], field: str, losses: Losses) -> None:
+    """Note each of ``fields`` that is not ``known``: we have no place to keep it."""
+    for name, value in fields.items():
+        if name not in known and value is not None:
+            losses.dropped(inner(field, name), "our values have no such field")
