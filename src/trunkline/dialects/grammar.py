@@ -224,6 +224,8 @@ def guess_dialect(frames: Sequence[Frame]) -> str | None:
         except ValueError:
             continue
         kind = said.get("type")
+        if isinstance(kind, str) and kind.startswith("response."):
+            return "openai-responses"
         if isinstance(kind, str) and (kind in _MESSAGES_WORDS or kind == frame.event):
             return "anthropic-messages"
         if "choices" in said or "error" in said:

@@ -1,4 +1,4 @@
-"""One item of a stream from its beginning to its end, as the strict profile wants it: each step gives the rules that it breaks."""
+"""One item of a stream from its beginning to its end, as the strict profile wants it: each step gives the faults that it has."""
 
 from __future__ import annotations
 

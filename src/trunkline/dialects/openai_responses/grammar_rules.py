@@ -82,8 +82,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "status",
-        "The status of the last response is that of its event; it is incomplete for a reason, failed with an error, and completed"
-        " with neither.",
+        "The status of the last response is that of its event; it fails with an error, and only then; only what is incomplete has"
+        " a reason for it.",
         "The status of the last response is that of its event.",
     ),
     Rule("usage", "The total of `usage` is no less than the sum.", "`usage` is an object or null."),

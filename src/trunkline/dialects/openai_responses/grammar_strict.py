@@ -96,9 +96,10 @@ class StrictResponses(Automaton):
             self._fault("item-done", f"item {self._item.index} is open at {kind}")
         if response.get("output") != self._done:
             self._fault("final", "$.response.output is not what was done")
-        told = response.get("status"), response.get("error") is not None, response.get("incomplete_details") is not None
-        if told != (TERMINAL[kind], failed, kind == "response.incomplete"):
-            self._fault("status", "status, error and incomplete_details do not fit the event")
+        if response.get("status") != TERMINAL[kind] or (response.get("error") is not None) is not failed:
+            self._fault("status", "status and error do not fit the event")
+        if response.get("incomplete_details") is not None and kind != "response.incomplete":
+            self._fault("status", "$.response.incomplete_details does not fit the event")
         usage = _inner(response, "usage")
         given, made, total = (usage.get(f"{name}_tokens") for name in ("input", "output", "total"))
         if type(given) is int and type(made) is int and type(total) is int and total < given + made:

@@ -10,8 +10,7 @@ from .pieces import Items, Wire, output_text, token_of
 from .segment import Hint, Segment
 from .writing import ARGUMENTS, INPUT, OUTPUT_TEXT, REASONING, REFUSAL, SUMMARY, Writer
 
-_SAID = frozenset({"type", "id", "role", "content", "status"})
-_STATUSES = ("in_progress", "completed", "incomplete")
+_STATUSES = ("completed", "incomplete")
 
 
 class Message:
@@ -76,8 +75,7 @@ class Message:
     def close(self, *, cut: bool) -> None:
         own = self.own or {}
         status = own["status"] if own.get("status") in _STATUSES else "incomplete" if cut else "completed"
-        others = {name: value for name, value in own.items() if name not in _SAID}
-        self._writer.done({**others, **self.item, "status": status, "content": self._content})
+        self._writer.done({**own, **self.item, "status": status, "content": self._content})
 
 
 class Thought:
@@ -143,10 +141,12 @@ class Thought:
         """What is sealed is sealed with its item's id: under another it comes as an item of its own."""
         own = self._items.own(getattr(self.part, "state", None), "reasoning")
         apart = bool(own.get("encrypted_content")) and own.get("id") not in (None, self.item["id"])
-        said = {} if apart else {name: value for name, value in own.items() if name not in ("type", "id", "summary", "content")}
-        if own.get("content", 0) in (None, []) and not apart:
-            said["content"] = own["content"]
-        self._writer.done(self._items.sealed({**said, **self.item, **self._texts}))
+        said = {} if apart else {name: value for name, value in own.items() if name != "content" or not value}
+        if own.get("content") == self._texts.get("content") and not apart:
+            said = dict(own)
+        texts = {name: texts for name, texts in self._texts.items() if texts != own.get(name) or apart}
+        kept = {"summary": own["summary"]} if "summary" not in texts else {}
+        self._writer.done(self._items.sealed({**said, **self.item, **kept, **texts}))
         if apart:
             self._writer.whole(self._items.only_sealed(own, self._writer.index))
 

@@ -33,7 +33,7 @@ from . import stand_in
 Wire = dict[str, Any]
 _encode = msgspec.json.Encoder().encode
 _UNLIKELY = -9999.0
-_STATUSES = ("in_progress", "completed", "incomplete")
+_STATUSES = ("completed", "incomplete")
 _MESSAGE = ("type", "role", "content")
 _NO_SUCH = "a reply of this protocol has no such part"
 _FILES = ("file_citation", "file")
@@ -126,7 +126,7 @@ class Items:
         said["id"] = self.id("msg", index, said.get("id"))
         if said.get("status") not in _STATUSES:
             said["status"] = status
-        return {"type": "message", **said, "role": "assistant", "content": list(content)}
+        return {**said, "type": "message", "role": "assistant", "content": list(content)}
 
     def content(self, part: Text | Refusal | Audio, tokens: Sequence[TokenLogprob] = ()) -> Wire:
         """A part of a message's content."""
@@ -147,8 +147,7 @@ class Items:
         summary, content = _texts(own.get("summary"), "summary_text"), _texts(own.get("content"), "reasoning_text")
         if summary is None or (not summary and not content):
             summary = [{"type": "summary_text", "text": self.clean(part.text)}] if part.text else []
-        said = {"type": "reasoning", **own, "id": self.id("rs", index, own.get("id")), "summary": summary}
-        said["type"] = "reasoning"
+        said = {**own, "type": "reasoning", "id": self.id("rs", index, own.get("id")), "summary": summary}
         if "content" in own:
             said["content"] = content
         return self.sealed(said)
@@ -191,7 +190,7 @@ class Items:
 
     def ended_call(self, said: Wire, own: Wire, status: str = "completed") -> Wire:
         """A call as it ends, with what only this protocol says of it."""
-        said = {**{name: value for name, value in own.items() if name not in CALL_FIELDS}, **said}
+        said = {name: value for name, value in own.items() if name not in CALL_FIELDS} | said
         if said["type"] == "function_call":
             said["status"] = own["status"] if own.get("status") in _STATUSES else status
         return said

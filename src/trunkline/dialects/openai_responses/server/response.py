@@ -110,6 +110,8 @@ def ending(reason: FinishReason, raw: str | None, *, refused: bool, losses: Loss
     """The status of a response, and why it is incomplete."""
     if raw in _WORDS:
         return "incomplete", raw
+    if raw == "incomplete":
+        return "incomplete", None
     if reason == "length":
         return "incomplete", "max_output_tokens"
     if reason == "content_filter" and not refused and raw != "completed":

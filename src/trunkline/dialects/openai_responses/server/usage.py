@@ -17,7 +17,7 @@ def write_usage(usage: Usage, cost: Decimal | None, losses: Losses) -> dict[str,
     and read as ours; what they say besides is said in any case."""
     if usage == _NO_USAGE and cost is None:
         return None
-    own = usage.raw if "total_tokens" in usage.raw else {}
+    own = usage.raw if "input_tokens_details" in usage.raw else {}
     if own and _is_whole(own) and read_usage(own) == usage:
         return own
     if usage.input_tokens is None or usage.output_tokens is None:
@@ -29,14 +29,22 @@ def write_usage(usage: Usage, cost: Decimal | None, losses: Losses) -> dict[str,
         **own,
         "input_tokens": given,
         "input_tokens_details": {
-            "cached_tokens": usage.cache_read_tokens or 0,
-            "cache_write_tokens": usage.cache_write_tokens or 0,
-            **_known(audio_tokens=usage.input_audio_tokens, image_tokens=usage.input_image_tokens),
+            **(_details(own, "input_tokens_details") or {"cached_tokens": 0, "cache_write_tokens": 0}),
+            **_known(
+                cached_tokens=usage.cache_read_tokens,
+                cache_write_tokens=usage.cache_write_tokens,
+                audio_tokens=usage.input_audio_tokens,
+                image_tokens=usage.input_image_tokens,
+            ),
         },
         "output_tokens": made,
         "output_tokens_details": {
-            "reasoning_tokens": usage.reasoning_tokens or 0,
-            **_known(audio_tokens=usage.output_audio_tokens, image_tokens=usage.output_image_tokens),
+            **(_details(own, "output_tokens_details") or {"reasoning_tokens": 0}),
+            **_known(
+                reasoning_tokens=usage.reasoning_tokens,
+                audio_tokens=usage.output_audio_tokens,
+                image_tokens=usage.output_image_tokens,
+            ),
         },
         "total_tokens": given + made,
     }
@@ -48,6 +56,11 @@ def _is_whole(own: dict[str, Any]) -> bool:
     given, made, total = (own.get(f"{name}_tokens") for name in ("input", "output", "total"))
     whole = type(given) is int and type(made) is int and type(total) is int and 0 <= given + made <= total
     return whole and all(isinstance(own.get(f"{name}_tokens_details"), dict) for name in ("input", "output"))
+
+
+def _details(own: dict[str, Any], name: str) -> dict[str, Any]:
+    found = own.get(name)
+    return dict(found) if isinstance(found, dict) else {}
 
 
 def _known(**counts: int | None) -> dict[str, int]:
