@@ -5,14 +5,15 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from pathlib import Path
+from typing import cast
 
 from tests.recorded.records import Record, records
-from trunkline.dialects.dialect import Fault
+from trunkline.dialects.dialect import Dialect, Fault
 from trunkline.dialects.framings import frame_decoder, guess_framing
-from trunkline.dialects.known import dialect_of
+from trunkline.dialects.known import client_half_of
 
 TABLE = Path(__file__).with_name("grammar_faults.toml")
-STREAMS = {"openai-chat": 399, "anthropic-messages": 134}
+STREAMS = {"openai-chat": 399, "anthropic-messages": 134, "gemini": 114}
 
 
 def streams(corpus: Path) -> list[Record]:
@@ -21,7 +22,7 @@ def streams(corpus: Path) -> list[Record]:
 
 def faults(record: Record, *, strict: bool) -> list[Fault]:
     decoder = frame_decoder(guess_framing(record.body))
-    grammar = dialect_of(record.dialect).stream_grammar(strict=strict)
+    grammar = cast(Dialect, client_half_of(record.dialect)).stream_grammar(strict=strict)
     return grammar.feed(decoder.feed(record.body) + decoder.finish()) + grammar.finish()
 
 
