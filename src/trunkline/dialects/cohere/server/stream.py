@@ -59,8 +59,8 @@ class CohereEventEncoder:
         self._said: dict[str, list[str]] = {}  # by source, since its last part was done
         self._words: list[str] = []  # of the item that is open
         self._text: tuple[int, list[str]] | None = None  # the number of the last text, and its words
-        self._cited = 0  # how many citations of the text at hand are said
-        self._held: list[Citation] = []  # those that came before any of its words
+        self._cited = 0  # how many citations of the text at hand have come
+        self._held: list[Citation] = []  # those that wait for their words
         self._call: int | None = None
         self._arguments: list[str] = []
         self._done: set[int] = set()
@@ -123,9 +123,7 @@ class CohereEventEncoder:
         while self._call is not None or self._waiting:
             self._end_call()
         self._close()
-        if self._held:
-            self._losses.dropped("message.citations", "there is no text that they belong to")
-            self._held = []
+        self._say_held()
 
     def error(self, error: ProviderError) -> bytes:
         """The error, as the last word."""
@@ -164,9 +162,6 @@ class CohereEventEncoder:
         if source == "text":
             self._text = (self._writer.items - 1, self._words)
             self._said.setdefault("text", [])
-            held, self._held = self._held, []
-            for citation in held:
-                self._cite(citation)
 
     def _pieces(self, text: str, logprobs: tuple[TokenLogprob, ...]) -> None:
         """One piece, or as many as there are tokens with a log probability."""
@@ -189,6 +184,8 @@ class CohereEventEncoder:
         return text
 
     def _close(self) -> None:
+        if self._held and self._source == "text":
+            self._say_held()
         self._writer.close()
         self._source, self._words = None, []
 
@@ -207,16 +204,23 @@ class CohereEventEncoder:
         self._speak("plan" if plan and not self._writer.items and not self._writer.calls else "thinking", event.text)
 
     def _take_citation(self, event: CitationDelta) -> None:
-        if self._text is None:
-            self._held.append(event.citation)
-        else:
-            self._cite(event.citation)
+        """A citation is said once the words that it names are: one that names none, or comes before its text, when that ends."""
+        self._cited += 1
+        self._held.append(event.citation)
+        if self._source == "text" and len(self._held) == 1:
+            end = event.citation.text_end
+            if end is not None and end <= sum(map(len, self._words)):
+                self._say_held()
 
-    def _cite(self, citation: Citation) -> None:
-        """A citation of the last text, which may have ended."""
-        if self._text is not None:
-            place, words = self._text
-            self._cited += 1
+    def _say_held(self) -> None:
+        """Say what is held, of the last text."""
+        held, self._held = self._held, []
+        if self._text is None:
+            if held:
+                self._losses.dropped("message.citations", "there is no text that they belong to")
+            return
+        place, words = self._text
+        for citation in held:
             self._writer.cite(cite(citation, "".join(words), place, self._losses))
 
     # --- calls --------------------------------------------------------------------------------------------------------
@@ -293,6 +297,8 @@ class CohereEventEncoder:
             for citation in part.citations[self._cited :]:
                 self._take_citation(CitationDelta(citation))
             self._cited = 0
+            if self._source is None:
+                self._say_held()
         if self._source == source:
             self._close()
 
