@@ -11,7 +11,7 @@ from .dialect import ClientHalf, Dialect
 
 DIALECTS = ("openai-chat", "anthropic-messages")
 """Ids, as users see them, of those that can be asked in and served."""
-ASKED = (*DIALECTS, "cohere", "bedrock-converse", "gemini", "openai-responses")
+ASKED = (*DIALECTS, "cohere", "bedrock-converse", "gemini", "openai-responses", "ollama")
 """Ids of those that can be asked in."""
 
 

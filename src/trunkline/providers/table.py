@@ -110,6 +110,7 @@ _OWN: dict[str, tuple[Auth, Quirks]] = {
     "cohere": (Bearer(), Quirks()),
     "gemini": (HeaderAuth("x-goog-api-key"), Quirks()),
     "openai-responses": (Bearer(), _COMPATIBLE),
+    "ollama": (Bearer(), Quirks(markup="auto")),
 }
 
 
