@@ -99,5 +99,20 @@ class _Turns:
             if parts[: len(results)] != results:
                 self._losses.approximated("contents.functionResponse", "answers of tools come before all else in their turn")
             self.messages.append(Message("tool", results))
-        if others or not results:
+        if results and not others:
+            return
+        if role == "assistant":
+            self._said(others)
+        else:
             self.messages.append(Message(role, others))
+
+    def _said(self, parts: tuple[Part, ...]) -> None:
+        """A turn of the model's; programs that keep the pieces of a stream send each as a turn of its own: they are one."""
+        last = self.messages[-1] if self.messages else None
+        before = last.parts if last is not None and last.role == "assistant" else ()
+        said = tuple([part for part in (*before, *parts) if part != Text("")])
+        made = Message("assistant", said or parts)
+        if last is not None and last.role == "assistant":
+            self.messages[-1] = made
+        else:
+            self.messages.append(made)
