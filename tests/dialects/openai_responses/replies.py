@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 from tests.dialects.openai_responses.judge import context
@@ -43,7 +44,7 @@ def reply(*items: Json, **more: Any) -> Json:
 
 
 def decode(body: Json | bytes, where: Context | None = None) -> Response:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     return DIALECT.decode_response(HttpReply(200, body=data), where or context())
 
 
@@ -62,7 +63,7 @@ def read(body: bytes, where: Context | None = None, cuts: Iterable[int] = ()) ->
     decoder, frames = DIALECT.event_decoder(where or context(stream=True)), SseDecoder()
     events: list[Event] = []
     marks = [0, *sorted(cuts), len(body)]
-    for begin, end in zip(marks, marks[1:], strict=False):
+    for begin, end in pairwise(marks):
         events += decoder.feed(frames.feed(body[begin:end]))
     events += decoder.feed(frames.finish())
     if not decoder.done:
@@ -86,7 +87,10 @@ def streamed(*items: Json, **more: Any) -> list[Json]:
     """The events of a stream that says these items whole."""
     told = [started()]
     for n, item in enumerate(items):
-        told += [event("output_item.added", output_index=n, item=_begun(item)), event("output_item.done", output_index=n, item=item)]
+        told += [
+            event("output_item.added", output_index=n, item=_begun(item)),
+            event("output_item.done", output_index=n, item=item),
+        ]
     return [*told, event("completed", response=reply(*items, **more))]
 
 

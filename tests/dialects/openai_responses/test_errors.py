@@ -53,7 +53,9 @@ def test_codes(code, kind):
     )
     found = [caught.value, *(read(sse(started(), one))[1] for one in events)]
     assert [type(error) for error in found] == [kind] * 4
-    assert {(error.code, error.provider_message, error.provider, error.status) for error in found} == {(code, "Oh", "openai", None)}
+    assert {(error.code, error.provider_message, error.provider, error.status) for error in found} == {
+        (code, "Oh", "openai", None)
+    }
 
 
 def test_what_was_used_before_it_failed_is_told():

@@ -232,7 +232,14 @@ def test_annotations_go_back_as_they_came():
     item = text_item("a")
     item["content"][0]["annotations"] = [
         {"type": "url_citation", "start_index": 0, "end_index": 1, "title": "T", "url": "https://a"},
-        {"type": "container_file_citation", "container_id": "c", "start_index": 0, "end_index": 1, "file_id": "f", "filename": "n"},
+        {
+            "type": "container_file_citation",
+            "container_id": "c",
+            "start_index": 0,
+            "end_index": 1,
+            "file_id": "f",
+            "filename": "n",
+        },
     ]
     assert items("hi", decode(reply(item)).message)[0][1:] == [item]
 

@@ -62,19 +62,33 @@ def test_the_judge_refuses_what_the_vendor_does_not_know():
         ({"reasoning": ReasoningOptions(effort="low")}, {"reasoning": {"effort": "low"}}),
         ({"reasoning": ReasoningOptions(enabled=False)}, {"reasoning": {"effort": "none"}}),
         ({"reasoning": ReasoningOptions(show="summarized")}, {"reasoning": {"summary": "auto"}}),
-        ({"reasoning": ReasoningOptions(effort="high", show="detailed")}, {"reasoning": {"effort": "high", "summary": "detailed"}}),
+        (
+            {"reasoning": ReasoningOptions(effort="high", show="detailed")},
+            {"reasoning": {"effort": "high", "summary": "detailed"}},
+        ),
         ({"reasoning": ReasoningOptions(show="omitted")}, {}),
         (
             {"output": OutputFormat(SCHEMA, "answer", "An answer", strict=True)},
             {
                 "text": {
-                    "format": {"type": "json_schema", "name": "answer", "schema": SCHEMA, "description": "An answer", "strict": True}
+                    "format": {
+                        "type": "json_schema",
+                        "name": "answer",
+                        "schema": SCHEMA,
+                        "description": "An answer",
+                        "strict": True,
+                    }
                 }
             },
         ),
         (
             {"output": OutputFormat(SCHEMA, strict="if_known"), "verbosity": "high"},
-            {"text": {"format": {"type": "json_schema", "name": "output", "schema": SCHEMA, "strict": True}, "verbosity": "high"}},
+            {
+                "text": {
+                    "format": {"type": "json_schema", "name": "output", "schema": SCHEMA, "strict": True},
+                    "verbosity": "high",
+                }
+            },
         ),
         ({"n": 1, "frequency_penalty": 0.0, "modalities": ("text",)}, {}),
         ({"extra_body": {"truncation": "auto", "max_tool_calls": 2}}, {"truncation": "auto", "max_tool_calls": 2}),
@@ -181,7 +195,11 @@ def test_the_end_user_under_his_elder_name():
 
 @pytest.mark.parametrize(
     ("ttl", "quirks", "kind"),
-    [("5m", Quirks(), "approximated"), ("30m", Quirks(cache_marks="none"), "dropped"), ("24h", Quirks(no_cache_key=True), "dropped")],
+    [
+        ("5m", Quirks(), "approximated"),
+        ("30m", Quirks(cache_marks="none"), "dropped"),
+        ("24h", Quirks(no_cache_key=True), "dropped"),
+    ],
 )
 def test_lifetimes_that_cannot_be_said(ttl, quirks, kind):
     body, encoded = encode("hi", aim=target(quirks), cache=CacheMark(ttl))

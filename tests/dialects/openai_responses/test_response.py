@@ -21,7 +21,12 @@ from trunkline.wire.http import HttpReply
 
 def test_a_reply():
     response = decode(reply(thought(["A", "B"]), text_item("Hi"), call_item('{"a":1}'), service_tier="default", new={"x": 1}))
-    assert (response.id, response.model, response.created, response.service_tier) == ("resp_1", "gpt-test-1", 1_790_000_000, "default")
+    assert (response.id, response.model, response.created, response.service_tier) == (
+        "resp_1",
+        "gpt-test-1",
+        1_790_000_000,
+        "default",
+    )
     assert (response.text, response.reasoning, response.extra) == ("Hi", "A\n\nB", {"new": {"x": 1}})
     assert (response.finish_reason, response.raw_finish_reason) == ("tool_calls", "completed")
     assert response.tool_calls[0].arguments == {"a": 1}

@@ -67,7 +67,7 @@ class Growing:
         """The item as far as it has come, in the protocol's form."""
         fields = dict(self.fields) or {"type": msgspec.Raw(encode(self.kind))}
         lists: dict[str, list[dict[str, object]]] = {}
-        for (section, _), pieces in sorted(self._pieces.items()):
+        for (section, _), pieces in sorted(self._pieces.items(), key=lambda piece: piece[0][1]):
             text = "".join(pieces)
             if section == "arguments":
                 fields["input" if self.kind == "custom_tool_call" else "arguments"] = msgspec.Raw(encode(text))

@@ -230,10 +230,10 @@ class ResponsesEventDecoder:
 
     def _index_of(self, raw: msgspec.Raw) -> int:
         """The place of an item that is done and does not say where it stands."""
-        item = fields_of(raw, self._context, "$.item")
-        item_id = text_of(item, "id", self._context, "$.item")
+        kind, item_id = _named(raw, self._context)
         for index, growing in self._open.items():
-            if item_id and text_of(growing.fields, "id", self._context, "$.item") == item_id:
+            begun = text_of(growing.fields, "id", self._context, "$.item")
+            if growing.kind == kind and (begun == item_id or not begun):
                 return index
         return self._next
 
