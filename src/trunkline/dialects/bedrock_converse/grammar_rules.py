@@ -26,7 +26,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "block-open",
-        "One block is open at a time; a call, a result and a picture begin with `contentBlockStart`, text and reasoning with their "
+        "One block is open at a time; calls, results and pictures begin with `contentBlockStart`, text and reasoning with their "
         "first delta; what is not open is not closed.",
         "What is open is not opened again, what is not open is not closed; a call, a result and a picture have a start.",
     ),
@@ -74,6 +74,7 @@ CUT_SHORT = frozenset({
 _PADDED: dict[str, Shape] = {"p": TEXT}
 _INDEXED: dict[str, Shape] = {"contentBlockIndex": COUNT}
 _FIGURES: dict[str, Shape] = {"inputTokens": COUNT, "outputTokens": COUNT, "totalTokens": COUNT}
+_CACHED: dict[str, Shape] = {"cacheReadInputTokens": COUNT, "cacheWriteInputTokens": COUNT}
 _STATUS = word("success", "error")
 
 EVENTS: dict[str, Fields] = {
@@ -83,7 +84,7 @@ EVENTS: dict[str, Fields] = {
     "contentBlockStop": Fields(_INDEXED, _PADDED),
     "messageStop": Fields({"stopReason": NAME}, _PADDED | {"additionalModelResponseFields": ANY}),
     "metadata": Fields(
-        {"usage": Fields(_FIGURES, others=ANY), "metrics": Fields({"latencyMs": COUNT}, others=ANY)}, _PADDED, ANY
+        {"usage": Fields(_FIGURES, _CACHED, ANY), "metrics": Fields({"latencyMs": COUNT}, others=ANY)}, _PADDED, ANY
     ),
 }
 EXCEPTION_FIELDS = Fields({"message": TEXT}, {"originalStatusCode": COUNT, "originalMessage": TEXT})

@@ -138,7 +138,7 @@ def stop_of(reason: FinishReason, raw: str | None, sequence: str | None, blocks:
 def usage_in_words(usage: Usage, losses: Losses) -> Object:
     """Tokens as this protocol counts them: its own figures where they are known, else ours, with the cache beside the input."""
     own = "outputTokens" in usage.raw and usage_of(usage.raw) == usage
-    said = dict(usage.raw) if own else _computed(usage, losses)
+    said = {name: value for name, value in usage.raw.items() if value is not None} if own else _computed(usage, losses)
     for name, field in (("input_tokens", "inputTokens"), ("output_tokens", "outputTokens")):
         if getattr(usage, name) is None:
             losses.approximated(f"usage.{name}", "it is not known, and said to be 0")
