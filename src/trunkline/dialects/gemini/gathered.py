@@ -92,7 +92,7 @@ class Gathered:
         elif field == "functionCall":
             self._call(part, events, f"{path}.functionCall")
         elif field in HOSTED_CALLS:
-            made_up = made_up_id(self._calls + len(self._held), reply_of(self.reply_id, self.number, part))
+            made_up = made_up_id(len(self._held), f"{reply_of(self.reply_id, self.number, part)}_hosted")
             call = hosted_call(part, field, made_up, self._context)
             self._hosted = call.id
             self._held.append(call)
