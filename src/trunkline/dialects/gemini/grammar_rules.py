@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 
 from ..grammar import (
     ANY,
@@ -48,7 +49,7 @@ RULES: tuple[Rule, ...] = (
     Rule("last-piece", "All finish reasons come together, in the last piece."),
     Rule(
         "after-finish",
-        "Nothing of a candidate follows its finish reason.",
+        None,
         "No words and no calls of a candidate follow its finish reason.",
     ),
     Rule("end", "A finish reason, a blocked prompt or an error is the last word.", "The same."),
@@ -127,11 +128,17 @@ PIECE = Fields(
         "modelStatus": ANY,
     },
 )
+_DURATION = Leaf("a duration in seconds", lambda value: type(value) is str and bool(re.fullmatch(r"\d+(\.\d{1,9})?s", value)))
+_DETAIL = Fields(
+    {"@type": NAME},
+    {"retryDelay": _DURATION, "reason": NAME, "domain": NAME, "violations": OBJECTS, "fieldViolations": OBJECTS},
+    ANY,
+)
 ERROR = Fields(
     {
         "error": Fields(
-            {"code": COUNT, "message": TEXT, "status": word(*STATUSES)},
-            {"details": Each(Fields({"@type": NAME}, others=ANY), True)},
+            {"code": COUNT, "message": NAME, "status": word(*STATUSES)},
+            {"details": Each(_DETAIL, filled=True)},
         )
     }
 )
