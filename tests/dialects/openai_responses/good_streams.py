@@ -15,7 +15,7 @@ USAGE = {
     "input_tokens": 9, "input_tokens_details": {"cached_tokens": 1}, "output_tokens": 3, "output_tokens_details": {"reasoning_tokens": 0},
     "total_tokens": 12,
 }  # fmt: skip
-NOTE = {"type": "url_citation", "start_index": 0, "end_index": 1, "title": "t", "url": "u"}
+NOTE = {"type": "url_citation", "start_index": 0, "end_index": 3, "title": "t", "url": "u"}
 TOKEN = {"token": "Hi", "bytes": [72, 105], "logprob": -0.5, "top_logprobs": []}
 
 Said = tuple[str, dict[str, Any]]
@@ -115,7 +115,7 @@ def search(index: int) -> list[Said]:
 
 
 def later(index: int) -> list[Said]:
-    return item(index, {"type": "later", "id": f"x_{index}"}, {"held": 1})
+    return item(index, {"type": "later", "id": f"x_{index}"}, {"held": 2})
 
 
 def stream(*items: list[Said], kind: str = "completed", **fields: Any) -> tuple[Frame, ...]:
@@ -135,7 +135,11 @@ def numbered(said: list[Said]) -> tuple[Frame, ...]:
 
 
 _TOLD = [
-    event("response.content_part.added", content_index=0, part={"type": "output_text", "text": "", "annotations": [], "logprobs": []}),
+    event(
+        "response.content_part.added",
+        content_index=0,
+        part={"type": "output_text", "text": "", "annotations": [], "logprobs": []},
+    ),
     event("response.output_text.delta", content_index=0, delta="Hi", logprobs=[{"token": "Hi", "logprob": -0.5}]),
     event("response.output_text.done", content_index=0, text="Hi", logprobs=[{"token": "Hi", "logprob": -0.5}]),
     event(
@@ -162,10 +166,10 @@ STREAMS: dict[str, tuple[Frame, ...]] = {
     ),
     "log probabilities": stream(item(0, _MESSAGE, {"status": "completed", "content": [_TOLD[-1][1]["part"]]}, *_TOLD)),
     "a refusal": stream(refusal(0, "I", " will not")),
-    "reasoning": stream(reasoning(0, "One", "Two"), message(1, "Yes")),
-    "open reasoning": stream(thoughts(0, "Hm"), message(1, "Yes")),
-    "calls": stream(message(0, "I look."), call(1, '{"city":', '"Oslo"}'), call(2), call(3, "plain", custom=True)),
-    "a hosted tool": stream(search(0), message(1, "Found")),
+    "reasoning": stream(reasoning(0, "One", "Two")),
+    "open reasoning": stream(thoughts(0, "Hm")),
+    "calls": stream(message(0, "I look."), call(1, '{"city":', '"Oslo"}'), call(2, "plain", custom=True)),
+    "a hosted tool": stream(search(0)),
     "an item of a later kind": stream(later(0)),
     "cut off": stream(message(0, "Hel"), kind="incomplete", incomplete_details={"reason": "max_output_tokens"}),
     "failed": stream(message(0, "Hello"), [*message(1, "there")[:3], ERROR], kind="failed", error=FAILED, usage=None, output=[

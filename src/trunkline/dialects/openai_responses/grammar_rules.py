@@ -17,6 +17,7 @@ from ..grammar import (
     Nullable,
     Rule,
     Shape,
+    is_count,
     word,
 )
 
@@ -42,7 +43,7 @@ RULES: tuple[Rule, ...] = (
         "Items are numbered from 0 without gaps, in order; what belongs to an item has its number and its id.",
         "Two items do not share a number.",
     ),
-    Rule("item-id", "No two items have one id."),
+    Rule("item-id", "No two items have one id, but for reasoning, which some providers seal under one."),
     Rule(
         "item-open",
         "One item is open at a time, and nothing that belongs to another comes within it; what is not open is not done.",
@@ -112,12 +113,16 @@ CALLS = {"function_call": ("response.function_call_arguments", "arguments"),
          "custom_tool_call": ("response.custom_tool_call_input", "input")}  # fmt: skip
 """The stem of the events of a call's words, and the field of the item that holds them."""
 
+_HELD = (dict, type(None))
 _BOOL = Leaf("true or false", lambda value: type(value) is bool)
-_WORD_OR_OBJECT = Leaf("text or an object", lambda value: type(value) in (str, dict))
+_CHOICE = Leaf(
+    "auto, none, required or an object with a type",
+    lambda value: value in ("auto", "none", "required") if type(value) is str else type(value) is dict and "type" in value,
+)
 _EMPTY_TEXT = Leaf("an empty text", lambda value: value == "" and type(value) is str)
 _EMPTY_LIST = Leaf("an empty list", lambda value: value == [] and type(value) is list)
 
-_DETAILS = Fields(others=ANY)
+_DETAILS = Fields(others=Leaf("a whole number from 0, an object or null", lambda value: is_count(value) or type(value) in _HELD))
 USAGE = Fields(
     {
         "input_tokens": COUNT,
@@ -136,7 +141,7 @@ _RESPONSE: dict[str, Shape] = {
     "created_at": NUMBER,
     "model": NAME,
     "parallel_tool_calls": _BOOL,
-    "tool_choice": _WORD_OR_OBJECT,
+    "tool_choice": _CHOICE,
     "tools": Each(OBJECT),
 }
 _BEGUN = Fields(

@@ -147,7 +147,7 @@ class StrictResponses(Automaton):
             self._fault("item-index", f"item {shown(index)} where {self._begun} was due")
         self._item = Item(self._begun, item)
         self._begun += 1
-        if self._item.id in self._ids:
+        if self._item.id in self._ids and self._item.kind != "reasoning":
             self._fault("item-id", f"item {self._item.index} has the id of another")
         self._ids.add(self._item.id)
         self._misfits(self._item.shape(), item, "$.item")

@@ -6,9 +6,9 @@ from ....values.message import Citation, Part, ToolCall
 from ....values.response import TokenLogprob
 from ..losses import Losses
 from ..pieces import BETWEEN
-from .pieces import Items, Wire, output_text, token_of
+from .pieces import REASONING, Items, Wire, output_text, token_of
 from .segment import Hint, Segment
-from .writing import ARGUMENTS, INPUT, OUTPUT_TEXT, REASONING, REFUSAL, SUMMARY, Writer
+from .writing import ARGUMENTS, INPUT, OUTPUT_TEXT, REFUSAL, SUMMARY, THOUGHTS, Writer
 
 _STATUSES = ("completed", "incomplete")
 
@@ -86,7 +86,7 @@ class Thought:
     def __init__(self, writer: Writer, items: Items, segment: Segment) -> None:
         self._writer, self._items = writer, items
         known = None if segment.hint is None else segment.hint.id
-        self.item: Wire = {"type": "reasoning", "id": items.id("rs", writer.index, known), "summary": []}
+        self.item: Wire = {"type": "reasoning", "id": items.id(REASONING, writer.index, known), "summary": []}
         self._texts: dict[str, list[Wire]] = {"summary": []}
         self._open: tuple[str, tuple[str, int, int] | None] | None = None
         self._between = False
@@ -116,7 +116,7 @@ class Thought:
             self._writer.open(self.item, SUMMARY, index)
         else:
             self._writer.begin_part(self.item, index, {"type": "reasoning_text", "text": ""})
-            self._writer.open(self.item, REASONING, index)
+            self._writer.open(self.item, THOUGHTS, index)
 
     def _close_text(self) -> None:
         if self._open is None:

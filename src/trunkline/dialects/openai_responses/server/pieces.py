@@ -33,6 +33,8 @@ from . import stand_in
 Wire = dict[str, Any]
 _encode = msgspec.json.Encoder().encode
 _UNLIKELY = -9999.0
+REASONING = "rs"
+"""How ids of reasoning begin."""
 _STATUSES = ("completed", "incomplete")
 _MESSAGE = ("type", "role", "content")
 _NO_SUCH = "a reply of this protocol has no such part"
@@ -68,7 +70,8 @@ def own_fields(state: ProviderState | None, field: str, losses: Losses) -> Wire:
 
 
 class Items:
-    """Parts to items of one reply. No two of its items have one id."""
+    """Parts to items of one reply. No two of its items have one id, but for reasoning: some providers give several one, and what
+    is sealed is sealed with its id."""
 
     __slots__ = ("_ids", "_losses", "_reply_id", "_sealed", "custom_tools")
 
@@ -95,9 +98,10 @@ class Items:
 
     def id(self, prefix: str, index: int, known: object = None) -> str:
         """The id of item number ``index``: the one that is ``known``, unless another item has it."""
-        found = known if isinstance(known, str) and known and known not in self._ids else None
+        free = prefix == REASONING or known not in self._ids
+        found = known if isinstance(known, str) and known and free else None
         found = found or stand_in.item_id(prefix, self._reply_id, index)
-        while found in self._ids:
+        while found in self._ids and found != known:
             found += "_"
         self._ids.add(found)
         return found
@@ -147,7 +151,7 @@ class Items:
         summary, content = _texts(own.get("summary"), "summary_text"), _texts(own.get("content"), "reasoning_text")
         if summary is None or (not summary and not content):
             summary = [{"type": "summary_text", "text": self.clean(part.text)}] if part.text else []
-        said = {**own, "type": "reasoning", "id": self.id("rs", index, own.get("id")), "summary": summary}
+        said = {**own, "type": "reasoning", "id": self.id(REASONING, index, own.get("id")), "summary": summary}
         if "content" in own:
             said["content"] = content
         return self.sealed(said)
@@ -166,7 +170,7 @@ class Items:
     def only_sealed(self, own: Wire, index: int) -> Wire:
         """What is sealed of a reasoning item whose words were said under another id."""
         said = {name: value for name, value in own.items() if name != "content"}
-        return self.sealed({**said, "type": "reasoning", "id": self.id("rs", index, own.get("id")), "summary": []})
+        return self.sealed({**said, "type": "reasoning", "id": self.id(REASONING, index, own.get("id")), "summary": []})
 
     def _call(self, part: ToolCall, index: int) -> Wire:
         own = self.own(part.state, "tool_call")

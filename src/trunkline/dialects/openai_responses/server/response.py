@@ -28,6 +28,7 @@ _ASKED: Wire = {
     "truncation": "disabled", "user": None,
 }  # fmt: skip
 """What a reply says of its request where that did not say it."""
+_CHOICES = ("auto", "none", "required")
 _LISTS, _OBJECTS = ("tools",), ("metadata", "reasoning", "text")
 
 
@@ -94,6 +95,8 @@ def head(said: Any, context: Context, extra: Wire) -> Wire:
         **{name: known.pop(name, echoed.get(name, asked)) for name, asked in _ASKED.items()},
         **known,
     }
+    if body["tool_choice"] not in _CHOICES and not (isinstance(body["tool_choice"], dict) and "type" in body["tool_choice"]):
+        body["tool_choice"] = "auto"
     if not isinstance(body["parallel_tool_calls"], bool):
         body["parallel_tool_calls"] = True
     for name in _LISTS:

@@ -36,7 +36,7 @@ class Channel:
 OUTPUT_TEXT = Channel("response.output_text", "text", "content_index")
 REFUSAL = Channel("response.refusal", "refusal", "content_index")
 SUMMARY = Channel("response.reasoning_summary_text", "text", "summary_index")
-REASONING = Channel("response.reasoning_text", "text", "content_index")
+THOUGHTS = Channel("response.reasoning_text", "text", "content_index")
 ARGUMENTS = Channel("response.function_call_arguments", "arguments", None)
 INPUT = Channel("response.custom_tool_call_input", "input", None)
 
@@ -133,7 +133,7 @@ class Writer:
             self.end_summary(item, n, part)
         for n, part in enumerate(item.get("content") or ()):
             self.begin_part(item, n, {**part, "text": ""})
-            self.words(item, REASONING, part["text"], n)
+            self.words(item, THOUGHTS, part["text"], n)
             self.end_part(item, n, part)
 
     def begin_summary(self, item: Wire, index: int) -> None:
