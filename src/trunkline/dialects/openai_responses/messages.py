@@ -40,7 +40,7 @@ Item = Wire | Fields | msgspec.Raw
 
 _CONTENT_KINDS = ("input_", "output_text", "refusal", "text", "summary_text", "computer_screenshot")
 """How the types of parts begin; an ``Opaque`` of another kind is an item."""
-_NOT_STORED = "it holds nothing that a provider who stored nothing could read"
+_NOT_SEALED = "a provider who stored nothing reads only what he sealed or wrote himself"
 
 
 class ItemWriter:
@@ -195,8 +195,8 @@ class ItemWriter:
             if part.state is not None and self._returns(part):
                 self._items.append(msgspec.Raw(part.state.data))
             else:
-                known = part.state is not None and part.state.fits(ID, self._target)
-                self._losses.dropped("messages.reasoning", _NOT_STORED if known else FOREIGN)
+                known = part.state is None or part.state.fits(ID, self._target)
+                self._losses.dropped("messages.reasoning", _NOT_SEALED if known else FOREIGN)
         elif type(part) is Opaque:
             self._opaque(part)
         elif type(part) is HostedToolCall:

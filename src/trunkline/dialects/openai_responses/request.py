@@ -34,7 +34,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     names = Names(losses)
     if request.tools:
         names.reserve([tool.name for tool in request.tools if tool.name is not None])
-    stored = request.store is True
+    stored = request.extra_body.get("store", request.store) is True
     instructions, items = ItemWriter(target, losses, names, stored=stored).write(request.messages)
     body: Wire = {"model": target.model}
     if instructions is not None:
