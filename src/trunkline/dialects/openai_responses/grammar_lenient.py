@@ -121,7 +121,7 @@ class LenientResponses(Automaton):
         begun = self._begun.get(index) if is_count(index) else None
         if begun is not None and begun != ITEM_OF[kind]:
             self._fault("delta-kind", f"words of a kind that item {shown(index)} has not")
-        if index in self._done:
+        if is_count(index) and index in self._done:
             self._fault("item-open", f"words of item {shown(index)} after it was done")
         field = "delta" if last == "delta" else CALLS[kind][1] if kind in CALLS else WORDS[kind]
         text = said.get(field)
