@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -11,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from tests.dialects.gemini.good_streams import EMPTY, ERROR, STREAMS, candidate, end, frame, piece, text
 from tests.dialects.mutants import Tally, mutants
 from trunkline.dialects.gemini.grammar import Grammar
-from trunkline.dialects.gemini.grammar_rules import LENIENT, PARTS, STATUSES, STRICT
+from trunkline.dialects.gemini.grammar_rules import LENIENT, PARTS, RULES, STATUSES, STRICT
 from trunkline.wire.sse import Frame, SseDecoder
 
 WORDS = {"role": ("model", "user", "assistant"), "finishReason": ("STOP", "OTHER", "stop", ""), "status": (*STATUSES, "later")}
@@ -62,6 +63,12 @@ def label(of: Frame) -> str:
 def faults(frames, *, strict=True):
     grammar = Grammar(strict=strict)
     return grammar.feed(frames) + grammar.finish()
+
+
+def test_the_page_lists_the_rules():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "stream-grammar.md").read_text(encoding="utf-8")
+    rows = "".join(f"| `{rule.name}` | {rule.strict or '-'} | {rule.lenient or '-'} |\n" for rule in RULES)
+    assert f"### gemini\n\n| rule | strict | lenient |\n|---|---|---|\n{rows}" in page
 
 
 @pytest.mark.parametrize("name", STREAMS)
