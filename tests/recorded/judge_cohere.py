@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import cohere
+import httpx
 
 from tests.recorded.reading import Reading, _call
 from tests.recorded.records import Record
@@ -20,13 +21,13 @@ FINISH = {
 
 
 @cache
-def _client(url: str) -> cohere.Client:
-    return cohere.Client(api_key="judge-000000000000", base_url=url)
+def _http() -> httpx.Client:
+    return httpx.Client()
 
 
 def read(record: Record, url: str) -> Reading:
     """What the SDK reads at ``url``."""
-    client = _client(url)
+    client = cohere.Client(api_key="judge-000000000000", base_url=url, httpx_client=_http())
     if b'"generation_id"' in record.body:
         return _elder(client, record)
     messages: Any = [{"role": "user", "content": "hi"}]
