@@ -24,11 +24,9 @@ def tools_of(fields: Fields) -> tuple[AnyTool, ...]:
             at = f"{path}.{kind}"
             if kind == "functionDeclarations":
                 found += [_function(object_at(item, where), f"{where}.") for item, where in _several(inner, at)]
-            elif kind == "mcpServers" and first_sign(inner) == b"[":
-                found.append(HostedTool(kind, options={kind: value_at(inner, at)}))
             elif not is_null(inner):
-                object_at(inner, at)
-                found.append(HostedTool(kind, options=value_at(inner, at)))
+                options = value_at(inner, path)
+                found.append(HostedTool(kind, options=options if isinstance(options, dict) else {kind: options}))
     return tuple(found)
 
 
