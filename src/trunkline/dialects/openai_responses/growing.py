@@ -21,7 +21,8 @@ class Growing:
     __slots__ = ("_pieces", "call", "fields", "kind", "notes", "told")
 
     def __init__(self, kind: str, fields: Fields) -> None:
-        self.kind, self.fields = kind, fields
+        self.kind: str = kind
+        self.fields: Fields = fields
         self.call: int | None = None
         self.told: bool = False
         self.notes: list[bytes] = []
