@@ -42,6 +42,8 @@ def decode_response(reply: HttpReply, context: Context) -> Response:
 def _response(body: dict[str, Any], reply: HttpReply, context: Context) -> Response:
     if body.get("message") is None and body.get("response") is None and body.get("done") is None:
         raise malformed("$.message", context)
+    if body.get("done") is False:
+        raise malformed("$.done", context, message="the reply is a piece of a stream, which goes on")
     said = Gathered(context)
     said.take(body, [])
     said.close([])
