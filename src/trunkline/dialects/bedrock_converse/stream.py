@@ -123,7 +123,7 @@ class ConverseEventDecoder:
         delta = inner(fields, "delta", self._context, "$")
         said = {name: raw for name, raw in delta.items() if bytes(raw) != b"null"}
         try:
-            return _decode(encode({**fields, "delta": said}))
+            return _decode(encode({"contentBlockIndex": self._index(fields), "delta": said}))
         except REFUSED as error:
             raise malformed(self._context, path_of(error)) from None
 

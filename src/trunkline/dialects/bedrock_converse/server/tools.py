@@ -27,7 +27,8 @@ def tools_of(config: Fields, losses: Losses) -> tuple[AnyTool, ...]:
         if kind == "cachePoint":
             _mark(tools, raw, f"{at}.cachePoint", losses)
         else:
-            tools.append(_tool(kind, object_at(raw, f"{at}.{kind}"), f"{at}.{kind}."))
+            where = f"{at}.{kind}" if kind in ("toolSpec", SYSTEM_TOOL) else at  # a path quotes no name that is not ours
+            tools.append(_tool(kind, object_at(raw, where), f"{where}."))
     return tuple(tools)
 
 
