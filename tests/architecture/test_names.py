@@ -12,6 +12,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from tests.architecture.source import PACKAGE, Module, modules
+from trunkline.dialects.known import ASKED
 from trunkline.providers.table import TABLE
 from trunkline.values.model import Quirks
 
@@ -32,9 +33,9 @@ PREFIX_TESTS = {
 
 @cache
 def provider_names() -> frozenset[str]:
-    """The rows of the table, but for words that are also a quirk's (``reasoning_style="together"``)."""
+    """The rows of the table, but for words that are also a quirk's (``reasoning_style="together"``) or a dialect's id."""
     words = {word for hint in get_type_hints(Quirks).values() for kind in get_args(hint) for word in get_args(kind)}
-    return frozenset(row.name for row in TABLE) - {"local"} - words
+    return frozenset(row.name for row in TABLE) - {"local"} - words - set(ASKED)
 
 
 @cache

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from trunkline.providers import table
+from trunkline.providers.address import filled, gaps, host_in, matches
 from trunkline.providers.auth import Bearer, HeaderAuth
 from trunkline.providers.provider import Endpoint, Provider
 from trunkline.providers.table import TABLE, own_endpoint, provider
@@ -22,28 +23,36 @@ rows = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_the_order_is_the_order_in_which_keys_are_tried() -> None:
     assert [row.name for row in TABLE] == [
         *("anthropic", "openai", "groq", "deepseek", "openrouter", "mistral"),
-        *("xai", "together", "fireworks", "perplexity", "local"),
+        *("xai", "together", "fireworks", "perplexity", "gemini", "cohere"),
+        *("azure", "anthropic-on-foundry", "bedrock", "bedrock-mantle", "vertex", "local"),
     ]
 
 
 def test_no_variable_holds_two_providers_keys() -> None:
-    variables = [variable for row in TABLE for variable in row.key_variables]
+    variables = [variable for row in TABLE if row.name != "bedrock-mantle" for variable in row.key_variables]
     assert len(variables) == len(set(variables))
+    assert provider("bedrock-mantle").key_variables == provider("bedrock").key_variables  # two doors of one house
 
 
 @rows
 def test_a_row_is_sound(row: Provider) -> None:
-    assert re.fullmatch(r"[a-z][a-z0-9]*", row.name)
+    assert re.fullmatch(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", row.name)
     assert row.endpoints
-    assert bool(row.key_variables) == row.needs_key
+    assert bool(row.key_variables or row.chain) == row.needs_key
     assert set(row.variable_auth) <= set(row.key_variables)
     for endpoint in row.endpoints:
         assert table.is_dialect(endpoint.dialect)
-        if endpoint.url is not None:
-            address = urlsplit(endpoint.url)
+        for url in (endpoint.url, *endpoint.url_where.values(), endpoint.models_url):
+            if url is None:
+                continue
+            assert set(gaps(url)) <= {parameter.name for parameter in row.parameters}
+            address = urlsplit(filled(url, {parameter.name: "x1" for parameter in row.parameters}))
             assert address.scheme == "https"
-            assert row.owns(address.hostname or "")
-            assert not endpoint.url.endswith("/")
+            host = address.hostname or ""
+            assert any(matches(host, pattern) for pattern in row.host_patterns())
+            tenants = {parameter.name for parameter in row.parameters if not parameter.place} & set(gaps(host_in(url)))
+            assert row.owns(host) is not bool(tenants)
+            assert not url.endswith("/")
 
 
 @rows
@@ -126,4 +135,4 @@ def test_habits_that_few_have(flag: str, rows: dict[str, object]) -> None:
 
 def test_a_choice_among_some_tools_is_openais_own() -> None:
     speakers = [row for row in TABLE if row.endpoint().dialect == "openai-chat"]
-    assert [row.name for row in speakers if not row.endpoint().quirks.no_allowed_tools] == ["openai"]
+    assert [row.name for row in speakers if not row.endpoint().quirks.no_allowed_tools] == ["openai", "azure"]

@@ -27,6 +27,7 @@ from ..values.inputs import to_messages, to_stop
 from ..values.message import CacheMark, Scope
 from ..values.request import Request
 from ..values.schema import parse_output
+from .credentials import is_async
 from .destinations import Destinations
 from .options import (
     CALL_OPTIONS,
@@ -94,12 +95,12 @@ class Calls:
         hooks = to_hooks(options, self._hooks)
         if blocking:
             refuse_coroutines(hooks)
+            refuse_async_keys(options)
         merged = {**self._options, **{name: value for name, value in options.items() if name in CALL_OPTIONS}}
         model = merged.pop("model", None) or self._model
         destinations = self.destinations
-        api_key, base_url, version = options.get("api_key"), options.get("base_url"), options.get("version")
-        if api_key is not None or base_url is not None or version is not None:
-            destinations = destinations.also(model, api_key, base_url, version)
+        if any(options.get(name) is not None for name in ("api_key", "base_url", "version", "dialect", "parameters")):
+            destinations = destinations.also(model, options)
         limits = to_limits({**merged, "max_line": options.get("max_line")}, self._limits)
         for name in ("timeout", "retries"):
             merged.pop(name, None)
@@ -116,7 +117,7 @@ class Calls:
         """What is wrong with the options shows here, not at the first call; nothing is read for it."""
         self._request(to_messages("?", self._options.get("system")), self._options, False)
         for model in (self._model, *(self._options.get("fallbacks") or ())):
-            if model is not None and not isinstance(model, str):
+            if model is not None and not isinstance(model, str | Mapping):
                 self._plan(model, ())
 
     @property
@@ -144,6 +145,7 @@ class Calls:
             options = self._options
         if _ASIDE.isdisjoint(options):
             return _with(ready, self._request(to_messages(prompt, scope=self._scope), options, stream))
+        seal(options)
         check_carrying(options)
         plan, scope = ready.plan, self._scope
         if "model" in options or "fallbacks" in options:
@@ -194,7 +196,7 @@ class Calls:
         )
         return self._ready
 
-    def _plan(self, model: ModelName | None, fallbacks: Sequence[ModelName]) -> tuple[Destination, ...]:
+    def _plan(self, model: ModelName | None, fallbacks: Sequence[ModelName | Mapping[str, Any]]) -> tuple[Destination, ...]:
         plan = self.destinations.plan(model, fallbacks)
         for destination in plan:
             if isinstance(destination, Own):
@@ -258,6 +260,13 @@ def refuse_coroutines(hooks: Hooks) -> None:
     for name in Hooks.__struct_fields__:
         if declared_async(getattr(hooks, name)):
             raise UsageError("a coroutine function", field=name, allowed="a plain function here; AsyncClient takes both")
+
+
+def refuse_async_keys(options: Mapping[str, Any]) -> None:
+    """The blocking client takes no key that is given asynchronously."""
+    backups = [each for each in options.get("fallbacks") or () if isinstance(each, Mapping)]
+    if any(is_async(each.get("api_key")) for each in (options, *backups)):
+        raise UsageError("a coroutine function", field="api_key", allowed="a plain function here; AsyncClient takes both")
 
 
 def wire_request(method: object, path: object, options: Mapping[str, Any]) -> WireRequest:

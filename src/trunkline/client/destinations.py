@@ -1,26 +1,29 @@
-"""From a model's name to the endpoint that serves it: provider, address, key, and whether the key may go there."""
+"""From a model's name to the endpoint that serves it: provider, dialect, address, key, and whether the key may go there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ..dialects.known import client_half_of
-from ..engine.destination import Destination, Own, Wire
+from ..engine.destination import Destination, Own, Signer, Turns, Wire
 from ..providers import catalog
+from ..providers.auth import Auth, NoAuth, SigV4
 from ..providers.provider import Endpoint, Provider
-from ..providers.table import TABLE, default_path, is_dialect, is_provider, own_endpoint, provider as provider_row
+from ..providers.table import TABLE, is_dialect, is_provider, own_endpoint, provider as provider_row
+from ..values import expect
 from ..values.errors import NoProviderError, UsageError
 from ..values.expect import kind_of
 from ..values.model import Model, Target
 from ..values.secret import Origin, Secret
-from .keys import checked_key
-from .options import ModelName
+from .addresses import Address, Values, address_of, handed_parameters
+from .credentials import Given, chain_signer, given, signer_of
+from .options import BACKUP_OPTIONS, ModelName
 from .settings import Settings
-from .trust import bare, checked_base_url, refuse_key
+from .trust import checked_base_url, checked_parameter, refuse_key
 
 SEEN_IN_HEALTH = "; `trunkline health` shows what was looked at"
 """How the error ends where nothing is configured."""
@@ -29,8 +32,8 @@ SEEN_IN_HEALTH = "; `trunkline health` shows what was looked at"
 class Destinations:
     """Finds destinations, and remembers them by the model's name. Reads settings and files when first asked, never before.
 
-    An ``api_key`` or ``base_url`` that was handed over belongs to the provider of ``owner``, the model it was handed over
-    with; every other provider has what the settings say.
+    What was handed over belongs to the provider of ``owner``, the model it was handed over with: ``api_key`` and ``base_url``,
+    and likewise (``way_owner``) ``dialect`` and ``parameters``. Every other provider has what the settings say.
     """
 
     def __init__(
@@ -40,15 +43,20 @@ class Destinations:
         api_key: object = None,
         base_url: object = None,
         version: object = None,
+        dialect: object = None,
+        parameters: object = None,
     ) -> None:
         self._settings = settings
-        if version is not None and not isinstance(version, str):
-            raise UsageError("a version is text", field="version", got=kind_of(version), allowed="as in '2023-06-01'")
-        self._version = version
+        self._version = None if version is None else _text(version, "version", "as in '2023-06-01'")
         self._owner = owner
-        self._api_key = None if api_key is None else _key(api_key)
+        self._api_key: Given | None = None if api_key is None else given(api_key)
         self._base_url = None if base_url is None else checked_base_url(base_url)
+        self._way_owner = owner
+        self._dialect = None if dialect is None else _text(dialect, "dialect", "a dialect's id, as in 'openai-chat'")
+        self._parameters: Mapping[str, str] = {} if parameters is None else handed_parameters(parameters)
         self._known: dict[str | None, Wire] = {}
+        self._signers: dict[tuple[str, str, str], Signer] = {}
+        self._turns: dict[str, Turns] = {}
         self._lock = Lock()
 
     @property
@@ -57,32 +65,64 @@ class Destinations:
             self._settings = Settings.load()
         return self._settings
 
-    def also(self, owner: ModelName | None, api_key: object, base_url: object, version: object) -> Destinations:
-        """The same with another key, address or version. A new key keeps the address, unless it is another provider's; a new
-        address does not keep the old one's key."""
-        other = Destinations(self._settings, owner, api_key, base_url, version or self._version)
+    def also(self, owner: ModelName | None, options: Mapping[str, Any]) -> Destinations:
+        """The same with another key, address, version, dialect or parameters. A new key keeps the address, unless it is another
+        provider's; a new address does not keep the old one's key."""
+        api_key, base_url, version = options.get("api_key"), options.get("base_url"), options.get("version")
+        way = options.get("dialect"), options.get("parameters")
+        other = Destinations(self._settings, owner, api_key, base_url, version or self._version, *way)
         if base_url is None and (api_key is None or self._keeps_address(owner)):
             other._base_url = self._base_url
             if api_key is None:
                 other._api_key, other._owner = self._api_key, self._owner
+        if way == (None, None):
+            other._dialect, other._parameters, other._way_owner = self._dialect, self._parameters, self._way_owner
+        elif self._same(owner, self._way_owner):
+            other._dialect = other._dialect or self._dialect
+            other._parameters = {**self._parameters, **other._parameters}
         return other
 
     def _keeps_address(self, owner: ModelName | None) -> bool:
         """Whether the address that was handed over is ``owner``'s too: nobody else's yet, its own, or that of an endpoint that
         has no other."""
-        before = self._owner
-        if not (isinstance(owner, str) and isinstance(before, str)) or self._base_url is None:
+        if self._base_url is None or (isinstance(owner, str) and is_dialect(owner.partition("/")[0])):
             return True
-        return is_dialect(owner.partition("/")[0]) or self._split(owner)[0].name == self._split(before)[0].name
+        return self._same(owner, self._owner)
 
-    def plan(self, model: ModelName | None, fallbacks: Sequence[ModelName] = ()) -> tuple[Destination, ...]:
+    def _same(self, owner: ModelName | None, before: ModelName | None) -> bool:
+        """Whether both are of one provider; or one is not known yet."""
+        if not (isinstance(owner, str) and isinstance(before, str)):
+            return True
+        return self._split(owner)[0].name == self._split(before)[0].name
+
+    def plan(self, model: ModelName | None, fallbacks: Sequence[ModelName | Mapping[str, Any]] = ()) -> tuple[Destination, ...]:
         """The targets to try, in order."""
         first = self.find(model)
         if not fallbacks:
             return (first,)
         if isinstance(fallbacks, str):
             raise UsageError("one name where several are expected", field="fallbacks", got="str", allowed="a list of model names")
-        return (first, *(self.find(name, f"fallbacks[{n}]") for n, name in enumerate(fallbacks)))
+        return (first, *(self._backup(model, each, f"fallbacks[{n}]") for n, each in enumerate(fallbacks)))
+
+    def _backup(self, model: ModelName | None, backup: ModelName | Mapping[str, Any], field: str) -> Destination:
+        """A fallback: a model, or options on top of those of ``model``, of which it has whatever it does not say. What was handed
+        over for one provider goes to no other."""
+        if not isinstance(backup, Mapping):
+            return self.find(backup, field)
+        expect.only(backup, field, sorted(BACKUP_OPTIONS), "option")
+        name = backup.get("model", model)
+        if not (name is None or isinstance(name, str)):
+            raise UsageError("an object of your own takes no options", field=field, got=kind_of(name), allowed="'provider/model'")
+        inherited: dict[str, Any] = {}
+        row = self._split(self.default()[0] if name is None else name, f"{field}.model", backup.get("base_url"))[0]
+        if self.owns(row):
+            inherited = {"api_key": self._api_key, "base_url": self._base_url}
+        if self._has_way(row):
+            inherited |= {"dialect": self._dialect, "parameters": self._parameters}
+        said = {**inherited, "version": self._version, **{n: v for n, v in backup.items() if n != "model"}}
+        if "parameters" in backup:
+            said["parameters"] = {**inherited.get("parameters", {}), **handed_parameters(backup["parameters"])}
+        return Destinations(self.settings, name, **said).find(name, field)
 
     def find(self, model: ModelName | None, field: str = "model") -> Destination:
         """The one target that ``model`` names. ``UsageError`` names ``field``."""
@@ -118,18 +158,16 @@ class Destinations:
         )
 
     def owns(self, row: Provider) -> bool:
-        """Whether what was handed over is for ``row``."""
-        if self._api_key is None and self._base_url is None:
-            return False
-        owner = self.default()[0] if self._owner is None else self._owner
-        return isinstance(owner, str) and self._split(owner)[0].name == row.name
+        """Whether the key or address that was handed over is for ``row``."""
+        return not (self._api_key is None and self._base_url is None) and self._is_of(row, self._owner)
 
-    def _key(self, row: Provider) -> tuple[Secret | None, str | None]:
-        """The key for ``row`` and the variable it was found in: the argument's, else the settings'."""
-        if self._api_key is not None and self.owns(row):
-            return self._api_key, None
-        found = self.settings.key_setting(row)
-        return (found.value, found.name) if found is not None else (None, None)
+    def _has_way(self, row: Provider) -> bool:
+        """Whether the dialect or parameters that were handed over are for ``row``."""
+        return bool(self._dialect is not None or self._parameters) and self._is_of(row, self._way_owner)
+
+    def _is_of(self, row: Provider, owner: ModelName | None) -> bool:
+        name = self.default()[0] if owner is None else owner
+        return isinstance(name, str) and self._split(name)[0].name == row.name
 
     def _make(self, name: str | None, field: str) -> Wire:
         if name is None:
@@ -137,19 +175,20 @@ class Destinations:
             field = self.settings.field("model")
         return self.wire(*self._split(name, field))
 
-    def _split(self, name: str, field: str = "model") -> tuple[Provider, str]:
+    def _split(self, name: str, field: str = "model", base_url: object = None) -> tuple[Provider, str]:
         """The provider's row and its own name for the model."""
         prefix, slash, rest = name.partition("/")
         if slash and not rest:
             raise UsageError("no model after the provider's name", field=field, allowed="provider/model")
+        if slash and is_provider(prefix):
+            return provider_row(prefix), rest
         if slash and is_dialect(prefix):
-            if self._base_url is None:
+            address = self._base_url if base_url is None else checked_base_url(base_url)
+            if address is None:
                 raise UsageError(
                     "an endpoint of your own needs its address", field="base_url", got="None", allowed="http(s)://host/…"
                 )
-            return own_endpoint(prefix, self._base_url), rest
-        if slash and is_provider(prefix):
-            return provider_row(prefix), rest
+            return own_endpoint(prefix, address), rest
         if not slash and not name.strip():
             raise UsageError("no model's name", field=field, got="empty text", allowed="provider/model")
         if slash:
@@ -159,40 +198,108 @@ class Destinations:
         return provider_row(catalog.resolve(name, field).provider), name
 
     def wire(self, row: Provider, model: str) -> Wire:
-        """The endpoint of ``row`` that serves ``model``, with the key it takes."""
-        endpoint = row.endpoint()
-        base_url, origin = self.address(row, endpoint)
-        key, variable = self._key(row)
-        if key is None and row.needs_key:
+        """The endpoint of ``row`` that serves ``model``, with the key it takes; of several keys a ring of endpoints."""
+        record = catalog.find(row.name, model)
+        endpoint = self._endpoint(row, record)
+        values = Values(self.settings, row, self._parameters if self._has_way(row) else {})
+        handed = self._base_url if self.owns(row) else None
+        if "region" not in values.texts and (region := self._profile_region(row)) is not None:
+            values.set("region", region, Origin.USER)
+        base_url = self.settings.base_url(row) if handed is None else (handed, Origin.ARGUMENT)
+        address = address_of(row, endpoint, values, model, base_url)
+        shown = self._shown(row, endpoint, values, handed is not None)
+        wires = [self._wire(row, endpoint, model, record, address, each) for each in shown]
+        if len(wires) == 1:
+            return wires[0]
+        with self._lock:
+            turns = self._turns.setdefault(row.name, Turns())
+        for wire in wires:
+            wire.ring, wire.turns = wires, turns
+        return wires[0]
+
+    def _endpoint(self, row: Provider, record: Model | None) -> Endpoint:
+        """That of the dialect which was handed over, else of the model's only one, else of the settings', else the first."""
+        if self._dialect is not None and self._has_way(row):
+            return row.endpoint(self._dialect)
+        if record is not None and record.dialect is not None:
+            return row.endpoint(record.dialect)
+        found = self.settings.dialect(row)
+        return row.endpoint() if found is None else row.endpoint(found.value, found.field)
+
+    def _shown(self, row: Provider, endpoint: Endpoint, values: Values, elsewhere: bool) -> list[Shown]:
+        """What the endpoint may be shown: one or several keys, or what signs. ``elsewhere``: at an address that was
+        handed over."""
+        if self._api_key is not None and self.owns(row):
+            if not isinstance(self._api_key, tuple):
+                source, auth = self._api_key, row.token_auth(endpoint)
+                return [self._signed(row, endpoint, "", lambda: signer_of(source, row.chain, auth, row.name), Origin.ARGUMENT)]
+            return [Shown(row.auth_for(endpoint), key.origin, key) for key in self._api_key]
+        if found := self.settings.key_settings(row):
+            return [Shown(row.auth_for(endpoint, key.name), key.value.origin, key.value) for key in found]
+        if (chain := row.chain) is not None:
+            region = values.need("region") if isinstance(chain, SigV4) else ""
+            auth, proxies = row.token_auth(endpoint), self.settings.proxies
+            return [self._signed(row, endpoint, region, lambda: chain_signer(chain, auth, region, proxies), Origin.USER)]
+        if row.needs_key and not (elsewhere and is_dialect(row.name)):
             variables = " or ".join(row.key_variables)
             raise UsageError(f"{row.name} needs a key", field="api_key", got="None", allowed=f"api_key=…, or {variables} set")
-        refuse_key(key, base_url, origin, row.name, row.hosts)
-        record = catalog.find(row.name, model)
-        target = _target(row, endpoint, model, record, key, self._version)
-        auth = row.auth_for(endpoint, variable)
-        return Wire(client_half_of(endpoint.dialect), target, base_url, auth, key, record=record)
+        return [Shown(row.auth_for(endpoint), None)]
 
-    def address(self, row: Provider, endpoint: Endpoint) -> tuple[str, Origin]:
-        """The base URL and where it came from. An address without a path takes the path of the row's own."""
-        if self._base_url is not None and self.owns(row):
-            return _with_path(self._base_url, endpoint), Origin.ARGUMENT
-        configured = self.settings.base_url(row)
-        if configured is not None:
-            return _with_path(configured[0], endpoint), configured[1]
-        if endpoint.url is None:
-            raise UsageError(f"{row.name} needs an address", field="base_url", got="None", allowed="http(s)://host:port/v1")
-        return endpoint.url, Origin.BUILT_IN
+    def _signed(self, row: Provider, endpoint: Endpoint, region: str, make: Callable[[], Signer], origin: Origin) -> Shown:
+        """With the signer for this provider, the same for all its models, so that they share a token."""
+        key = (row.name, endpoint.dialect, region)
+        signer = self._signers.get(key)
+        if signer is None:
+            made = make()
+            with self._lock:
+                signer = self._signers.setdefault(key, made)
+        return Shown(NoAuth(), origin, signer=signer)
+
+    def _wire(self, row: Provider, endpoint: Endpoint, model: str, record: Model | None, address: Address, shown: Shown) -> Wire:
+        hosts = row.host_patterns(tenants=address.origin > Origin.PROJECT)
+        refuse_key(shown.origin, address.url, address.origin, row.name, hosts)
+        return Wire(
+            client_half_of(endpoint.dialect),
+            _target(row, endpoint, model, record, shown.account, self._version),
+            address.url,
+            shown.auth,
+            shown.secret,
+            record=record,
+            signer=shown.signer,
+            query=address.query,
+            models_url=address.models_url,
+        )
+
+    def _profile_region(self, row: Provider) -> str | None:
+        """The region that the user's AWS profile names, where a provider has one and nothing nearer says it."""
+        if not isinstance(row.chain, SigV4) or not self.settings.has_aws_profile():
+            return None
+        from ..io import aws, vendor
+
+        vendor.require(row.chain.package, row.chain.extra)
+        region = aws.region()
+        return None if region is None else checked_parameter(region, "region")
 
     def __repr__(self) -> str:
         return "Destinations()"
 
 
-def _with_path(base_url: str, endpoint: Endpoint) -> str:
-    return base_url if urlsplit(base_url).path else base_url + default_path(endpoint)
+class Shown(NamedTuple):
+    """How an endpoint is shown who asks: ``auth`` with a key or without, or a signer. ``origin``: whose credentials they are."""
+
+    auth: Auth
+    origin: Origin | None
+    secret: Secret | None = None
+    signer: Signer | None = None
+
+    @property
+    def account(self) -> str | None:
+        """What tells these credentials from others: state that a provider bound to an account goes back under the same alone."""
+        return self.signer.source if self.signer is not None else self.secret.id if self.secret is not None else None
 
 
 def _target(
-    row: Provider, endpoint: Endpoint, model: str, record: Model | None, key: Secret | None, version: str | None
+    row: Provider, endpoint: Endpoint, model: str, record: Model | None, account: str | None, version: str | None
 ) -> Target:
     quirks = record.quirks.over(endpoint.quirks) if record is not None else endpoint.quirks
     if version is not None:
@@ -203,18 +310,11 @@ def _target(
         model=model,
         quirks=quirks,
         max_output=record.max_output if record is not None else None,
-        key=key.id if key is not None else None,
+        key=account,
     )
 
 
-def _key(value: object) -> Secret:
-    if not isinstance(value, Secret):
-        raise UsageError("a key is text", field="api_key", got=kind_of(value), allowed="str")
-    try:
-        key = checked_key(value.reveal(), "api_key", value.origin)
-    except UsageError as error:
-        raise bare(error) from None  # the frames below hold the text
-    if key is None:
-        got = "text" if value.reveal().strip() else "empty text"
-        raise UsageError("that is no key but a placeholder", field="api_key", got=got, allowed="the provider's key, or None")
-    return key
+def _text(value: object, field: str, allowed: str) -> str:
+    if not isinstance(value, str):
+        raise UsageError("no text", field=field, got=kind_of(value), allowed=allowed)
+    return value

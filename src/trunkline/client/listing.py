@@ -64,6 +64,7 @@ async def _pages(io: IO, wire: Wire) -> tuple[str, ...]:
 
 
 async def _page(io: IO, wire: Wire, after: str | None, limits: Deadlines) -> tuple[tuple[str, ...], str | None]:
+    wire = wire.lister()
     reply = await fetch(io, wire, wire.dialect.models_request(after), limits, Limits().max_line)
     if not 200 <= reply.status < 300:
         raise failure(io, wire, reply, Context(target=wire.target, model=wire.model))
@@ -104,8 +105,7 @@ def _wire(destinations: Destinations, row: Provider) -> Wire | str:
 async def _looked_at(io: IO, name: str, wire: Wire | str, ask: bool, errors: ErrorStyle) -> ProviderHealth:
     if isinstance(wire, str):
         return ProviderHealth(provider=name, configured=False, problem=wire)
-    key_from = wire.secret.origin.name.lower() if wire.secret is not None else None
-    known = ProviderHealth(provider=name, configured=True, key_from=key_from, base_url=wire.base_url)
+    known = ProviderHealth(provider=name, configured=True, key_from=wire.key_from, base_url=wire.base_url)
     if not ask:
         return known
     began = io.now()

@@ -18,7 +18,7 @@ from ..values.inputs import Prompt as Prompt
 from ..values.message import CacheMark, Part
 from ..values.request import AudioOutput, Effort, ReasoningOptions, Request, ToolChoice
 from ..values.response import Response
-from ..values.secret import Origin, Secret
+from .credentials import ApiKey, sealed
 from .setting_values import LONGEST
 from .trust import bare, checked_base_url
 
@@ -74,8 +74,9 @@ class RequestOptions(TypedDict, total=False):
 class CarryOptions(RequestOptions, total=False):
     """And of how it is carried out."""
 
-    fallbacks: Sequence[ModelName]
-    """Further models, tried in order when one fails."""
+    fallbacks: Sequence[ModelName | Mapping[str, Any]]
+    """Further models, tried in order when one fails. A mapping of ``BackupOptions`` has whatever it does not say from the model
+    that it stands in for."""
     timeout: float | Timeout | None
     """Seconds for the whole call, or a ``Timeout``."""
     retries: int
@@ -106,7 +107,8 @@ class CallOptions(CarryOptions, total=False):
     Of how it is carried out (``docs/defaults.md``):
 
     - ``timeout``: seconds for the whole call, or a ``Timeout``. ``retries``: further tries of one target.
-    - ``fallbacks``: further models, tried in order when one fails.
+    - ``fallbacks``: further models, tried in order when one fails; also as mappings (``BackupOptions``) such as
+      ``{"base_url": …}``, which have whatever they do not say from the model that they stand in for.
     - ``strict=True``: what a target cannot express is an error and not a warning on the reply.
     - ``errors="quiet"``: the provider's own words are kept out of errors; they can quote prompts.
     """
@@ -117,17 +119,26 @@ class CallOptions(CarryOptions, total=False):
 class ClientOptions(CarryOptions, total=False):
     """What can be said to a client: whatever ``CallOptions`` has (``help(trunkline.CallOptions)``), for all its calls, and
 
-    - ``api_key`` and ``base_url``: of the provider of ``model`` alone; others have theirs from the settings. ``version``: of the
-      protocol, where it has one. ``max_line``: bytes of the longest line of a stream.
+    - ``api_key`` and ``base_url``: of the provider of ``model`` alone; others have theirs from the settings. Several keys are
+      used in turn; a function is asked for a token (``ApiKey``). ``dialect``: in which it is asked, where it speaks several, and
+      ``parameters`` of its address (``{"region": "eu-west-1"}``), likewise. ``version``: of the protocol, where it has one.
+      ``max_line``: bytes of the longest line of a stream.
     - ``before(request)`` and ``after(response)`` may return a replacement; ``on_error(error)`` hears what a call ends with,
       ``on_event(event)`` every event of a stream. With ``AsyncClient`` they may be coroutine functions.
     - ``observers``: objects with ``attempted`` and ``settled`` (``Observer``).
     - ``tool_memory``: a ``TurnMemory``, for conversations that hold results of tools without the turn that asked for them.
     """
 
-    api_key: str | Secret | None
-    """For the provider of ``model`` alone; other providers have their own from the settings."""
+    api_key: ApiKey | None
+    """For the provider of ``model`` alone; other providers have their own from the settings. Several keys are used in turn, call
+    by call. A function gives a token, or a token and its end (Unix seconds); an object with ``get_token`` is asked as Azure's
+    are."""
     base_url: str | None
+    dialect: str | None
+    """In which the provider of ``model`` is asked, where it speaks several; None: the model's only one, else what the settings
+    say, else the provider's first."""
+    parameters: Mapping[str, str] | None
+    """What fills the gaps in its address: ``region``, ``resource``, ``project``, ``api_version``…"""
     version: str | None
     """The protocol's version, where it has one (``anthropic-version``: 2023-06-01 unless said)."""
     max_line: int | None
@@ -141,6 +152,18 @@ class ClientOptions(CarryOptions, total=False):
     """Remembers turns that call tools, and puts them back where only the results are sent. After ``before`` is heard."""
 
 
+class BackupOptions(TypedDict, total=False):
+    """What a fallback may say of itself. Whatever it does not, it has from the model that it stands in for, as far as that is of
+    the same provider."""
+
+    model: str
+    api_key: ApiKey | None
+    base_url: str | None
+    dialect: str | None
+    parameters: Mapping[str, str] | None
+    version: str | None
+
+
 class NewOptions(ClientOptions, total=False):
     """What ``with_options`` takes."""
 
@@ -148,6 +171,7 @@ class NewOptions(ClientOptions, total=False):
 
 
 CALL_OPTIONS = frozenset(CallOptions.__annotations__)
+BACKUP_OPTIONS = frozenset(BackupOptions.__annotations__)
 CLIENT_OPTIONS = frozenset(ClientOptions.__annotations__)
 NEW_OPTIONS = frozenset(NewOptions.__annotations__)
 HOOKS = ("before", "after", "on_error", "on_event")
@@ -178,13 +202,18 @@ def seal(options: Mapping[str, Any]) -> None:
     """Makes a key that was handed over a ``Secret``, where it stands: a traceback that shows local variables shows no key, nor
     what else was handed over in its place, nor the password in an address that is refused for it."""
     given = cast(dict[str, Any], options)
-    if isinstance(key := options.get("api_key"), str):
-        given["api_key"] = Secret(key, Origin.ARGUMENT)
-    elif key is not None and not isinstance(key, Secret):
-        given["api_key"], kind = "***", kind_of(key)
-        del key
-        raise UsageError("a key is text", field="api_key", got=kind, allowed="str")
-    del key
+    if options.get("api_key") is not None:
+        try:
+            given["api_key"] = sealed(options["api_key"])
+        except UsageError as error:
+            given["api_key"] = "***"
+            raise bare(error) from None
+    if isinstance(backups := options.get("fallbacks"), list | tuple) and any(isinstance(each, Mapping) for each in backups):
+        given["fallbacks"] = copies = [dict(each) if isinstance(each, Mapping) else each for each in backups]
+        del backups
+        for each in copies:
+            if isinstance(each, dict):
+                seal(each)
     if options.get("base_url") is not None:
         try:
             given["base_url"] = checked_base_url(options["base_url"])
@@ -201,11 +230,16 @@ def check_carrying(options: Mapping[str, Any]) -> None:
         expect.one_of(errors, "errors", ("full", "quiet"), "word")
     for n, model in enumerate(expect.items(options.get("fallbacks") or (), "fallbacks", "a list of model names")):
         if (
-            not isinstance(model, str)
+            not isinstance(model, str | Mapping)
             and not callable(getattr(model, "generate", None))
             and not callable(getattr(model, "stream", None))
         ):
-            expect.wrong(f"fallbacks[{n}]", model, "'provider/model', or an object with generate or stream", "no model")
+            expect.wrong(
+                f"fallbacks[{n}]",
+                model,
+                "'provider/model', an object with generate or stream, or a mapping of options",
+                "no model",
+            )
     for n, observer in enumerate(expect.items(options.get("observers") or (), "observers", "a list of observers")):
         if not callable(getattr(observer, "attempted", None)) or not callable(getattr(observer, "settled", None)):
             expect.wrong(f"observers[{n}]", observer, "an object with attempted and settled", "no observer")

@@ -285,6 +285,13 @@ class Settings:
         """The dialect in which the user's or the project's file wants the provider to be asked."""
         return next(self._stated(provider, (), "dialect"), None)
 
+    def has_aws_profile(self) -> bool:
+        """Whether there is a configuration of AWS's own tools to look into."""
+        if "AWS_PROFILE" in self._environ or "AWS_CONFIG_FILE" in self._environ:
+            return True
+        home = self._environ.get("USERPROFILE" if os.name == "nt" else "HOME")
+        return bool(home) and os.path.isfile(os.path.join(home or "", ".aws", "config"))  # noqa: PTH113, PTH118  (as config_files)
+
     def _stated(self, provider: ProviderRow, variables: tuple[str, ...], key: str) -> Iterator[Setting]:
         """Where something of a provider is said, the most trusted first; an empty text says nothing."""
         for found in (

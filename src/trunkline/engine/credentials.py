@@ -1,8 +1,8 @@
 """Tokens that are fetched and renewed, and signatures: what a request shows where a key alone does not do.
 
 A token is renewed before it expires, once whoever asks, in both worlds: the first that needs it fetches, the others wait, or go
-on with the old one while that holds. A renewal that fails while the old token still holds changes nothing but that it is tried again
-half a minute later. A token that a provider refuses (401) is dropped, and the call tried once more with a new one.
+on with the old one while that holds. A renewal that fails while the old token still holds changes nothing but that it is tried
+again half a minute later. A token that a provider refuses (401) is dropped, and the call tried once more with a new one.
 """
 
 from __future__ import annotations

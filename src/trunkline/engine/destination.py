@@ -148,11 +148,6 @@ class Wire:
         """The endpoint for this call: the next of its ring."""
         return self if self.turns is None else self.ring[self.turns.next(len(self.ring))]
 
-    def in_ring(self, ring: Sequence[Wire], turns: Turns) -> Wire:
-        """The same as one of ``ring``."""
-        self.ring, self.turns = ring, turns
-        return self
-
     def lister(self) -> Wire:
         """The endpoint that lists the models."""
         if self.models_url is None:

@@ -6,7 +6,7 @@ from ..dialects.dialect import ClientHalf, WireRequest
 from ..ports import IO, Deadlines, Exchange, ProcessRequest
 from ..values.model import Model, Target
 from ..values.secret import Secret
-from .destination import Wire
+from .destination import Note, Wire
 
 
 class Program(Wire):
@@ -28,7 +28,7 @@ class Program(Wire):
         super().__init__(dialect, target, name, _InItsEnvironment(), secret, record=record)
         self._env = env
 
-    async def exchange(self, io: IO, wire: WireRequest, limits: Deadlines) -> Exchange:
+    async def exchange(self, io: IO, wire: WireRequest, limits: Deadlines, note: Note | None = None) -> Exchange:
         """The program's run. It works in an empty folder of its own."""
         env = dict(self._env) | dict(wire.env)
         return io.spawn(ProcessRequest((self.base_url, *wire.argv), wire.body, tuple(env.items())), limits)

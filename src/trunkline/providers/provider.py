@@ -13,11 +13,12 @@ from .auth import Auth, Bearer, Chain
 class Dated(msgspec.Struct, frozen=True, kw_only=True):
     """How an endpoint is reached where its parameter ``api_version`` is a date: by these paths below its host (azure-openai §1).
 
-    ``{model}`` stands for the model's name.
+    ``{model}`` stands for the model's name. ``operation`` is what an address that a portal shows ends in.
     """
 
     path: str
     models: str
+    operation: str
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

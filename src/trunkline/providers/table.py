@@ -8,12 +8,14 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from ..values.errors import UsageError
-from ..values.model import Quirks
-from .auth import Auth, Bearer, HeaderAuth
-from .provider import Endpoint, Provider
+from ..values.model import NO_QUIRKS, Quirks
+from .address import Parameter, host_in
+from .auth import Auth, Bearer, EntraToken, GoogleToken, HeaderAuth, SigV4
+from .provider import Dated, Endpoint, Provider
 
 CHAT = "openai-chat"
 MESSAGES = "anthropic-messages"
+RESPONSES = "openai-responses"
 
 _OPENAI = Quirks(max_tokens_field="max_completion_tokens", system_role="system", reasoning_style="effort")
 # What every server with OpenAI's protocol takes, whoever wrote it.
@@ -25,8 +27,42 @@ _ELSEWHERE = Quirks(no_metadata=True, no_service_tier=True, no_user=True, no_cac
 _PLAIN = Quirks(no_parallel_tool_calls=True, no_strict=True, no_logit_bias=True).over(_ELSEWHERE)
 
 
+# Azure's own models are OpenAI's; its fields come later than theirs (azure-openai §3).
+_AZURE = Quirks(user_field="user", cache_marks="none").over(_OPENAI)
+_CLASSIC = Dated(path="/openai/deployments/{model}", models="/openai", operation="/chat/completions")
+_ENTRA = EntraToken("https://cognitiveservices.azure.com/.default")
+_AWS_REGION = Parameter(name="region", variables=("AWS_REGION", "AWS_DEFAULT_REGION"), place=True)
+_RUNTIME = "https://bedrock-runtime.{region}.amazonaws.com"
+_MANTLE = "https://bedrock-mantle.{region}.api.aws"
+_GOOGLE_REGION = Parameter(
+    name="region", variables=("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"), default="global", place=True
+)
+_GOOGLE_PROJECT = Parameter(name="project", variables=("GOOGLE_CLOUD_PROJECT",))
+_API_VERSION = Parameter(name="api_version", variables=("OPENAI_API_VERSION",), optional=True)
+
+
 def _chat(url: str | None, quirks: Quirks) -> tuple[Endpoint, ...]:
     return (Endpoint(dialect=CHAT, url=url, quirks=quirks),)
+
+
+def _azure(url: str) -> tuple[Endpoint, ...]:
+    """Both protocols, each in both styles: by ``v1``, and by a date (azure-openai §1)."""
+    query = (("api-version", "{api_version}"),)
+    responses = Dated(path="/openai", models="/openai", operation="/responses")
+    return (
+        Endpoint(dialect=CHAT, url=url, quirks=_AZURE, dated=_CLASSIC, query=query),
+        Endpoint(dialect=RESPONSES, url=url, quirks=_AZURE, dated=responses, query=query),
+    )
+
+
+def _vertex(dialect: str, path: str, quirks: Quirks = NO_QUIRKS) -> Endpoint:
+    """The place ``global`` has a host without a place in its name (gemini §1). Models are listed beside the projects."""
+    everywhere, here = "https://aiplatform.googleapis.com/v1beta1", "https://{region}-aiplatform.googleapis.com/v1beta1"
+    rest = f"/projects/{{project}}/locations/{{region}}/{path}"
+    return Endpoint(
+        dialect=dialect, url=here + rest, url_where={"region=global": everywhere + rest}, quirks=quirks,
+        models_url=f"{everywhere}/publishers/google",
+    )  # fmt: skip
 
 
 TABLE: tuple[Provider, ...] = (
@@ -37,7 +73,10 @@ TABLE: tuple[Provider, ...] = (
     ),
     Provider(
         name="openai", key_variables=("OPENAI_API_KEY",), hosts=("api.openai.com", "eu.api.openai.com"),
-        endpoints=_chat("https://api.openai.com/v1", _OPENAI), default_model="gpt-5.4-mini",
+        endpoints=(
+            *_chat("https://api.openai.com/v1", _OPENAI),
+            Endpoint(dialect=RESPONSES, url="https://api.openai.com/v1", quirks=_OPENAI),
+        ), default_model="gpt-5.4-mini",
     ),
     Provider(
         name="groq", key_variables=("GROQ_API_KEY",), hosts=("api.groq.com",), default_model="openai/gpt-oss-120b",
@@ -95,6 +134,51 @@ TABLE: tuple[Provider, ...] = (
         ).over(_PLAIN)),
     ),
     Provider(
+        name="gemini", key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"), auth=HeaderAuth("x-goog-api-key"),
+        endpoints=(
+            Endpoint(dialect="gemini", url="https://generativelanguage.googleapis.com/v1beta"),
+            Endpoint(dialect=CHAT, url="https://generativelanguage.googleapis.com/v1beta/openai", quirks=_PLAIN, auth=Bearer()),
+        ), default_model="gemini-3.8-flash",
+    ),
+    Provider(
+        name="cohere", key_variables=("COHERE_API_KEY", "CO_API_KEY"), default_model="command-a-03-2025", endpoints=(
+            Endpoint(dialect="cohere", url="https://api.cohere.com"),
+            Endpoint(dialect=CHAT, url="https://api.cohere.ai/compatibility/v1", quirks=_PLAIN),
+        ),
+    ),
+    Provider(
+        name="azure", key_variables=("AZURE_OPENAI_AD_TOKEN", "AZURE_OPENAI_API_KEY"), auth=HeaderAuth("api-key"),
+        variable_auth={"AZURE_OPENAI_AD_TOKEN": Bearer()}, chain=_ENTRA, url_variables=("AZURE_OPENAI_ENDPOINT",),
+        endpoints=_azure("https://{resource}.openai.azure.com/openai/v1"),
+        hosts=("{resource}.services.ai.azure.com", "{resource}.cognitiveservices.azure.com", "{resource}.openai.azure.us"),
+        parameters=(Parameter(name="resource", variables=("AZURE_OPENAI_RESOURCE",)), _API_VERSION),
+    ),
+    Provider(
+        name="anthropic-on-foundry", key_variables=("ANTHROPIC_FOUNDRY_API_KEY",), auth=HeaderAuth("x-api-key"),
+        chain=EntraToken("https://ai.azure.com/.default"),
+        endpoints=(Endpoint(dialect=MESSAGES, url="https://{resource}.services.ai.azure.com/anthropic"),),
+        parameters=(Parameter(name="resource", variables=("ANTHROPIC_FOUNDRY_RESOURCE",)),),
+    ),
+    Provider(
+        name="bedrock", key_variables=("AWS_BEARER_TOKEN_BEDROCK",), chain=SigV4("bedrock"), parameters=(_AWS_REGION,),
+        url_variables=("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",), endpoints=(Endpoint(
+            dialect="bedrock-converse", url=_RUNTIME, url_where={"region=cn-*": f"{_RUNTIME}.cn"},
+            models_url="https://bedrock.{region}.amazonaws.com",
+        ), *_chat(f"{_RUNTIME}/openai/v1", _PLAIN)),
+    ),
+    Provider(
+        name="bedrock-mantle", key_variables=("AWS_BEARER_TOKEN_BEDROCK",), chain=SigV4("bedrock-mantle"),
+        parameters=(_AWS_REGION,), endpoints=(
+            *_chat(f"{_MANTLE}/v1", _PLAIN), Endpoint(dialect=RESPONSES, url=f"{_MANTLE}/v1", quirks=_COMPATIBLE),
+            Endpoint(dialect=MESSAGES, url=f"{_MANTLE}/anthropic"),
+        ),
+    ),
+    Provider(
+        name="vertex", chain=GoogleToken(), parameters=(_GOOGLE_REGION, _GOOGLE_PROJECT), endpoints=(
+            _vertex("gemini", "publishers/google"), _vertex(CHAT, "endpoints/openapi", quirks=_PLAIN),
+        ),
+    ),
+    Provider(
         name="local", needs_key=False,
         endpoints=_chat(None, Quirks(reasoning_field="as_sent", markup="auto").over(_COMPATIBLE)),
     ),
@@ -116,7 +200,7 @@ _OWN: dict[str, tuple[Auth, Quirks]] = {
 
 # Where servers of a dialect answer, when an address names no path.
 _PATHS = {CHAT: "/v1", "gemini": "/v1beta", "openai-responses": "/v1"}
-_HOSTS = frozenset(host for row in TABLE for host in row.hosts)
+_HOSTS = frozenset(host_in(endpoint.url) for row in TABLE for endpoint in row.endpoints if endpoint.url is not None)
 
 
 def provider(name: str, field: str = "provider") -> Provider:
@@ -147,8 +231,7 @@ def is_dialect(name: str) -> bool:
 def default_path(endpoint: Endpoint) -> str:
     """The path of an address that was given without one: that of the row's own, else what servers of that dialect use."""
     own = urlsplit(endpoint.url).path if endpoint.url else ""
-    host = urlsplit(endpoint.url).hostname if endpoint.url else None
-    return own if host is not None and host in _HOSTS else own or _PATHS.get(endpoint.dialect, "")
+    return own if endpoint.url and host_in(endpoint.url) in _HOSTS else own or _PATHS.get(endpoint.dialect, "")
 
 
 def own_endpoint(dialect: str, base_url: str) -> Provider:
