@@ -64,7 +64,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
     reasoning_field: Literal["reasoning_content", "reasoning", "as_sent"] | None = None
     """Where an earlier turn's reasoning goes on the way back, where the endpoint wants it; ``as_sent``: where it came."""
     return_reasoning: bool | None = None
-    """In a conversation with tool calls every reply's reasoning must go back, else 400."""
+    """In a conversation with tool calls every reply's reasoning must go back, else 400 (Gemini 3: the signature of its calls)."""
     markup: Literal["think", "think_open", "harmony", "auto"] | None = None
     """Reasoning comes as markup inside the text, where whoever runs the model does not take it out: between ``<think>`` tags
     (``think_open``: the template has opened the tag, so that a reply begins inside), or as the messages of the ``harmony`` format;
