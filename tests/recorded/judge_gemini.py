@@ -5,9 +5,9 @@ array that a stream without ``alt=sse`` is, and two made-up streams: one without
 signature that is not base64.
 
 Further normalisation (see ``reading``): text and reasoning are the parts of the first candidate that are no thoughts and that are;
-the input is prompt and tool-use tokens, the output candidates and thoughts (a figure that is missing beside others is 0: zero is
-left out on the wire), each as the last piece of a stream that tells any has it; a blocked prompt ends with its ``blockReason`` for
-``content_filter``.
+the input is prompt and tool-use tokens, the output candidates and thoughts, each as the last piece of a stream that tells any has
+it (zero is left out on the wire, so a figure that is missing beside others is 0; but where the prompt's is missing, the total says
+what it was); a blocked prompt ends with its ``blockReason`` for ``content_filter``.
 """
 
 from __future__ import annotations
@@ -111,8 +111,10 @@ def _usage(usage: dict[str, Any]) -> Reading:
     told = any(name in usage for name in ("promptTokenCount", "totalTokenCount", "candidatesTokenCount", "thoughtsTokenCount"))
     if not told:
         return {"input": None, "output": None, "cached": None}
+    output = (usage.get("candidatesTokenCount") or 0) + (usage.get("thoughtsTokenCount") or 0)
+    given = (usage.get("promptTokenCount") or 0) + (usage.get("toolUsePromptTokenCount") or 0)
     return {
-        "input": usage.get("promptTokenCount", 0) + usage.get("toolUsePromptTokenCount", 0),
-        "output": usage.get("candidatesTokenCount", 0) + usage.get("thoughtsTokenCount", 0),
+        "input": given if usage.get("promptTokenCount") is not None else max(given, (usage.get("totalTokenCount") or 0) - output),
+        "output": output,
         "cached": usage.get("cachedContentTokenCount"),
     }

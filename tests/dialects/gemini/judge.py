@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 from google.genai import types
@@ -83,7 +84,7 @@ def read(stream: bytes, cuts: Iterable[int] = (), **facts: Any) -> tuple[list[Ev
     frames, decoder = frame_decoder(guess_framing(stream)), GeminiEventDecoder(context(stream=True, **facts))
     events: list[Event] = []
     places = [0, *sorted(cuts), len(stream)]
-    for begin, end in zip(places, places[1:], strict=False):
+    for begin, end in pairwise(places):
         events += decoder.feed(frames.feed(stream[begin:end]))
     events += decoder.feed(frames.finish())
     return events + decoder.finish(), decoder

@@ -26,7 +26,9 @@ unhurried = settings(deadline=None, max_examples=60)
 """Time is asserted in tests/io only."""
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=8)
-VALUES = st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | WORDS, lambda inner: st.lists(inner, max_size=2), max_leaves=3)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | WORDS, lambda inner: st.lists(inner, max_size=2), max_leaves=3
+)
 OBJECTS = st.dictionaries(WORDS, VALUES, max_size=3)
 COUNTS = st.integers(0, 10**6)
 BASE64 = st.binary(max_size=6).map(lambda data: msgspec.json.decode(msgspec.json.encode(data)))

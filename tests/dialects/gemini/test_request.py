@@ -33,7 +33,11 @@ def test_the_request_of_the_sheet():
         ]}],
         "generationConfig": {"maxOutputTokens": 300, "thinkingConfig": {"thinkingLevel": "LOW"}},
     }  # fmt: skip
-    assert (encoded.wire.method, encoded.wire.path, encoded.wire.query) == ("POST", "/models/gemini-3.5-flash:generateContent", ())
+    assert (encoded.wire.method, encoded.wire.path, encoded.wire.query) == (
+        "POST",
+        "/models/gemini-3.5-flash:generateContent",
+        (),
+    )
     assert encoded.warnings == ()
 
 
@@ -95,7 +99,7 @@ def test_what_this_protocol_has_no_words_for():
 
 
 def test_what_a_model_does_not_take():
-    quirks = {name: True for name in ("no_sampling", "no_n", "no_stop", "no_seed", "no_logprobs", "no_service_tier", "no_tools")}
+    quirks = dict.fromkeys(("no_sampling", "no_n", "no_stop", "no_seed", "no_logprobs", "no_service_tier", "no_tools"), True)
     body, encoded = encode(
         temperature=1.0, top_k=1, frequency_penalty=0.5, n=2, stop=("a",), seed=1, logprobs=True, service_tier="flex",
         tools=(Tool("f"),), to=target(**quirks),

@@ -101,7 +101,10 @@ def test_arguments_that_are_text_are_taken_as_they_are():
 def test_tools_with_plain_input_and_renamed_ones_get_back_what_was_theirs():
     calls = [{"functionCall": {"name": "grep", "args": {"input": "x|y"}}}, {"functionCall": {"name": "a_b", "args": {}}}]
     found = decode(reply(*calls), custom_tools=("grep",), tool_names={"a_b": "a b"}).tool_calls
-    assert [(call.name, call.kind, call.raw_arguments) for call in found] == [("grep", "custom", "x|y"), ("a b", "function", "{}")]
+    assert [(call.name, call.kind, call.raw_arguments) for call in found] == [
+        ("grep", "custom", "x|y"),
+        ("a b", "function", "{}"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +163,13 @@ def test_tokens():
     assert response.service_tier == "flex"
 
 
+def test_the_total_says_what_the_prompt_was_where_nothing_else_does():
+    """Record 33159341d419d1d0: a document by its address."""
+    raw = {"candidatesTokenCount": 1, "totalTokenCount": 672, "thoughtsTokenCount": 96}
+    usage = decode(reply({"text": "x"}, usageMetadata=raw)).usage
+    assert (usage.input_tokens, usage.output_tokens) == (575, 97)
+
+
 def test_figures_that_were_not_told_are_not_known():
     assert decode(reply({"text": "x"})).usage.input_tokens is None
     assert decode(reply({"text": "x"}, usageMetadata={"trafficType": "ON_DEMAND"})).usage.output_tokens is None
@@ -167,7 +177,10 @@ def test_figures_that_were_not_told_are_not_known():
 
 def test_further_candidates():
     body = reply({"text": "a"}, candidate={"index": 0, "avgLogprobs": -0.5})
-    body["candidates"] += [{"content": {"parts": [{"text": "b"}]}, "finishReason": "SAFETY", "index": 1}, {"finishReason": "STOP"}]
+    body["candidates"] += [
+        {"content": {"parts": [{"text": "b"}]}, "finishReason": "SAFETY", "index": 1},
+        {"finishReason": "STOP"},
+    ]
     response = decode(body)
     assert response.text == "a"
     assert response.extra == {"avgLogprobs": -0.5}
@@ -196,7 +209,11 @@ def test_log_probabilities():
         "topCandidates": [{"candidates": [{"token": "a", "logProbability": -0.5}, {"token": "c", "logProbability": -2}]}],
     }
     first, second = decode(reply({"text": "ab"}, candidate={"logprobsResult": result})).logprobs
-    assert (first.token, first.logprob, [(one.token, one.logprob) for one in first.top]) == ("a", -0.5, [("a", -0.5), ("c", -2.0)])
+    assert (first.token, first.logprob, [(one.token, one.logprob) for one in first.top]) == (
+        "a",
+        -0.5,
+        [("a", -0.5), ("c", -2.0)],
+    )
     assert (second.token, second.logprob) == ("b", 0.0)
 
 

@@ -26,7 +26,7 @@ from trunkline.values.events import (
 )
 from trunkline.values.fold import fold
 from trunkline.values.media import Data
-from trunkline.values.message import Audio, Reasoning, Text, ToolCall
+from trunkline.values.message import Audio, Reasoning, Text
 
 SIGNED = {"text": "4 C.", "thoughtSignature": "c2ln"}
 
@@ -58,7 +58,7 @@ def test_the_stream_of_the_sheet():
 
 @pytest.mark.parametrize("form", [sse, array])
 def test_it_is_over_when_the_bytes_end_and_not_before(form):
-    """Tokens and signatures come after the finish reason, too (record 03449f9fc2309af6 and others end so)."""
+    """Tokens and signatures may come after the finish reason."""
     stream = form(
         reply({"text": "a"}, finish=None),
         reply({"text": "b"}),
@@ -141,7 +141,7 @@ def test_calls_come_whole():
     call = {"functionCall": {"name": "f", "args": {"a": 1}}, "thoughtSignature": "c2ln"}
     second = {"functionCall": {"id": "x", "name": "g"}}
     events, _ = read(sse(reply(call, finish=None), reply(second)))
-    assert [event for event in events if isinstance(event, ToolCallDelta)][0].name == "f"
+    assert next(event for event in events if isinstance(event, ToolCallDelta)).name == "f"
     response = fold(events)
     assert [(call.id, call.name, call.raw_arguments) for call in response.tool_calls] == [
         ("gemini_call_r1_0", "f", '{"a":1}'), ("x", "g", "{}"),

@@ -80,7 +80,9 @@ def test_answers_follow_their_calls_in_the_calls_order_and_in_one_turn():
 def test_answers_that_come_late_are_put_where_they_belong():
     late = contents(Q, Message.assistant(ToolCall("1", "f")), Message.user("well?"), Message.tool(result("1")))
     assert late[2:] == [{"role": "user", "parts": [answer("f", "1"), {"text": "well?"}]}]
-    later = contents(Q, Message.assistant(ToolCall("1", "f")), Message.assistant("hm"), Message.user("so?"), Message.tool(result("1")))
+    later = contents(
+        Q, Message.assistant(ToolCall("1", "f")), Message.assistant("hm"), Message.user("so?"), Message.tool(result("1"))
+    )
     assert [turn["role"] for turn in later] == ["user", "model", "user", "model", "user"]
     assert later[2]["parts"] == [answer("f", "1")]
 
@@ -232,7 +234,9 @@ def test_what_has_no_place_is_refused_by_its_field():
 
 # --- signatures -------------------------------------------------------------------------------------------------------------
 
-CALLED = decode(reply({"text": "hm", "thought": True, "thoughtSignature": "dGg="}, call("f", "1", thoughtSignature="c2ln"), call("g", "2")))
+CALLED = decode(
+    reply({"text": "hm", "thought": True, "thoughtSignature": "dGg="}, call("f", "1", thoughtSignature="c2ln"), call("g", "2"))
+)
 ANSWERED = Message.tool(result("1"), result("2"))
 
 

@@ -9,14 +9,17 @@ from .reasons import MODALITY_NUMBERS, name_of
 
 
 def usage_of(raw: dict[str, Any]) -> Usage:
-    """``usageMetadata`` as ours. Zero is left out on the wire: a figure that is missing beside others is 0."""
+    """``usageMetadata`` as ours. Zero is left out on the wire, so a figure that is missing beside others is 0; but where the
+    prompt's is, the total says what it was (RULES)."""
     prompt, total = count_of(raw.get("promptTokenCount")), count_of(raw.get("totalTokenCount"))
     written, thought = count_of(raw.get("candidatesTokenCount")), count_of(raw.get("thoughtsTokenCount"))
     if prompt is None and total is None and written is None and thought is None:
         return Usage(raw=raw)
+    output = (written or 0) + (thought or 0)
+    given = (prompt or 0) + (count_of(raw.get("toolUsePromptTokenCount")) or 0)
     return Usage(
-        (prompt or 0) + (count_of(raw.get("toolUsePromptTokenCount")) or 0),
-        (written or 0) + (thought or 0),
+        max(given, (total or 0) - output) if prompt is None else given,
+        output,
         count_of(raw.get("cachedContentTokenCount")),
         reasoning_tokens=thought,
         input_audio_tokens=_of(raw.get("promptTokensDetails"), "AUDIO"),
