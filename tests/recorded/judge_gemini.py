@@ -4,10 +4,10 @@ What the SDK cannot read is read from the raw JSON, by the same rules: enumerati
 array that a stream without ``alt=sse`` is, and two made-up streams: one without blank lines between its events, one with a
 signature that is not base64.
 
-Further normalisation (see ``reading``): text and reasoning are the parts of the first candidate that are no thoughts and that are;
-the input is prompt and tool-use tokens, the output candidates and thoughts, each as the last piece of a stream that tells any has
-it (zero is left out on the wire, so a figure that is missing beside others is 0; but where the prompt's is missing, the total says
-what it was); a blocked prompt ends with its ``blockReason`` for ``content_filter``.
+Further normalisation (see ``reading``): text and reasoning are the parts of the first candidate that are no thoughts, and that
+are; the input is prompt and tool-use tokens, the output candidates and thoughts, each as the last piece of a stream that tells any
+has it (zero is left out on the wire, so a figure that is missing beside others is 0; but where the prompt's is missing, the total
+says what it was); a blocked prompt ends with its ``blockReason`` for ``content_filter``.
 """
 
 from __future__ import annotations
