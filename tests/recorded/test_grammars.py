@@ -13,7 +13,7 @@ from trunkline.dialects.framings import frame_decoder, guess_framing
 from trunkline.dialects.known import client_half_of
 
 TABLE = Path(__file__).with_name("grammar_faults.toml")
-STREAMS = {"openai-chat": 399, "anthropic-messages": 134, "gemini": 114, "cohere": 37}
+STREAMS = {"openai-chat": 399, "anthropic-messages": 134, "gemini": 114, "cohere": 37, "bedrock-converse": 45}
 
 
 def streams(corpus: Path) -> list[Record]:
