@@ -12,12 +12,20 @@ from typing import Any
 
 import msgspec
 
-from ..values.errors import ContextLengthError, InvalidRequestError, OverloadedError, ProviderError, RateLimitError
+from ..values.errors import (
+    ContentFilterError,
+    ContextLengthError,
+    InvalidRequestError,
+    OverloadedError,
+    ProviderError,
+    RateLimitError,
+)
 from ..values.headers import NO_HEADERS, Headers
 from ..values.late_pattern import LatePattern
 from ..values.model import NO_QUIRKS, Quirks, Target
 from ..wire.loose_json import loads
 from .error_kinds import Kind, generic_kind, in_our_words, kind_of_status, kind_of_text, kind_of_words, normal, says_nothing
+from .filtered import filtered
 
 WORDS_KEPT = 500
 REQUEST_ID_HEADERS = (
@@ -48,6 +56,8 @@ class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
     """An HTTP status that stands in the body."""
     words: tuple[str, ...] = ()
+    filtered: dict[str, str] = {}
+    """What a content filter found: categories and their severity."""
 
 
 # --- durations --------------------------------------------------------------------------------------------------------
@@ -141,6 +151,7 @@ def read_error(value: object) -> ErrorBody:
         retry_after=_retry_after(layers, message),
         status=status,
         words=words,
+        filtered=filtered(layers),
     )
 
 
@@ -317,4 +328,7 @@ def provider_error(
     )
     if isinstance(error, InvalidRequestError):
         error.param = body.param
+    if isinstance(error, ContentFilterError) and body.filtered:
+        error.categories = body.filtered
+        error.message += f" ({', '.join(f'{name}: {severity}' for name, severity in body.filtered.items())})"
     return error

@@ -174,7 +174,8 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
                 raise failed
             now = io.now()
             settlement.attempted(destination, now - began, error=failed)
-            if isinstance(failed, AuthenticationError) and not renewed and destination.renews(settlement.proof):
+            refused = isinstance(failed, AuthenticationError) or failed.status == 401
+            if refused and not renewed and destination.renews(settlement.proof):
                 renewed = True  # a token that is not taken any more is no reason to give up
                 continue
             left, policy = settlement.until - now, call.limits.retry

@@ -34,6 +34,7 @@ _FACTS: dict[str, Any] = {
     "retired": _TEXT,
     "successor": _TEXT,
     "param": _TEXT,
+    "categories": dict[str, str] | None,
     "phase": str,
     "sent": bool,
     "seconds": float | None,

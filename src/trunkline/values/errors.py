@@ -195,7 +195,10 @@ class ContextLengthError(InvalidRequestError):
 
 
 class ContentFilterError(ProviderError):
-    """Refused by the provider's content policy."""
+    """Refused by the provider's content policy. ``categories``: what was found and how severe it is (``{"violence": "high"}``),
+    where the provider says."""
+
+    categories: dict[str, str] | None = None
 
 
 class RateLimitError(ProviderError):
