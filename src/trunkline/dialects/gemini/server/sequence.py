@@ -117,14 +117,16 @@ class Sequence:
         source = _WORDS.get(type(part))
         if type(part) is ToolCall:
             call = self._calls.pop(event.index, None) if event.index is not None else None
-            if call is not None:
-                call.whole = part
-                self._advance()
-                return
-        elif type(part) is Text or type(part) is Reasoning or type(part) is Refusal:
+            if call is None:
+                call = _Call()
+                self._waiting.append(call)
+            call.whole, self.begun = part, True
+            self._advance()
+            return
+        if type(part) is Text or type(part) is Reasoning or type(part) is Refusal:
             self._words_done(source or "text", part)
             return
-        elif type(part) is Audio:
+        if type(part) is Audio:
             self._sound.clear()
         for said in self.parts.of(part):
             if isinstance(part, (Opaque, HostedToolCall, HostedToolResult)) and self._is_told(said):
