@@ -93,6 +93,18 @@ def test_an_answer_to_nothing_has_a_name_all_the_same():
     assert told(encoded.warnings) == ["approximated messages.tool_result.name"]
 
 
+def test_answers_whose_calls_are_not_there_stand_together():
+    found = contents(Q, Message.tool(result("1", name="f")), Message.tool(result("2", name="g")), Message.user("and?"))
+    assert found[1:] == [{"role": "user", "parts": [answer("f", "1"), answer("g", "2"), {"text": "and?"}]}]
+
+
+def test_answers_to_several_turns_each_follow_theirs():
+    first, second = Message.assistant(ToolCall("1", "f")), Message.assistant(ToolCall("2", "g"))
+    found = contents(Q, first, second, Message.user(result("2"), Text("so?"), result("1")))
+    assert [turn["role"] for turn in found] == ["user", "model", "user", "model", "user"]
+    assert (found[2]["parts"], found[4]["parts"]) == ([answer("f", "1")], [answer("g", "2"), {"text": "so?"}])
+
+
 def test_made_up_ids_stay_off_the_wire():
     found = contents(Q, Message.assistant(ToolCall("gemini_call_r1_0", "f")), Message.tool(result("gemini_call_r1_0")))
     assert found[1:] == [{"role": "model", "parts": [call("f")]}, {"role": "user", "parts": [answer("f")]}]

@@ -116,27 +116,32 @@ class Turns:
 
     def _user(self, parts: tuple[Part, ...], at: str) -> None:
         turn = _Turn("user")
-        results = [(n, part) for n, part in enumerate(parts) if isinstance(part, ToolResult)]
-        if results:
-            turn = self._answers(results, at)
-        others = [
-            wire
-            for n, part in enumerate(parts)
-            if not isinstance(part, ToolResult) and (wire := self._writer.shown(part, f"{at}[{n}]")) is not None
-        ]
-        turn.parts += others
-        if turn not in self._turns:
+        answers = 0
+        for n, part in enumerate(parts):
+            where = f"{at}[{n}]"
+            if isinstance(part, ToolResult):
+                self._answer(part, n, where)
+                answers += 1
+            elif (wire := self._writer.shown(part, where)) is not None:
+                turn.parts.append(wire)
+        if answers and self._turns[-1].role == "user":
+            self._turns[-1].parts += turn.parts
+        elif turn.parts or not answers:
             self._add(turn)
 
-    def _answers(self, results: list[tuple[int, ToolResult]], at: str) -> _Turn:
-        """The turn that holds the answers: the one after their calls."""
-        turn: _Turn | None = None
-        for n, part in results:
-            made_in, name, place = self._called.get(part.tool_call_id) or (len(self._turns) - 1, self._name(part), n)
-            if turn is None:
-                turn = self._after(made_in)
-            turn.answer(place, self._writer.result(part, name, f"{at}[{n}]"))
-        return turn or _Turn("user")
+    def _answer(self, part: ToolResult, number: int, at: str) -> None:
+        """Put an answer into the turn after its call; one whose call is not there goes to the end."""
+        made = self._called.get(part.tool_call_id)
+        name = self._name(part) if made is None else made[1]
+        wire = self._writer.result(part, name, at)
+        if made is not None:
+            turn = self._after(made[0])
+        elif self._turns and self._turns[-1].only_answers:
+            turn = self._turns[-1]
+        else:
+            turn = _Turn("user")
+            self._turns.append(turn)
+        turn.answer(number if made is None else made[2], wire)
 
     def _after(self, number: int) -> _Turn:
         """The user's turn that follows turn ``number``."""
@@ -144,12 +149,9 @@ class Turns:
         if following is not None and following.role == "user":
             return following
         turn = _Turn("user")
+        self._turns.insert(number + 1, turn)
         if following is not None:
-            self._turns.insert(number + 1, turn)
-            moved = {id: (made + (made > number), name, place) for id, (made, name, place) in self._called.items()}
-            self._called = moved
-        else:
-            self._turns.append(turn)
+            self._called = {id: (made + (made > number), name, place) for id, (made, name, place) in self._called.items()}
         return turn
 
     def _name(self, part: ToolResult) -> str:
