@@ -323,6 +323,11 @@ def test_a_picture_that_was_drawn_stands_in_its_call():
     assert lost == [("dropped", "messages.hosted_tool"), ("dropped", "messages.image")]
 
 
+def test_what_is_no_utf8_is_mended_before_it_goes_back():
+    message = decode(b'{"status":"completed","output":[{"type":"compaction","x":"a\xff"}]}').message
+    assert items("hi", message, judged=False)[0][1:] == [{"type": "compaction", "x": "a\ufffd"}]
+
+
 def test_state_that_is_no_object_is_told():
     bad = ProviderState(ID, b"nothing")
     said, lost = items("hi", Message.assistant(Text("Hi", state=bad)))

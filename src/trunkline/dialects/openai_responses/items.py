@@ -23,6 +23,7 @@ from ...values.message import (
     ToolCall,
 )
 from ...values.response import TokenLogprob
+from ...wire.loose_json import loads
 from ..dialect import Context
 from .errors import malformed
 from .fields import Fields, encode, fields_of, list_of, text_of, value_of
@@ -36,10 +37,21 @@ _ARGUMENTS = ("arguments", "action", "actions", "operation", "queries", "code", 
 def state_of(data: bytes, context: Context, *, must_return: bool = False) -> ProviderState:
     """Items are bound to the model and the account that they come from (§6): what is encrypted cannot be read by others, and an
     id means nothing to them. What a server is asked is bound to nobody: it cannot know who said it first."""
+    data = _sound(data)
     if context.served is not None:
         return ProviderState(ID, data, must_return=must_return)
     target = context.target
     return ProviderState(ID, data, Scope(target.provider, target.model, target.key), must_return)
+
+
+def _sound(data: bytes) -> bytes:
+    """``data``, mended only where it is no UTF-8: a request with it would be no JSON."""
+    try:
+        if not data.isascii():
+            data.decode()
+    except UnicodeDecodeError:
+        return encode(loads(data))
+    return data
 
 
 def parts_of(raw: bytes | msgspec.Raw, context: Context, path: str) -> list[Part]:
