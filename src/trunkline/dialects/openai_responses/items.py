@@ -23,7 +23,6 @@ from ...values.message import (
     ToolCall,
 )
 from ...values.response import TokenLogprob
-from ...wire.loose_json import loads
 from ..dialect import Context
 from .errors import malformed
 from .fields import Fields, encode, fields_of, list_of, text_of, value_of
@@ -50,7 +49,7 @@ def _sound(data: bytes) -> bytes:
         if not data.isascii():
             data.decode()
     except UnicodeDecodeError:
-        return encode(loads(data))
+        return data.decode("utf-8", "replace").encode()
     return data
 
 
