@@ -10,6 +10,7 @@ from .grammar_rules import BEGUN_ITEMS, BEGUN_PARTS, CALLS, DONE_ITEMS, ITEM, LI
 
 Faults = Iterator[tuple[str, str]]
 _SAME = ("type", "id", "role", "call_id", "name")
+_HELD = {"message": ("content",), "reasoning": ("summary", "content")}
 _INDEX = {"response.content_part": "content_index", "response.reasoning_summary_part": "summary_index"}
 
 
@@ -154,10 +155,9 @@ class Item:
             return
         if self._open is not None:
             yield "part-open", f"a part of item {self.index} is open when it is done"
-        if self.kind in ("message", "reasoning"):
-            for name in ("content", "summary"):
-                if (item.get(name) or []) != self._lists.get(name, []):
-                    yield "adds-up", f"$.item.{name} is not what was said"
+        for name in _HELD.get(self.kind, ()):
+            if (item.get(name) or []) != self._lists.get(name, []):
+                yield "adds-up", f"$.item.{name} is not what was said"
 
 
 def _alike(whole: object, pieces: list[Any]) -> bool:

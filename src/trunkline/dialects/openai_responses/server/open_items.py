@@ -178,7 +178,7 @@ class Call:
         own: Wire = {}
         if type(self._part) is ToolCall:
             own = self._items.own(self._part.state, "tool_call")
-            if (self._part.kind == "custom") != (field == "input"):
+            if self._part.kind == "custom" and field != "input":
                 self._losses.approximated("tool_call.kind", "it had begun as a call of another kind")
             for name, said in (("id", self.item["call_id"]), ("name", self.item["name"])):
                 if getattr(self._part, name) not in ("", said):

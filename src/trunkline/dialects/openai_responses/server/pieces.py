@@ -174,8 +174,9 @@ class Items:
 
     def _call(self, part: ToolCall, index: int) -> Wire:
         own = self.own(part.state, "tool_call")
-        said = self.begun_call(part.id, part.name, index, custom=part.kind == "custom", known=own.get("id"))
-        said["input" if part.kind == "custom" else "arguments"] = self.clean(part.raw_arguments)
+        custom = part.kind == "custom" or part.name in self.custom_tools
+        said = self.begun_call(part.id, part.name, index, custom=custom, known=own.get("id"))
+        said["input" if custom else "arguments"] = self.clean(part.raw_arguments)
         return self.ended_call(said, own)
 
     def begun_call(self, call_id: str, name: str, index: int, *, custom: bool, known: object) -> Wire:

@@ -10,6 +10,7 @@ from ..losses import Losses
 from ..usage import read_usage
 
 _NO_USAGE = Usage()
+_MOST = 1 << 53
 
 
 def write_usage(usage: Usage, cost: Decimal | None, losses: Losses) -> dict[str, Any] | None:
@@ -24,7 +25,7 @@ def write_usage(usage: Usage, cost: Decimal | None, losses: Losses) -> dict[str,
         losses.approximated("usage", "what is not known is counted as 0 here")
     if usage.cache_write_1h_tokens:
         losses.dropped("usage.cache_write_1h_tokens", "counted within what was written to the cache here")
-    given, made = usage.input_tokens or 0, usage.output_tokens or 0
+    given, made = _count(usage.input_tokens), _count(usage.output_tokens)
     said: dict[str, Any] = {
         **own,
         "input_tokens": given,
@@ -55,13 +56,26 @@ def _is_whole(own: dict[str, Any]) -> bool:
     """Whether the figures that everybody reads are there, and the total is no less than it can be."""
     given, made, total = (own.get(f"{name}_tokens") for name in ("input", "output", "total"))
     whole = type(given) is int and type(made) is int and type(total) is int and 0 <= given + made <= total
-    return whole and all(isinstance(own.get(f"{name}_tokens_details"), dict) for name in ("input", "output"))
+    details = [own.get(f"{name}_tokens_details") for name in ("input", "output")]
+    return whole and all(isinstance(found, dict) and all(map(_is_told, found.values())) for found in details)
+
+
+def _is_told(value: object) -> bool:
+    return value is None or isinstance(value, dict) or (type(value) is int and 0 <= value <= _MOST)
 
 
 def _details(own: dict[str, Any], name: str) -> dict[str, Any]:
+    """The provider's own details: counts, and what is made up of counts."""
     found = own.get(name)
-    return dict(found) if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return {field: value for field, value in found.items() if _is_told(value)}
 
 
 def _known(**counts: int | None) -> dict[str, int]:
-    return {name: count for name, count in counts.items() if count is not None}
+    return {name: _count(count) for name, count in counts.items() if count is not None}
+
+
+def _count(count: int | None) -> int:
+    """A number of tokens, which is none below 0, and none that not every reader can hold."""
+    return min(max(0, count or 0), _MOST)
