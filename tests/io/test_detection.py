@@ -32,6 +32,7 @@ ANSWERS: dict[str, dict[str, Scripted]] = {
     "ollama": {"/api/version": reply({"version": "0.12.6"})},
     "lmstudio": {"/api/v1/models": reply({"models": []})},
     "vllm": {"/version": reply({"version": "0.11.0"})},
+    "llama-cpp-python": {"/openapi.json": reply({"info": {"title": "\N{LLAMA} llama.cpp Python API"}})},
     "transformers": {"/openapi.json": reply({"paths": {"/load_model": {}}})},
     "sglang": {"/v1/models": reply({"object": "list", "data": [{"id": "m", "owned_by": "sglang"}]})},
 }

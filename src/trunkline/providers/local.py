@@ -61,6 +61,10 @@ LOCAL: tuple[Local, ...] = (
         name="vllm", ports=(8000,),
         signs=(Sign(path="/version", field=("version", None)), Sign(path="/v1/models", field=("data.0.owned_by", "vllm"))),
     ),
+    Local(
+        name="llama-cpp-python", ports=(8000,),
+        signs=(Sign(path="/openapi.json", field=("info.title", "\N{LLAMA} llama.cpp Python API")),),
+    ),
     Local(name="transformers", ports=(8000,), signs=(Sign(path="/openapi.json", field=("paths./load_model", None)),)),
     Local(name="sglang", ports=(30000,), signs=(Sign(path="/v1/models", field=("data.0.owned_by", "sglang")),)),
 )  # fmt: skip
