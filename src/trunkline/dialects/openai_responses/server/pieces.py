@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from ....values.errors import MalformedResponseError
 from ....values.media import Data
 from ....values.message import (
     Audio,
@@ -26,6 +27,7 @@ from ....values.message import (
 from ....values.response import TokenLogprob
 from ....wire.loose_json import clean_text, loads, sound
 from ...dialect import Context
+from ..items import parts_of
 from ..losses import Losses
 from ..pieces import CALL_FIELDS, ID
 from . import stand_in
@@ -73,11 +75,11 @@ class Items:
     """Parts to items of one reply. No two of its items have one id, but for reasoning: some providers give several one, and what
     is sealed is sealed with its id."""
 
-    __slots__ = ("_ids", "_losses", "_reply_id", "_sealed", "custom_tools")
+    __slots__ = ("_context", "_ids", "_losses", "_reply_id", "_sealed", "custom_tools")
 
     def __init__(self, context: Context, losses: Losses) -> None:
         served = context.served
-        self._losses = losses
+        self._context, self._losses = context, losses
         self._reply_id: str = (served and served.reply_id) or stand_in.REPLY_ID
         self._sealed: bool = served is not None and served.sealed
         self._ids: set[str] = set()
@@ -98,8 +100,7 @@ class Items:
 
     def id(self, prefix: str, index: int, known: object = None) -> str:
         """The id of item number ``index``: the one that is ``known``, unless another item has it."""
-        free = prefix == REASONING or known not in self._ids
-        found = known if isinstance(known, str) and known and free else None
+        found = known if isinstance(known, str) and known and (prefix == REASONING or known not in self._ids) else None
         found = found or stand_in.item_id(prefix, self._reply_id, index)
         while found in self._ids and found != known:
             found += "_"
@@ -207,11 +208,21 @@ class Items:
             return None
         own = self.own(part.state, f"message.{what}"[:100])
         kind = own.get("type")
-        if not isinstance(kind, str) or not kind or kind in _OURS or (kind == "message" and not _is_message(own)):
+        if not isinstance(kind, str) or kind in _OURS or not self._is_item(own, kind):
             if own:
                 self._losses.dropped(f"message.{what}"[:100], "it is no item of this protocol")
             return None
         return {**own, "id": self.id(_PREFIXES.get(kind, "item"), index, own.get("id"))}
+
+    def _is_item(self, own: Wire, kind: str) -> bool:
+        """Whether a reader of ours can read it."""
+        if not kind or (kind == "message" and not _is_message(own)):
+            return False
+        try:
+            parts_of(as_json(own, self._losses), self._context, "$")
+        except MalformedResponseError:
+            return False
+        return True
 
     def _picture(self, part: Image, index: int) -> Wire | None:
         if not isinstance(part.source, Data):

@@ -100,7 +100,7 @@ def head(said: Any, context: Context, extra: Wire) -> Wire:
     if not isinstance(body["parallel_tool_calls"], bool):
         body["parallel_tool_calls"] = True
     for name in _LISTS:
-        body[name] = body[name] if isinstance(body[name], list) else []
+        body[name] = [item for item in body[name] if isinstance(item, dict)] if isinstance(body[name], list) else []
     for name in _OBJECTS:
         body[name] = body[name] if isinstance(body[name], dict) else _ASKED[name]
     for name in ("service_tier", "system_fingerprint"):
