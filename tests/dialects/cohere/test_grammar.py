@@ -34,7 +34,7 @@ LEGAL = {
     r"(retype\.word|cut\.text) start-later delta\.message\.content\.type": "a kind of item that is not known",
     r"(\w+\.\w+|renumber) start-later delta\.message\.content\.held": "and what it holds",
     rf"(\w+\.\w+|renumber) {_CITED}\.sources\[\].*": "what a source holds is its own",
-    rf"(renumber {_CITED}\.(start|end)|cut\.(text|empty) {_CITED}\.text)": "where a citation lies, and what it quotes",
+    rf"(renumber {_CITED}\.(start|end|content_index)|swap\.values {_CITED}\.start~end|cut\.(text|empty) {_CITED}\.text)": "where a citation lies, and what it quotes",
     rf"(retype\.word|drop\.field|retype\.name) {_CITED}\.(type|content_index)": "it may be one of a thought, or of the last text",
     r"(\w+\.\w+|renumber) delta-text logprobs.*": "log probabilities come only where they are asked for, and are figures",
 }

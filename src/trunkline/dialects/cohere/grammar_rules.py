@@ -35,7 +35,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "citation",
-        "Citations are numbered from 0 and each ends at once; one names a text that has begun, and no span that ends first.",
+        "Citations are numbered from 0 and each ends at once; it names an item of content that has begun.",
     ),
     Rule("finish-fits", "The reason `TOOL_CALL` ends a reply with a call."),
     Rule("finish-reason", None, "`message-end` has a reason, or an error."),

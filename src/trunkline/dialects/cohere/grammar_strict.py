@@ -17,8 +17,8 @@ class StrictCohere(Automaton):
         self._started: bool = False
         self._open: tuple[str, int] | None = None
         """What is open: the kind of the item, or ``call``; and its number."""
-        self._items: list[tuple[str, int]] = []
-        """Kind and length of the items of content so far."""
+        self._items: list[str] = []
+        """The kinds of the items of content so far."""
         self._calls: int = 0
         self._pieces: list[str] = []
         self._cited: int = 0
@@ -119,11 +119,10 @@ class StrictCohere(Automaton):
         if kind in ITEMS:
             self._misfits(ITEMS[kind], item, "$.delta.message.content")
         self._open = (kind, len(self._items))
-        self._items.append((kind, 0))
+        self._items.append(kind)
 
     def _content_delta(self, said: dict[str, Any]) -> None:
-        number = self._grown("an item", said)
-        if number is None or self._open is None:
+        if self._grown("an item", said) is None or self._open is None:
             return
         kind, piece = self._open[0], _message(said, "content")
         if kind not in PIECES:
@@ -132,9 +131,6 @@ class StrictCohere(Automaton):
         for _ in [name for name in PIECES if name in piece and name != kind]:
             self._fault("piece-kind", f"a piece of another kind in {kind}")
         self._misfits(PIECES[kind], piece, "$.delta.message.content")
-        words = piece.get(kind)
-        if type(words) is str:
-            self._items[number] = (kind, self._items[number][1] + len(words))
 
     def _content_end(self, said: dict[str, Any]) -> None:
         if self._grown("an item", said) is not None:
@@ -187,14 +183,9 @@ class StrictCohere(Automaton):
         if said.get("index") != self._cited:
             self._fault("citation", f"citation {shown(said.get('index'))} where {self._cited} was due")
         citation = _message(said, "citations")
-        start, end, place = citation.get("start"), citation.get("end"), citation.get("content_index", len(self._items) - 1)
-        if is_count(start) and is_count(end) and end < start:
-            self._fault("citation", "it ends before it begins")
-        if citation.get("type", "TEXT_CONTENT") == "TEXT_CONTENT" and is_count(place) and not self._is_text(place):
-            self._fault("citation", f"item {shown(place)} is no text that has begun")
-
-    def _is_text(self, place: int) -> bool:
-        return place < len(self._items) and self._items[place][0] == "text"
+        place = citation.get("content_index")
+        if is_count(place) and place >= len(self._items):
+            self._fault("citation", f"item {shown(place)} has not begun")
 
     def _citation_end(self, said: dict[str, Any]) -> None:
         if not self._citing:

@@ -256,12 +256,12 @@ class CohereEventDecoder:
             self._plan_done(events)
             self._text_done(events)
             block = self._open(index, "thinking" if text_of(piece.get("thinking")) else "text", {})
-        logprobs = logprobs_of(item.get("logprobs"))
+        logprobs, before = logprobs_of(item.get("logprobs")), len(events)
         if block.kind in ("text", "thinking"):
             self._grow(block, text_of(piece.get(block.kind)), events)
         else:
             events.append(OpaqueEvent("content-delta", msgspec.json.encode(item)))
-        if logprobs and events and type(events[-1]) is TextDelta and block.kind == "text":
+        if logprobs and len(events) > before and type(events[-1]) is TextDelta:
             events[-1] = msgspec.structs.replace(events[-1], logprobs=logprobs)
         elif logprobs:
             events.append(TextDelta("", logprobs=logprobs))

@@ -9,6 +9,7 @@ import msgspec
 from ....values.message import Audio, Citation, Opaque, Part, ProviderState, Reasoning, Refusal, Text, ToolCall
 from ....values.response import FinishReason, TokenLogprob, Usage
 from ....wire.loose_json import DEEPEST, clean_text
+from ...grammar import is_count
 from ..losses import Losses
 from ..parts import tag
 from ..pieces import CUSTOM_INPUT, ID, PLAN, finish_reason
@@ -18,6 +19,7 @@ Wire = dict[str, Any]
 
 _encode = msgspec.json.Encoder().encode
 _any = msgspec.json.Decoder().decode
+_CITED = ("TEXT_CONTENT", "THINKING_CONTENT", "PLAN")
 _REASONS: dict[FinishReason, str] = {
     "stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL", "error": "ERROR", "content_filter": "ERROR"
 }  # fmt: skip
@@ -135,9 +137,10 @@ def judge(arguments: str, losses: Losses) -> None:
 def cite(citation: Citation, text: str, place: int, losses: Losses) -> Wire:
     """A citation of item number ``place``, whose words so far are ``text``: in its own form, or in the one of this protocol."""
     if citation.state is not None and citation.state.dialect == ID:
-        item = own(citation.state, "citations", losses) or {}
-        return item if item.get("content_index", place) == place else {**item, "content_index": place}
-    if citation.state is not None:
+        item = own(citation.state, "citations", losses)
+        if item is not None and is_citation(item):
+            return item if item.get("content_index", place) == place else {**item, "content_index": place}
+    elif citation.state is not None:
         losses.dropped("message.citations.state", "another protocol's, which this one has no words for")
     if citation.start is not None or citation.document is not None or citation.file_id is not None:
         losses.dropped("message.citations.place", "where in its source it stands is not said here")
@@ -150,6 +153,29 @@ def cite(citation: Citation, text: str, place: int, losses: Losses) -> Wire:
         source["id"] = citation.source or citation.url
     said = citation.cited_text if citation.cited_text is not None else text[start:end]
     return {"start": start, "end": end, "text": said, "sources": [source], "type": "TEXT_CONTENT", "content_index": place}
+
+
+def is_citation(item: Wire) -> bool:
+    """Whether it has what every citation of this protocol has."""
+    sources = item.get("sources")
+    return (
+        is_count(item.get("start"))
+        and is_count(item.get("end"))
+        and isinstance(item.get("text"), str)
+        and is_count(item.get("content_index", 0))
+        and item.get("type", "TEXT_CONTENT") in _CITED
+        and isinstance(sources, list)
+        and all(isinstance(source, dict) and _is_source(source) for source in sources)
+    )
+
+
+def _is_source(source: Wire) -> bool:
+    facts = [source.get(name, {}) for name in ("document", "tool_output")]
+    return (
+        source.get("type") in ("document", "tool")
+        and isinstance(source.get("id", ""), str)
+        and all(isinstance(fact, dict) for fact in facts)
+    )
 
 
 def logprob(token: TokenLogprob, losses: Losses) -> Wire:

@@ -29,7 +29,7 @@ from ...dialect import Context
 from ..losses import Losses
 from ..pieces import object_of, objects
 from .errors import error_end
-from .pieces import call_of, cite, is_plan, item_of, judge, logprob, reason_of, thought, usage_of, words_of
+from .pieces import call_of, cite, is_citation, is_plan, item_of, judge, logprob, reason_of, thought, usage_of, words_of
 from .response import NAMED, reply_id
 from .writing import Writer
 
@@ -349,7 +349,10 @@ class CohereEventEncoder:
             self._losses.dropped(f"event.{event.kind[:40]}", "it is none of this protocol")
         elif event.kind == "citation-start":
             for item in objects(object_of(object_of(said.get("delta")).get("message")).get("citations")):
-                self._writer.cite(item)
+                if is_citation(item) and item.get("content_index", -1) < self._writer.items:
+                    self._writer.cite(item)
+                else:
+                    self._losses.dropped("message.citations", "they lack what every citation has")
         else:
             self._writer.raw(event.kind, _encode(said))
 
