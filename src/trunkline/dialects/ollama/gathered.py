@@ -11,7 +11,17 @@ from ..dialect import Context
 from ..markup import Splitter, tool_name
 from ..markup_thought import Piece
 from .errors import malformed
-from .pieces import CUSTOM_INPUT, arguments_text, call_id, count_of, finish_reason, logprobs_of, seconds_of, text_or_none
+from .pieces import (
+    CUSTOM_INPUT,
+    DURATIONS,
+    arguments_text,
+    call_id,
+    count_of,
+    finish_reason,
+    logprobs_of,
+    seconds_of,
+    text_or_none,
+)
 
 _FIELDS = frozenset({
     "model", "created_at", "message", "done", "done_reason", "prompt_eval_count", "eval_count", "logprobs", "error", "response",
@@ -19,6 +29,10 @@ _FIELDS = frozenset({
 })  # fmt: skip
 _MESSAGE = frozenset({"role", "content", "thinking", "tool_calls"})
 _COUNTS = ("prompt_eval_count", "eval_count")
+
+
+def _says(name: str, value: object) -> bool:
+    return value is not None and not (value == 0 and name in DURATIONS)
 
 
 class _Call:
@@ -70,7 +84,7 @@ class Gathered:
             raise malformed("$.message", self.context)
         self._message(message, logprobs_of(said.get("logprobs")), events)
         if not _FIELDS.issuperset(said):
-            self.extra.update({name: value for name, value in said.items() if name not in _FIELDS and value is not None})
+            self.extra.update({name: value for name, value in said.items() if name not in _FIELDS and _says(name, value)})
         if (reason := text_or_none(said.get("done_reason"))) is not None:
             self.raw_reason = reason
         counts = {name: said[name] for name in _COUNTS if count_of(said.get(name)) is not None}

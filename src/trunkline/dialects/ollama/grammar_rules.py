@@ -47,7 +47,8 @@ _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[
 _TIME = Leaf("an RFC 3339 time", lambda value: type(value) is str and _MOMENT.fullmatch(value) is not None)
 _NO_TEXT = Leaf("empty text", lambda value: value == "" and type(value) is str)
 _TOKEN: dict[str, Shape] = {"token": TEXT, "logprob": NUMBER}
-_BYTES: dict[str, Shape] = {"bytes": Each(COUNT)}
+_BYTE = Leaf("a byte", lambda value: is_count(value) and value < 256)
+_BYTES: dict[str, Shape] = {"bytes": Each(_BYTE)}
 _TOKENS = Each(Fields(_TOKEN, _BYTES | {"top_logprobs": Each(Fields(_TOKEN, _BYTES), filled=True)}), filled=True)
 _CALL = Fields({"id": NAME, "function": Fields({"index": COUNT, "name": NAME, "arguments": OBJECT})})
 _MESSAGE = Fields({"role": word("assistant"), "content": TEXT}, {"thinking": NAME, "tool_calls": Each(_CALL, filled=True)})

@@ -14,6 +14,8 @@ ID = "ollama"
 CUSTOM_INPUT = "input"
 """The one argument of the function that stands for a tool whose input is plain text, and of a call whose arguments are no JSON
 object, which this protocol cannot say."""
+DURATIONS = ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration")
+"""Nanoseconds. 0 means that nobody has measured (the server itself leaves such figures out)."""
 _REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 

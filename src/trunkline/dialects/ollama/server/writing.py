@@ -12,11 +12,9 @@ from ....values.response import FinishReason, TokenLogprob, Usage
 from ....wire.loose_json import loads, sound
 from ...dialect import Context
 from ..losses import Losses
-from ..pieces import CUSTOM_INPUT, count_of, moment_of
+from ..pieces import CUSTOM_INPUT, DURATIONS, count_of, moment_of
 
 Wire = dict[str, Any]
-DURATIONS = ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration")
-"""Nanoseconds that readers take for granted; 0 where nobody has measured."""
 SAID = frozenset(
     {"model", "created_at", "message", "done", "done_reason", "error", "prompt_eval_count", "eval_count", "logprobs"}
 )
@@ -40,6 +38,7 @@ def ending(reason: FinishReason, raw: str | None, usage: Usage, extra: Wire, los
     if raw is None and reason not in _PLAIN:
         losses.approximated("finish_reason", "this protocol has no word for it: stop was said")
     own = {name: value for name, value in extra.items() if name not in SAID and value is not None}
+    # Readers take these for granted.
     said |= {name: count_of(own.pop(name, 0)) or 0 for name in DURATIONS}
     for name, count in (("prompt_eval_count", usage.input_tokens), ("eval_count", usage.output_tokens)):
         if count is not None:
