@@ -11,6 +11,7 @@ are the ``toolUse`` blocks but those of the provider's own tools; ``input`` adds
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from functools import cache
 from typing import Any
 
@@ -47,7 +48,8 @@ def read(record: Record, url: str) -> Reading:
     llm = client_at(url)
     if record.stream:
         reply = llm.converse_stream(modelId="m", messages=_MESSAGES)
-        return of_events(list(reply["stream"]), raw_usage(record))
+        with closing(reply["stream"]) as stream:
+            return of_events(list(stream), raw_usage(record))
     reply = llm.converse(modelId="m", messages=_MESSAGES)
     return of_message(reply["output"]["message"]["content"], reply["stopReason"], raw_usage(record))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from ....values.media import LocalFile
 from ....values.message import (
     Audio,
     Citation,
@@ -63,9 +64,9 @@ class Blocks:
         if type(part) is Refusal:
             self.refusal()
             return {"text": self.clean(part.text)} if part.text else None
-        if type(part) is Image:
+        if type(part) is Image and not isinstance(part.source, LocalFile):
             return self._media.image(part)
-        if type(part) is Audio:
+        if type(part) is Audio and not isinstance(part.source, LocalFile):
             return self._sound(part)
         self.losses.dropped(f"message.{type(part).__name__.lower()}", "replies hold no such thing here")
         return None
