@@ -105,7 +105,7 @@ BODIES: dict[str, tuple[str, bool, bytes]] = {
 @pytest.fixture(scope="module")
 def hostile() -> Iterator[tuple[Replay, dict[str, Record]]]:
     made = {
-        name: Record(str(n), dialect, "", "m", stream, 200, {}, body, frozenset())
+        name: Record(str(n), dialect, dialect, "", "m", stream, 200, {}, body, frozenset())
         for n, (name, (dialect, stream, body)) in enumerate(BODIES.items())
     }
     server = Replay(tuple(made.values()))
@@ -144,7 +144,7 @@ def test_a_million_events_are_read_to_the_end(dialect: str) -> None:
     count = 1_000_000
     pieces = {CHAT: (b"", chunk('"x"'), CHAT_END), MESSAGES: (OPENING, delta('"x"'), CLOSING)}
     opening, piece, closing = pieces[dialect]
-    record = Record("0", dialect, "", "m", True, 200, {}, opening + piece * count + closing, frozenset())
+    record = Record("0", dialect, dialect, "", "m", True, 200, {}, opening + piece * count + closing, frozenset())
     server = Replay((record,))
     try:
         with client(record, server.url(record, 0)).with_options(timeout=100) as llm, llm.stream("hi") as stream:
