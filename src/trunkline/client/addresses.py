@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -12,12 +11,13 @@ from ..providers.provider import Dated, Endpoint, Provider
 from ..providers.table import default_path
 from ..values import expect
 from ..values.errors import UsageError
+from ..values.late_pattern import LatePattern
 from ..values.secret import Origin
 from .settings import Settings
 from .trust import checked_parameter
 
 Pairs = tuple[tuple[str, str], ...]
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:-preview)?")
+_DATE = LatePattern(r"\d{4}-\d{2}-\d{2}(?:-preview)?")
 
 
 class Address(NamedTuple):
@@ -86,7 +86,7 @@ def address_of(row: Provider, endpoint: Endpoint, values: Values, model: str, gi
         raise UsageError(f"{row.name} needs an address", field="base_url", got="None", allowed="http(s)://host:port/v1")
     url, origin = values.fill(template), values.origin(template)
     version = values.texts.get("api_version", "")
-    if endpoint.dated is not None and _DATE.fullmatch(version):
+    if endpoint.dated is not None and _DATE().fullmatch(version):
         return _dated(url.removesuffix(urlsplit(url).path), origin, endpoint.dated, model, (("api-version", version),))
     models = None if endpoint.models_url is None else values.fill(endpoint.models_url)
     return Address(url, origin, _query(endpoint, values, ()), models)
@@ -100,7 +100,7 @@ def _given(endpoint: Endpoint, values: Values, model: str, base: str, origin: Or
     if endpoint.dated is not None:
         base = base.removesuffix(endpoint.dated.operation)
         version = dict(said).get("api-version") or values.texts.get("api_version", "")
-        if "/deployments/" in path or (_DATE.fullmatch(version) and not base.endswith("/v1")):
+        if "/deployments/" in path or (_DATE().fullmatch(version) and not base.endswith("/v1")):
             return _dated(base, origin, endpoint.dated, model, (("api-version", version or values.need("api_version")), *said))
         if path in ("", "/openai"):
             base = base.removesuffix(path) + default_path(endpoint)
@@ -125,7 +125,7 @@ def _query(endpoint: Endpoint, values: Values, said: Pairs) -> Pairs:
     """What goes with every request: the endpoint's own where its gaps are filled, and what the base URL ``said``."""
     own = {name: filled(value, values.texts) for name, value in endpoint.query}
     dates = endpoint.dated is not None  # here it is not reached by one
-    kept = {name: value for name, value in own.items() if not gaps(value) and not (dates and _DATE.fullmatch(value))}
+    kept = {name: value for name, value in own.items() if not gaps(value) and not (dates and _DATE().fullmatch(value))}
     return tuple({**kept, **dict(said)}.items())
 
 

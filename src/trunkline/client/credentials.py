@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..engine.backend import declared_async
-from ..engine.credentials import SignatureSigner, Token, TokenSigner
 from ..engine.destination import Signer
 from ..ports import IO
 from ..providers.auth import Auth, Bearer, Chain, EntraToken, SigV4
@@ -17,6 +16,9 @@ from ..values.expect import kind_of
 from ..values.secret import Origin, Secret, mask_keys
 from .keys import checked_key, checked_keys
 from .trust import bare
+
+if TYPE_CHECKING:
+    from ..engine.credentials import Token
 
 TokenFunction = Callable[[], Any]
 """Gives a token, or a token and its end (Unix seconds, or a datetime that knows its zone). One without an end is asked for with
@@ -80,6 +82,8 @@ def is_async(value: object) -> bool:
 def signer_of(source: TokenFunction | TokenCredential, chain: Chain | None, auth: Auth, provider: str) -> Signer:
     """What shows the tokens of a function or object to a provider of that ``chain``. ``UsageError`` where it takes no such
     object."""
+    from ..engine.credentials import TokenSigner
+
     if not isinstance(source, TokenCredential):
         return TokenSigner(_fetching(source, "the function given as api_key"), auth, "a function", Origin.ARGUMENT)
     if not isinstance(chain, EntraToken):
@@ -92,6 +96,7 @@ def signer_of(source: TokenFunction | TokenCredential, chain: Chain | None, auth
 
 def chain_signer(chain: Chain, auth: Auth, region: str, proxies: Mapping[str, str]) -> Signer:
     """What shows the credentials of a platform's own chain. ``UsageError`` where its library is not installed."""
+    from ..engine.credentials import SignatureSigner, TokenSigner
     from ..io import vendor
 
     vendor.require(chain.package, chain.extra)
@@ -109,6 +114,8 @@ def chain_signer(chain: Chain, auth: Auth, region: str, proxies: Mapping[str, st
 
 
 def _blocking(fetch: Callable[[], tuple[str, float | None]]) -> Callable[[IO], Awaitable[Token]]:
+    from ..engine.credentials import Token
+
     async def fetched(io: IO) -> Token:
         return Token(*await io.offload(fetch))
 
@@ -148,6 +155,8 @@ async def _awaited(io: IO, answer: Awaitable[Any], who: str) -> Any:
 
 
 def _token(answer: Any, who: str) -> Token:
+    from ..engine.credentials import Token
+
     if isinstance(answer, str):
         return Token(answer)
     if isinstance(answer, Secret):
