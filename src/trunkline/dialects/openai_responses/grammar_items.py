@@ -144,7 +144,7 @@ class Item:
     def done(self, item: dict[str, Any]) -> Faults:
         yield from misfits(DONE_ITEMS.get(self.kind, ITEM), item, "$.item")
         for name in _SAME:
-            if item.get(name) != self._begun.get(name):
+            if name in self._begun and item.get(name) != self._begun[name]:
                 yield "item-same", f"item {self.index} is done with another {name}"
         if self.kind in CALLS:
             words = self._open
