@@ -14,7 +14,7 @@ from trunkline.dialects.known import ASKED
 
 CORPORA = {
     "openai-chat": "openai-chat", "anthropic-messages": "anthropic-messages", "openai-responses": "openai-responses",
-    "gemini": "gemini", "bedrock-converse": "bedrock-converse", "cohere": "cohere", "ollama": "ollama",
+    "gemini": "gemini", "bedrock-converse": "bedrock-converse", "cohere": "cohere", "ollama": "ollama", "mistral": "openai-chat",
 }  # fmt: skip
 """Kinds of records, each by the file that it stands in, and the dialect that reads it."""
 KINDS = tuple(kind for kind, dialect in CORPORA.items() if dialect in ASKED)

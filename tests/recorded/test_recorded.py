@@ -24,7 +24,7 @@ SEEDS = (0, 1)  # 0: whole
 MOST_EXCEPTIONS = 0.01  # of the records of a kind
 IN_ALL = {
     "openai-chat": 1046, "anthropic-messages": 393, "openai-responses": 519, "gemini": 344, "bedrock-converse": 136,
-    "cohere": 119, "ollama": 55,
+    "cohere": 119, "ollama": 55, "mistral": 125,
 }  # fmt: skip
 
 ROOT = Path(__file__).resolve().parents[2]

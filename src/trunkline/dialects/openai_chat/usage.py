@@ -43,7 +43,8 @@ def read_usage(raw: dict[str, Any], quirks: Quirks) -> Usage:
         reasoning = _first(reasoning, get("reasoning_tokens"))
     cached = prompt.get("cached_tokens")
     if type(cached) is not int or cached < 0:
-        cached = _first(cached, get("prompt_cache_hit_tokens"), get("cached_tokens"), get("cache_read_input_tokens"))
+        others = ("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens", "cache_read_input_tokens")
+        cached = _first(cached, *map(get, others))
     written = prompt.get("cache_write_tokens")
     if type(written) is not int or written < 0:
         written = _first(written, prompt.get("cache_creation_input_tokens"), get("cache_creation_input_tokens"))
