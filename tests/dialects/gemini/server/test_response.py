@@ -279,7 +279,7 @@ def test_lists_and_counts():
     assert json.loads(DIALECT.encode_model(models[0], served()).body) == page["models"][0]
     assert json.loads(DIALECT.encode_token_count(5, served()).body) == {"totalTokens": 5}
     assert DIALECT.limit_headers(RateLimits(now=0.0)) == ()
-    vertex = Context(target=served().target, model="", version="vertex")
+    vertex = Context(target=served().target, model="", version="publishers")
     listed = DIALECT.encode_models(models[:1], vertex)
     assert json.loads(listed.body) == {"publisherModels": [{"name": "publishers/google/models/one"}]}
     assert DIALECT.decode_models(HttpReply(200, body=listed.body)) == (("one",), None)

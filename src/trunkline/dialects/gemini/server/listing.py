@@ -11,7 +11,7 @@ from ....values.headers import Headers
 from ....wire.http import HttpReply
 from ....wire.loose_json import clean_text
 from ...dialect import Context, RateLimits, ServedModel
-from .paths import COUNT, GENERATE, STREAM, plain_model
+from .paths import COUNT, GENERATE, PUBLISHERS, STREAM, plain_model
 from .response import reply_headers, request_id_header
 
 _encode = msgspec.json.Encoder().encode
@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder().encode
 def encode_models(models: Sequence[ServedModel], context: Context) -> HttpReply:
     """All models, as one page."""
     said = [_model(model, context) for model in models]
-    return _reply({"publisherModels" if context.version == "vertex" else "models": said}, context)
+    return _reply({"publisherModels" if context.version == PUBLISHERS else "models": said}, context)
 
 
 def encode_model(model: ServedModel, context: Context) -> HttpReply:
@@ -44,7 +44,7 @@ def stream_headers(context: Context) -> tuple[tuple[str, str], ...]:
 
 def _model(model: ServedModel, context: Context) -> dict[str, Any]:
     name = clean_text(plain_model(model.id))
-    if context.version == "vertex":
+    if context.version == PUBLISHERS:
         return {"name": f"publishers/google/models/{name}"}
     return {
         "name": name if name.startswith("tunedModels/") else f"models/{name}",

@@ -11,6 +11,8 @@ from ....values.late_pattern import LatePattern
 from ....wire.http import HttpRequest
 
 GENERATE, STREAM, COUNT = "generateContent", "streamGenerateContent", "countTokens"
+PUBLISHERS = "publishers"
+"""What ``Context.version`` says of addresses where models have a publisher."""
 _RESOURCE = LatePattern(r"(?:^|/)(models|tunedModels|endpoints)/(.+)", re.DOTALL)
 _FRAMING = ("alt", "$alt", "key", "$key", "access_token")
 """What says how it is asked, or who asks, and nothing of what: none of it is passed on."""
@@ -19,12 +21,12 @@ _PREFIXES = ("models/", "publishers/google/models/")
 
 class Address(msgspec.Struct, frozen=True):
     """``model`` as our side spells it; ``method`` is what stands after the last colon. ``array``: a stream comes as one JSON
-    array. ``vertex``: it is a path of Vertex."""
+    array. ``published``: models stand among those of a publisher there (Vertex)."""
 
     model: str
     method: str
     array: bool
-    vertex: bool
+    published: bool
     query: dict[str, str]
     twice: bool = False
 

@@ -12,7 +12,7 @@ from ..losses import Losses
 from ..pieces import ID
 from .fields import Fields, fields_of_body, is_null, object_at, plain_object, refuse, take_flag, text, value_at
 from .options import options_of
-from .paths import COUNT, GENERATE, STREAM, Address, address_of, plain_model
+from .paths import COUNT, GENERATE, PUBLISHERS, STREAM, Address, address_of, plain_model
 from .tools import choice_of, tools_of
 from .turns import messages_of
 
@@ -90,7 +90,7 @@ def _context(address: Address) -> Context:
         model=address.model,
         stream=stream,
         include_usage=True,
-        version="vertex" if address.vertex else None,
+        version=PUBLISHERS if address.published else None,
         served=Served(array=stream and address.array),
     )
 
