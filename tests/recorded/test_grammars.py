@@ -20,6 +20,7 @@ STREAMS = {
     "cohere": 37,
     "bedrock-converse": 45,
     "openai-responses": 158,
+    "ollama": 28,
 }
 
 
