@@ -101,6 +101,7 @@ def test_whatever_the_bytes_there_is_an_answer(data: bytes, coding: str) -> None
         ({"authorization": "Bearer sk-1"}, "sk-1"),
         ({"authorization": "bearer  sk-1 "}, "sk-1"),
         ({"x-api-key": "sk-2"}, "sk-2"),
+        ({"x-goog-api-key": "sk-3"}, "sk-3"),
         ({"api-key": "sk-3"}, "sk-3"),
         ({"authorization": "Bearer sk-1", "x-api-key": "sk-2"}, "sk-1"),
         ({"authorization": "Basic dTpw", "x-api-key": "sk-2"}, "sk-2"),

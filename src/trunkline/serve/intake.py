@@ -12,7 +12,7 @@ from ..values.secret import Secret
 from .gate import Refusal
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-_KEY_HEADERS = ("x-api-key", "api-key")
+_KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
 _ENCODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 """How zlib is told which it is."""
 
