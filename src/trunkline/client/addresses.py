@@ -21,13 +21,14 @@ _DATE = LatePattern(r"\d{4}-\d{2}-\d{2}(?:-preview)?")
 
 
 class Address(NamedTuple):
-    """``origin``: whose word decided the host. ``query`` goes with every request; ``models_url``: where the models are listed, if
-    elsewhere."""
+    """``origin``: whose word decided the host. ``query`` and ``headers`` go with every request; ``models_url``: where the models
+    are listed, if elsewhere."""
 
     url: str
     origin: Origin
     query: Pairs = ()
     models_url: str | None = None
+    headers: Pairs = ()
 
 
 class Values:
@@ -79,6 +80,11 @@ def handed_parameters(value: object) -> dict[str, str]:
 
 def address_of(row: Provider, endpoint: Endpoint, values: Values, model: str, given: tuple[str, Origin] | None) -> Address:
     """The address of ``endpoint`` for ``model``; ``given``: a base URL that takes the place of the row's own."""
+    found = _address_of(row, endpoint, values, model, given)
+    return found._replace(headers=_said(endpoint.headers, values)) if endpoint.headers else found
+
+
+def _address_of(row: Provider, endpoint: Endpoint, values: Values, model: str, given: tuple[str, Origin] | None) -> Address:
     if given is not None:
         return _given(endpoint, values, model, *given)
     template = endpoint.template(values.texts)
@@ -123,10 +129,15 @@ def _dated(base: str, origin: Origin, dated: Dated, model: str, query: Pairs) ->
 
 def _query(endpoint: Endpoint, values: Values, said: Pairs) -> Pairs:
     """What goes with every request: the endpoint's own where its gaps are filled, and what the base URL ``said``."""
-    own = {name: filled(value, values.texts) for name, value in endpoint.query}
     dates = endpoint.dated is not None  # here it is not reached by one
-    kept = {name: value for name, value in own.items() if not gaps(value) and not (dates and _DATE().fullmatch(value))}
+    kept = {name: value for name, value in _said(endpoint.query, values) if not (dates and _DATE().fullmatch(value))}
     return tuple({**kept, **dict(said)}.items())
+
+
+def _said(pairs: Pairs, values: Values) -> Pairs:
+    """Those whose gaps are filled."""
+    own = ((name, filled(value, values.texts)) for name, value in pairs)
+    return tuple((name, value) for name, value in own if not gaps(value))
 
 
 def _field(parameter: Parameter) -> str:

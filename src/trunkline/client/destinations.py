@@ -265,6 +265,7 @@ class Destinations:
             shown.auth,
             shown.secret,
             record=record,
+            headers=address.headers,
             signer=shown.signer,
             query=address.query,
             models_url=address.models_url,

@@ -33,6 +33,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Other addresses for some values of a parameter: ``{"region=global": "https://…", "region=cn-*": "https://…"}``."""
     query: tuple[tuple[str, str], ...] = ()
     """Goes with every request. A value with a gap is left out where nothing fills it."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Likewise, as header fields."""
     dated: Dated | None = None
     models_url: str | None = None
     """Where the models are listed, if that is elsewhere."""

@@ -17,6 +17,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
 
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] | None = None
     """Reasoning models refuse ``max_tokens``; most compatible servers know nothing else."""
+    needs_max_tokens: bool | None = None
+    """Without an output limit a reply is refused, or cut short after a few hundred tokens: one is always sent."""
     system_role: Literal["system", "developer"] | None = None
     """OpenAI's reasoning models read ``developer``; compatible servers refuse that word."""
     no_sampling: bool | None = None
@@ -28,6 +30,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
     tools_need_effort_none: bool | None = None
     """Function tools are refused while reasoning effort is other than ``none``."""
     no_stop: bool | None = None
+    stop_faulty: bool | None = None
+    """Stop sequences are taken and obeyed by halves (the text goes on behind them, or holds them): sent, with a warning."""
     no_logprobs: bool | None = None
     no_penalties: bool | None = None
     top_k_field: str | None = None
@@ -63,6 +67,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
     """Call ids must be exactly nine letters or digits: others are renamed, and the way back remembered."""
     reasoning_field: Literal["reasoning_content", "reasoning", "as_sent"] | None = None
     """Where an earlier turn's reasoning goes on the way back, where the endpoint wants it; ``as_sent``: where it came."""
+    split_flag: Literal["reasoning_split", "separate_reasoning", "parse_reasoning"] | None = None
+    """A field that must be true in the request for reasoning to come apart from the text."""
     return_reasoning: bool | None = None
     """In a conversation with tool calls every reply's reasoning must go back, else 400 (Gemini 3: the signature of its calls)."""
     markup: Literal["think", "think_open", "harmony", "auto"] | None = None

@@ -41,8 +41,13 @@ def encode_request(request: Request, target: Target) -> Encoded:
         _tools(request, quirks, names, losses, body)
     if request.reasoning is not None or (quirks.tools_need_effort_none and "tools" in body):
         write_reasoning(request.reasoning, quirks, losses, body)
-    if request.max_tokens is not None:
-        body[quirks.max_tokens_field or "max_completion_tokens"] = request.max_tokens
+    limit = request.max_tokens
+    if limit is None and quirks.needs_max_tokens:
+        limit = _usual_limit(target, request.stream)
+    if limit is not None:
+        body[quirks.max_tokens_field or "max_completion_tokens"] = limit
+    if quirks.split_flag is not None:
+        body[quirks.split_flag] = True
     _sampling(request, quirks, losses, body)
     _output(request, quirks, losses, body)
     _account(request, quirks, losses, body)
@@ -65,6 +70,12 @@ def encode_request(request: Request, target: Target) -> Encoded:
             call_ids=names.call_ids,
         ),
     )
+
+
+def _usual_limit(target: Target, stream: bool) -> int:
+    """The output limit of a request that names none, where one must be named: the model's own, within reason (DESIGN §4)."""
+    usual = 32_000 if stream else 8_192
+    return usual if target.max_output is None else min(usual, target.max_output)
 
 
 def _put(body: Wire, losses: Losses, name: str, value: Any, refused: bool | None, reason: str = REFUSED) -> None:
@@ -91,6 +102,8 @@ def _sampling(request: Request, quirks: Quirks, losses: Losses, body: Wire) -> N
     _put(body, losses, "presence_penalty", request.presence_penalty, penalised, reason)
     if request.stop:
         _put(body, losses, "stop", request.stop, quirks.no_stop)
+        if quirks.stop_faulty:
+            losses.approximated("stop", "this server does not stop cleanly there: cut the text yourself")
     if request.seed is not None:
         if quirks.no_seed:
             losses.dropped("seed", REFUSED)
