@@ -15,6 +15,7 @@ import pytest
 
 from trunkline.client.keys import is_placeholder, shown_key
 from trunkline.client.settings import Settings, base_url_variables
+from trunkline.providers.address import Parameter
 from trunkline.values.errors import UsageError
 from trunkline.values.secret import Origin, Secret
 
@@ -25,6 +26,7 @@ class Row(NamedTuple):
     name: str = "openai"
     key_variables: tuple[str, ...] = ("OPENAI_API_KEY",)
     url_variables: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
 
 
 OPENAI = Row()
@@ -589,3 +591,13 @@ def test_a_look_at_settings_opens_nothing_and_complains_of_nothing(world: World)
 def test_a_key_in_the_wrong_place_is_not_shown(world: World) -> None:
     (row,) = [row for row in world.load(TRUNKLINE_MODEL=f"openai/{KEY}").describe([]) if row.setting == "model"]
     assert KEY not in row.value
+
+
+def test_parameters_and_dialects_are_told_with_where_they_come_from(world: World) -> None:
+    (world.user / "trunkline.toml").write_text('[providers.bedrock]\nregion = "eu-west-1"\ndialect = "openai-chat"')
+    rows = [row for row in world.load(AWS_DEFAULT_REGION="us-east-1").describe() if row.setting.startswith("bedrock")]
+    assert [(row.setting, row.value, row.origin, row.name) for row in rows] == [
+        ("bedrock region", "us-east-1", Origin.ENVIRONMENT, "AWS_DEFAULT_REGION"),
+        ("bedrock dialect", "openai-chat", Origin.USER, "providers.bedrock.dialect"),
+        ("bedrock-mantle region", "us-east-1", Origin.ENVIRONMENT, "AWS_DEFAULT_REGION"),
+    ]

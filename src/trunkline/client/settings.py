@@ -53,8 +53,8 @@ T = TypeVar("T")
 
 
 class ProviderRow(Protocol):
-    """What is read of a provider's row: its name, the variables that may hold its key, the first that is set counts, and those
-    that may hold its address."""
+    """What is read of a provider's row: its name, the variables that may hold its key, the first that is set counts, those that
+    may hold its address, and the parameters of that."""
 
     @property
     def name(self) -> str: ...
@@ -62,6 +62,8 @@ class ProviderRow(Protocol):
     def key_variables(self) -> tuple[str, ...]: ...
     @property
     def url_variables(self) -> tuple[str, ...]: ...
+    @property
+    def parameters(self) -> tuple[Parameter, ...]: ...
 
 
 class Setting(NamedTuple):
@@ -338,6 +340,10 @@ class Settings:
             ]
             if url is not None:
                 rows.append(Described(f"{provider.name} base_url", url.value, url.origin, url.name, url.file))
+            said = {parameter.name: self.parameter(provider, parameter) for parameter in provider.parameters}
+            for name, found in {**said, "dialect": self.dialect(provider)}.items():
+                if found is not None:
+                    rows.append(Described(f"{provider.name} {name}", found.value, found.origin, found.name, found.file))
         for scheme, name in self.proxies.variables.items():
             rows.append(Described(f"{scheme} proxy", "set", Origin.ENVIRONMENT, name))
         return tuple(rows)
