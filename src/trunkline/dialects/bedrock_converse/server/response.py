@@ -32,6 +32,7 @@ WORDS = frozenset({
 _OURS = frozenset({*_REASONS, "other", "pause", "function_call"}) - WORDS
 """Words that are never this protocol's own."""
 NO_COST = "replies do not say what they cost here"
+_LONGEST = 1e6
 _TIERS = {"default": "default", "standard": "default", "priority": "priority", "flex": "flex", "reserved": "reserved"}
 
 
@@ -49,7 +50,7 @@ def encode_response(response: Response, context: Context) -> EncodedReply:
     reason = stop_of(response.finish_reason, response.raw_finish_reason, response.stop_sequence, blocks)
     extra = extra_in_words(response.extra, response.stop_sequence, response.service_tier, losses)
     body: Object = {
-        "metrics": {"latencyMs": max(0, round(response.latency * 1000))},
+        "metrics": {"latencyMs": round(response.latency * 1000) if 0 <= response.latency < _LONGEST else 0},
         "output": {"message": {"role": "assistant", "content": content}},
         "stopReason": reason,
         "usage": usage_in_words(response.usage, losses),
