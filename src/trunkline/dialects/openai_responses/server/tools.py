@@ -123,5 +123,12 @@ def _allowed(value: Json, losses: Losses) -> ToolChoice | None:
 
 
 def custom_names(tools: tuple[AnyTool, ...]) -> tuple[str, ...]:
-    """The names of those with plain input."""
-    return tuple([tool.name for tool in tools if type(tool) is CustomTool])
+    """The names of those with plain input, those inside namespaces too."""
+    found = [tool.name for tool in tools if type(tool) is CustomTool]
+    for tool in tools:
+        if type(tool) is HostedTool and tool.kind == "namespace":
+            inside = tool.options.get("tools")
+            for item in inside if isinstance(inside, list) else ():
+                if isinstance(item, dict) and item.get("type") == "custom" and isinstance(item.get("name"), str):
+                    found.append(item["name"])
+    return tuple(found)
