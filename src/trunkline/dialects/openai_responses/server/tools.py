@@ -127,8 +127,11 @@ def custom_names(tools: tuple[AnyTool, ...]) -> tuple[str, ...]:
     found = [tool.name for tool in tools if type(tool) is CustomTool]
     for tool in tools:
         if type(tool) is HostedTool and tool.kind == "namespace":
-            inside = tool.options.get("tools")
-            for item in inside if isinstance(inside, list) else ():
-                if isinstance(item, dict) and item.get("type") == "custom" and isinstance(item.get("name"), str):
-                    found.append(item["name"])
+            inside = objects(tool.options.get("tools"))
+            found += [item["name"] for item in inside if item.get("type") == "custom" and isinstance(item.get("name"), str)]
     return tuple(found)
+
+
+def objects(value: object) -> list[Json]:
+    """The objects in a list; what is no list has none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
