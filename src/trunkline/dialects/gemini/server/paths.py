@@ -44,7 +44,8 @@ def address_of(http: HttpRequest) -> Address:
         pairs = []
     given = dict(pairs)
     found = _RESOURCE().search(path)
-    kind, rest = (found[1], found[2]) if found else ("models", path.rpartition("/")[2])
+    last = path.rpartition("/")[2]
+    kind, rest = (found[1], found[2]) if found else ("models", last if ":" in last else "")
     model, colon, method = rest.rpartition(":")
     model, method = (model, method) if colon else (rest, "")
     form = (given.get("alt") or given.get("$alt") or "").partition(";")[0].lower()
