@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         ProviderHealth as ProviderHealth,
     )
     from .client.options import (
+        BackupOptions as BackupOptions,
         CallOptions as CallOptions,
         ClientOptions as ClientOptions,
         Timeout as Timeout,
@@ -160,7 +161,7 @@ _WHERE = {
     "client.blocking": ("Client",),
     "client.aio": ("AsyncClient",),
     "client.streams": ("Stream", "AsyncStream"),
-    "client.options": ("CallOptions", "ClientOptions", "Timeout"),
+    "client.options": ("BackupOptions", "CallOptions", "ClientOptions", "Timeout"),
     "client.health": ("Health", "ProviderHealth"),
     "client.settings": ("Settings",),
     "engine.call": ("Hooks", "Limits"),
@@ -198,8 +199,8 @@ _MODULE = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = [
     "AllTargetsFailedError", "Alternative", "AsyncClient", "AsyncStream", "Attempt", "Audio", "AudioDelta", "AudioOutput",
-    "AuthenticationError", "Backend", "BudgetExceededError", "CacheMark", "CallOptions", "CircuitOpenError", "Citation",
-    "CitationDelta", "Client", "ClientOptions", "ConcurrencyLimitError", "ConnectionRefusedByHostError",
+    "AuthenticationError", "Backend", "BackupOptions", "BudgetExceededError", "CacheMark", "CallOptions", "CircuitOpenError",
+    "Citation", "CitationDelta", "Client", "ClientOptions", "ConcurrencyLimitError", "ConnectionRefusedByHostError",
     "ConnectionResetByHostError", "ContentFilterError", "ContextLengthError", "CustomTool", "Data", "DeadlineError", "Event",
     "File", "FileId", "Finish", "FinishReason", "Fold", "GarbledReplyError", "Headers", "Health", "Hooks", "HostedTool",
     "HostedToolCall", "HostedToolResult", "HttpReply", "Image", "InvalidRequestError", "Limits", "LocalFile",

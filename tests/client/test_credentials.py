@@ -384,6 +384,23 @@ def test_a_call_may_name_backups_too() -> None:
     assert shown(io) == ["token", "token"]
 
 
+def test_a_backup_keeps_its_token_over_calls() -> None:
+    given: list[float] = []
+
+    def token() -> tuple[str, float]:
+        given.append(io.wall())
+        return f"token-{len(given)}", io.wall() + 3600
+
+    io = World(lambda request: chat() if "west" in request.url else failed(503))
+    west = {"base_url": "https://west.openai.azure.com", "api_key": token}
+    llm = Client("azure/d", api_key=ONE, base_url=ACME, fallbacks=[west], settings=Settings({}), io=io, retries=0)
+    for _ in range(3):
+        llm.generate("hi")
+        llm.generate("hi", temperature=0.5, fallbacks=[dict(west)])
+    assert set(shown(io)) == {"one", "token-1"}
+    assert len(given) == 1
+
+
 @pytest.mark.parametrize(
     ("backup", "field"),
     [

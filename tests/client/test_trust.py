@@ -9,7 +9,7 @@ import traceback
 import pytest
 from hypothesis import given, strategies as st
 
-from trunkline.client.trust import checked_base_url, host_of, is_host_of, is_loopback, may_send, refuse_key
+from trunkline.client.trust import checked_base_url, checked_parameter, host_of, is_host_of, is_loopback, may_send, refuse_key
 from trunkline.values.errors import UsageError
 from trunkline.values.secret import Origin, Secret
 
@@ -185,3 +185,26 @@ def test_what_is_taken_for_an_address_stays_as_it_is(text: str) -> None:
         return
     assert checked_base_url(url) == url
     assert host_of(url)
+
+
+@pytest.mark.parametrize("query", ["?api-version=2024-10-21", "?version=2024-10-21-preview"])
+def test_an_address_may_say_a_version(query: str) -> None:
+    assert checked_base_url(f"https://API.example.com/v1/{query}") == f"https://api.example.com/v1{query}"
+    for bad in (f"{query}&key=x", f"{query}#x", query.replace("=", "=x&y="), f"{query} ", query + "/" * 3):
+        if bad.strip() != query:
+            with pytest.raises(UsageError, match="query or a fragment"):
+                checked_base_url(f"https://api.example.com/v1{bad}")
+
+
+def test_a_whole_host_may_come_as_an_address() -> None:
+    assert checked_parameter(" HTTPS://Adb-1.Azuredatabricks.net/ ", "host", address=True) == "adb-1.azuredatabricks.net"
+    for bad in ("https://a/b", "http://a.example", "https://u:p@a.example", "https://"):
+        with pytest.raises(UsageError, match="cannot stand in an address") as caught:
+            checked_parameter(bad, "host", address=True)
+        assert bad not in str(caught.value)
+
+
+def test_credentials_without_a_key_have_an_origin_too() -> None:
+    refuse_key(Origin.USER, "https://elsewhere.example", Origin.USER, "acme", HOSTS)
+    with pytest.raises(UsageError, match="not sent there"):
+        refuse_key(Origin.USER, "https://elsewhere.example", Origin.PROJECT, "acme", HOSTS)

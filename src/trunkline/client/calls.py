@@ -139,13 +139,14 @@ class Calls:
         """A call of ``generate`` or ``stream``. Raises ``UsageError`` for whatever is wrong with it."""
         ready = self._ready or self._prepare()
         if options:
+            if "fallbacks" in options:
+                seal(options)
             known(options, CALL_OPTIONS)
             options = {**self._options, **options} if self._options else options
         else:
             options = self._options
         if _ASIDE.isdisjoint(options):
             return _with(ready, self._request(to_messages(prompt, scope=self._scope), options, stream))
-        seal(options)
         check_carrying(options)
         plan, scope = ready.plan, self._scope
         if "model" in options or "fallbacks" in options:

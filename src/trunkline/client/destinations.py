@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -27,6 +27,9 @@ from .trust import checked_base_url, checked_parameter, refuse_key
 
 SEEN_IN_HEALTH = "; `trunkline health` shows what was looked at"
 """How the error ends where nothing is configured."""
+
+MOST_HEIRS = 64
+"""So many backups are remembered, with their tokens: those used last."""
 
 
 class Destinations:
@@ -57,6 +60,7 @@ class Destinations:
         self._known: dict[str | None, Wire] = {}
         self._signers: dict[tuple[str, str, str], Signer] = {}
         self._turns: dict[str, Turns] = {}
+        self._heirs: dict[tuple[Any, ...], Destinations] = {}
         self._lock = Lock()
 
     @property
@@ -105,24 +109,37 @@ class Destinations:
         return (first, *(self._backup(model, each, f"fallbacks[{n}]") for n, each in enumerate(fallbacks)))
 
     def _backup(self, model: ModelName | None, backup: ModelName | Mapping[str, Any], field: str) -> Destination:
-        """A fallback: a model, or options on top of those of ``model``, of which it has whatever it does not say. What was handed
-        over for one provider goes to no other."""
+        """A fallback: a model, or options on top of those of ``model``."""
         if not isinstance(backup, Mapping):
             return self.find(backup, field)
         expect.only(backup, field, sorted(BACKUP_OPTIONS), "option")
         name = backup.get("model", model)
         if not (name is None or isinstance(name, str)):
             raise UsageError("an object of your own takes no options", field=field, got=kind_of(name), allowed="'provider/model'")
+        said = (name, *((key, _hashable(value)) for key, value in sorted(backup.items())))
+        with self._lock:
+            heir = self._heirs.pop(said, None)
+        if heir is None:
+            heir = self._heir(name, backup, field)
+        with self._lock:
+            self._heirs[said] = heir  # the last one used stands last
+            if len(self._heirs) > MOST_HEIRS:
+                del self._heirs[next(iter(self._heirs))]
+        return heir.find(name, field)
+
+    def _heir(self, name: str | None, backup: Mapping[str, Any], field: str) -> Destinations:
+        """The same for a backup: it has whatever it does not say from here. What was handed over for one provider goes to no
+        other."""
         inherited: dict[str, Any] = {}
         row = self._split(self.default()[0] if name is None else name, f"{field}.model", backup.get("base_url"))[0]
         if self.owns(row):
             inherited = {"api_key": self._api_key, "base_url": self._base_url}
         if self._has_way(row):
             inherited |= {"dialect": self._dialect, "parameters": self._parameters}
-        said = {**inherited, "version": self._version, **{n: v for n, v in backup.items() if n != "model"}}
+        said = {**inherited, "version": self._version, **{key: value for key, value in backup.items() if key != "model"}}
         if "parameters" in backup:
             said["parameters"] = {**inherited.get("parameters", {}), **handed_parameters(backup["parameters"])}
-        return Destinations(self.settings, name, **said).find(name, field)
+        return Destinations(self.settings, name, **said)
 
     def find(self, model: ModelName | None, field: str = "model") -> Destination:
         """The one target that ``model`` names. ``UsageError`` names ``field``."""
@@ -313,6 +330,15 @@ def _target(
         max_output=record.max_output if record is not None else None,
         key=account,
     )
+
+
+def _hashable(value: object) -> object:
+    """``value``, of a backup's options, as what can be told from others."""
+    if isinstance(value, Mapping):
+        return tuple(sorted((str(name), str(text)) for name, text in value.items()))
+    if isinstance(value, list | tuple):
+        return tuple(map(_hashable, value))
+    return value if isinstance(value, Hashable) else id(value)
 
 
 def _text(value: object, field: str, allowed: str) -> str:

@@ -52,14 +52,18 @@ from .trust import bare, checked_base_url, checked_parameter
 T = TypeVar("T")
 
 
-class ProviderRow(Protocol):
-    """What is read of a provider's row: its name, the variables that may hold its key, the first that is set counts, those that
-    may hold its address, and the parameters of that."""
+class KeyPlace(Protocol):
+    """Where a key may lie: below a provider's name in files, and in these variables, the first that is set counts."""
 
     @property
     def name(self) -> str: ...
     @property
     def key_variables(self) -> tuple[str, ...]: ...
+
+
+class ProviderRow(KeyPlace, Protocol):
+    """What is read of a provider's row besides: the variables that may hold its address, and the parameters of that."""
+
     @property
     def url_variables(self) -> tuple[str, ...]: ...
     @property
@@ -211,7 +215,7 @@ class Settings:
 
     # -- providers ------------------------------------------------------------------------------------------------
 
-    def key(self, provider: ProviderRow) -> Secret | None:
+    def key(self, provider: KeyPlace) -> Secret | None:
         """The provider's key, or None. A placeholder (``your-api-key``, ``sk-...``, ``changeme``, an empty text) counts as unset.
 
         ``UsageError`` names the variable or the file's key when what stands there cannot be a key.
@@ -219,11 +223,11 @@ class Settings:
         found = self.key_setting(provider)
         return None if found is None else found.value
 
-    def key_setting(self, provider: ProviderRow) -> Setting | None:
+    def key_setting(self, provider: KeyPlace) -> Setting | None:
         """``key`` with where it came from; its value is the ``Secret``, whose origin is the setting's. Of several the first."""
         return next(iter(self.key_settings(provider)), None)
 
-    def key_settings(self, provider: ProviderRow) -> tuple[Setting, ...]:
+    def key_settings(self, provider: KeyPlace) -> tuple[Setting, ...]:
         """The provider's keys, each as ``key_setting`` has it: those of the most trusted place that has any."""
         for found in self._key_candidates(provider):
             try:
@@ -234,7 +238,7 @@ class Settings:
                 return tuple(found._replace(value=key) for key in keys)
         return ()
 
-    def _key_candidates(self, provider: ProviderRow) -> Iterator[Setting]:
+    def _key_candidates(self, provider: KeyPlace) -> Iterator[Setting]:
         """Where its key may stand, the most trusted first. The user's ``api_key_env`` takes the place of the row's variables."""
         user, project = self._section(self._user, provider), self._section(self._project, provider)
         names = _in_plural((user["api_key_env"],) if "api_key_env" in user else provider.key_variables)
@@ -252,7 +256,7 @@ class Settings:
         found = self._from_dotenv(name)
         return None if found is None else found._replace(origin=self._dotenv.key_origin)
 
-    def _refuse_foreign_variable(self, provider: ProviderRow, name: str) -> None:
+    def _refuse_foreign_variable(self, provider: KeyPlace, name: str) -> None:
         if name in self._environ and name not in provider.key_variables:
             raise UsageError(
                 f"a project's file may not send {name} of your environment to {provider.name}; name it in your own"
@@ -283,7 +287,7 @@ class Settings:
             return found._replace(value=checked_parameter(found.value, found.field, address=parameter.address))
         return None
 
-    def dialect(self, provider: ProviderRow) -> Setting | None:
+    def dialect(self, provider: KeyPlace) -> Setting | None:
         """The dialect in which the user's or the project's file wants the provider to be asked."""
         return next(self._stated(provider, (), "dialect"), None)
 
@@ -294,7 +298,7 @@ class Settings:
         home = self._environ.get("USERPROFILE" if os.name == "nt" else "HOME")
         return bool(home) and os.path.isfile(os.path.join(home or "", ".aws", "config"))  # noqa: PTH113, PTH118  (as config_files)
 
-    def _stated(self, provider: ProviderRow, variables: tuple[str, ...], key: str) -> Iterator[Setting]:
+    def _stated(self, provider: KeyPlace, variables: tuple[str, ...], key: str) -> Iterator[Setting]:
         """Where something of a provider is said, the most trusted first; an empty text says nothing."""
         for found in (
             *map(self._from_environment, variables),
@@ -305,10 +309,10 @@ class Settings:
             if found is not None and found.value.strip():
                 yield found
 
-    def _section(self, file: ConfigFile | None, provider: ProviderRow) -> dict[str, Any]:
+    def _section(self, file: ConfigFile | None, provider: KeyPlace) -> dict[str, Any]:
         return {} if file is None else file.provider(provider.name)
 
-    def _file_entry(self, file: ConfigFile | None, provider: ProviderRow, key: str) -> Iterator[Setting]:
+    def _file_entry(self, file: ConfigFile | None, provider: KeyPlace, key: str) -> Iterator[Setting]:
         if file is not None and key in file.provider(provider.name):
             origin = file.key_origin if key in KEY_KEYS else file.origin
             yield Setting(file.provider(provider.name)[key], origin, f"providers.{provider.name}.{key}", file.path)

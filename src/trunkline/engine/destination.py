@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from threading import Lock
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
@@ -152,6 +151,8 @@ class Wire:
         """The endpoint that lists the models."""
         if self.models_url is None:
             return self
+        from copy import copy  # only here
+
         other = copy(self)
         other.base_url, other._urls = self.models_url.rstrip("/"), {}
         return other
