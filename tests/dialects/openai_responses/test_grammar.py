@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections import Counter
 from functools import partial
 
 import pytest
@@ -33,17 +34,18 @@ LEGAL = {
     rf"cut\.(text|empty) {_LAST} response\.(error\.(code|message)|incomplete_details\.reason)": "an error has any code and any words",
     rf"swap\.values {_LAST} response\.error\.code~message": "any text is a code",
     r"(cut\.(text|empty)|retype\.(NoneType|str)|swap\.values) error (code|message|param|code~message|code~param)": "so there",
-    r"drop\.field response\.content_part\.added part\.logprobs": "as good as an empty list",
-    r"\S+ response\.output_item\.added item\.status": "a hosted tool's status is its own",
-    r"cut\.text response\.output_text\.delta delta": "a cut text with log probabilities may be empty",
+    r"drop\.field response\.content_part\.added/\w+ part\.logprobs": "as good as an empty list",
+    r"\S+ response\.output_item\.added/web_search_call item\.status": "a hosted tool's status is its own",
 }
 
-SEEN = re.compile(rf"\S+ {_HEADS} \w|\S+ {_LAST} response\.(usage|tool|id|object|model|created|parallel|output)")
-"""Places that all streams share: it is enough to spoil them in one."""
+MOST = 4
+"""So many mutants of one place are enough, in all streams together."""
 
 
 def label(of: Frame) -> str:
-    return str(json.loads(of.data)["type"])
+    said = json.loads(of.data)
+    kind = (said.get("item") or said.get("part") or {}).get("type")
+    return f"{said['type']}/{kind}" if kind else str(said["type"])
 
 
 def faults(frames, *, strict=True):
@@ -60,9 +62,11 @@ def test_good_streams_pass(name):
 
 def test_every_mutant_is_refused_or_legal():
     tally = Tally(LEGAL)
-    for name, good in STREAMS.items():
-        found = (mutant for mutant in mutants(good, label, WORDS) if name == "cut off" or not SEEN.match(mutant.place))
+    judged = Counter()
+    for good in STREAMS.values():
+        found = [mutant for mutant in mutants(good, label, WORDS) if judged[mutant.place] < MOST]
         tally.judge(good, found, partial(Grammar, strict=True))
+        judged.update(mutant.place for mutant in found)
     assert not tally.escaped, "\n".join(f"{count} {place}" for place, count in tally.escaped.most_common()) + "\n" + tally.table()
     assert not tally.unused(), tally.table()
     assert min(tally.made.values()) > 0
@@ -198,7 +202,7 @@ _DATA = st.binary(max_size=20) | st.fixed_dictionaries(
 _FRAMES = st.lists(st.builds(Frame, _DATA, st.none() | _NAMES, st.none() | _NAMES), max_size=6)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.sampled_from(sorted(STREAMS)), st.integers(0, 12), _FRAMES, st.booleans())
 def test_nothing_raises_and_nothing_is_quoted(name, place, odd, strict):
     good = STREAMS[name]

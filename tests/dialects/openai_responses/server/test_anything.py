@@ -70,7 +70,7 @@ _any_events = st.one_of([strategies.of(kind) for kind in strategies.EVENT_TYPES]
 _servings = st.builds(serving, sealed=st.booleans(), custom_tools=st.just(("",)), echoed=_objects)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.lists(_own_events, max_size=8) | st.lists(_any_events, max_size=8), _servings)
 def test_any_events_make_a_stream(drawn, aim):
     said = encoder(aim)
@@ -176,7 +176,7 @@ def judge(data: Any) -> None:
     DIALECT.encode_response(Response(message=Message.assistant("x")), decoded.context)
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(st.sampled_from(PLACES), ODD)
 def test_a_body_with_something_odd_in_it_is_read_or_refused(place, value):
     judge(mutated(place, value))
