@@ -56,7 +56,10 @@ class MessageWriter:
         if message.parts and not rest:
             return
         role = "user" if message.role == "tool" else message.role
+        documents = len(self.documents)
         content = self._content(rest, role)
+        if not content and not moved and len(self.documents) == documents and any(type(part) is not Text for part in rest):
+            return  # all of it is lost, and an empty message is refused
         if moved:
             content = [*moved, *([{"type": "text", "text": content}] if isinstance(content, str) and content else content or ())]
             moved.clear()

@@ -48,13 +48,11 @@ def _wanted(choice: ToolChoice) -> tuple[str, ...]:
 def _choose(choice: ToolChoice | None, written: list[Wire], losses: Losses, body: Wire) -> None:
     if choice is None:
         return
-    if choice.mode in ("required", "tool"):
-        if written:
-            body["tool_choice"] = "REQUIRED"
-        else:
+    if not written:
+        if choice.mode != "none":
             losses.dropped("tool_choice", "there are no tools to choose from")
-    elif choice.mode == "none" and written:
-        body["tool_choice"] = "NONE"
+    elif choice.mode != "auto":
+        body["tool_choice"] = "NONE" if choice.mode == "none" else "REQUIRED"
 
 
 def _strict(tools: tuple[Any, ...], losses: Losses, body: Wire) -> None:

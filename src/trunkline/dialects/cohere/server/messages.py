@@ -10,7 +10,7 @@ from ..losses import Losses
 from ..message import plan_of
 from ..pieces import PLAN, arguments_text, citation_of, number, other_fields
 from .fields import Json, filled, items, mapping, only, optional_text, refuse, wrong
-from .parts import read_document, read_parts, unbound
+from .parts import every_part, read_document, read_parts, unbound
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -69,7 +69,6 @@ def _answer(fields: Json, at: str, losses: Losses) -> Message:
     only(fields, _OF_TOOLS, "messages.tool", losses)
     content = fields.get("content")
     parts = read_parts([] if content is None else content, f"{at}.content", losses)
-    parts = [] if parts == [Text("")] else parts
     return Message("tool", (ToolResult(filled(fields.get("tool_call_id"), f"{at}.tool_call_id"), tuple(parts)),))
 
 
@@ -78,7 +77,7 @@ def _assistant(fields: Json, at: str, context: Context, losses: Losses) -> list[
     if plan := optional_text(fields, PLAN, at):
         parts.append(plan_of(plan))
     content = fields.get("content")
-    said: list[Part] = [] if content in (None, "") else read_parts(content, f"{at}.content", losses)
+    said: list[Part] = [] if content in (None, "") else every_part(content, f"{at}.content", losses)
     if (cited := fields.get("citations")) is not None:
         _cite(said, items(cited, f"{at}.citations"), at, context, losses)
     parts += [part for part in said if part != Text("")]

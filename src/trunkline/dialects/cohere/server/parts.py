@@ -17,7 +17,12 @@ _WORDS = ("text", "snippet", "content", "body")
 
 
 def read_parts(content: object, at: str, losses: Losses) -> list[Part]:
-    """Content that is text, or a list of parts."""
+    """Content that is text, or a list of parts; a text that is empty says nothing."""
+    return [part for part in every_part(content, at, losses) if part != Text("")]
+
+
+def every_part(content: object, at: str, losses: Losses) -> list[Part]:
+    """The same with those texts: each part has the number that others know it by."""
     if isinstance(content, str):
         return [Text(content)]
     if not isinstance(content, list):

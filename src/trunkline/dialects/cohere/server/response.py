@@ -15,8 +15,11 @@ NAMED = frozenset({"id", "finish_reason", "message", "usage", "logprobs"})
 _IN_MESSAGE = frozenset({"role", "content", PLAN, "tool_calls"})
 
 
+NO_MODEL = "a reply does not name its model here"
+
+
 def encode_response(response: Response, context: Context) -> EncodedReply:
-    """The reply that says ``response``. Which model it was, and when, is not said: there is no place."""
+    """The reply that says ``response``. Which model it was is not said, nor when: there is no place."""
     losses = Losses()
     message = _message(response.parts, losses)
     kept = response.extra.get("message")
@@ -47,6 +50,8 @@ def reply_id(context: Context) -> str:
 
 
 def unsayable(response: Response, losses: Losses) -> None:
+    if response.model is not None:
+        losses.dropped("model", NO_MODEL)
     if response.alternatives:
         losses.dropped("alternatives", "there is one choice here")
     if response.reported_cost is not None:

@@ -30,7 +30,7 @@ from ..losses import Losses
 from ..pieces import object_of, objects
 from .errors import error_end
 from .pieces import call_of, cite, is_citation, is_plan, item_of, judge, logprob, reason_of, thought, usage_of, words_of
-from .response import NAMED, reply_id
+from .response import NAMED, NO_MODEL, reply_id
 from .writing import Writer
 
 _encode = msgspec.json.Encoder().encode
@@ -326,6 +326,8 @@ class CohereEventEncoder:
     # --- the head and the end -----------------------------------------------------------------------------------------
 
     def _take_start(self, event: Start) -> None:
+        if event.model is not None:
+            self._losses.dropped("model", NO_MODEL)
         if event.id and not self._writer.started:
             self._writer.reply_id = event.id
 
