@@ -19,6 +19,8 @@ from ..values.response import Alternative, FinishReason, Response, Usage, Warnin
 _CUT_OFF: dict[str, FinishReason] = {
     "length": "length", "max_tokens": "length", "max_output_tokens": "length", "model_context_window_exceeded": "length",
     "content_filter": "content_filter", "refusal": "content_filter",
+    "MAX_TOKENS": "length", "ERROR_TOXIC": "content_filter", "ERROR": "error", "TIMEOUT": "error",
+    "guardrail_intervened": "content_filter", "content_filtered": "content_filter",
 }  # fmt: skip
 """What the protocols say of a reply that was cut off. With calls in it our own word is ``tool_calls``: only this tells that the
 last of them may not be whole."""
