@@ -54,7 +54,7 @@ RULES: tuple[Rule, ...] = (
 STRICT = frozenset(rule.name for rule in RULES if rule.strict is not None)
 LENIENT = frozenset(rule.name for rule in RULES if rule.lenient is not None)
 
-CUT_SHORT = frozenset({"MAX_TOKENS", "ERROR", "TIMEOUT"})
+CUT_SHORT = frozenset({"MAX_TOKENS", "ERROR", "TIMEOUT", "ERROR_TOXIC"})
 """The reasons of replies that may stop in the midst of a call."""
 KINDS = ("text", "thinking")
 """The items of content whose words come in pieces."""

@@ -152,11 +152,12 @@ def test_usage_and_reasons():
         3,
         1,
     )
-    assert (said.raw_finish_reason, said.extra) == ("ERROR", {"own": 1})
-    assert warnings == ["finish_reason", "usage.cache_write_tokens", "usage.output_image_tokens"]
+    assert (said.raw_finish_reason, said.finish_reason, said.extra) == ("ERROR_TOXIC", "content_filter", {"own": 1})
+    assert warnings == ["usage.cache_write_tokens", "usage.output_image_tokens"]
     assert again(TextDelta("a"), Finish("stop", stop_sequence="x"))[0].raw_finish_reason == "STOP_SEQUENCE"
     assert again(TextDelta("a"), Finish("other", "LATER"))[0].raw_finish_reason == "LATER"
     assert again(TextDelta("a"), Finish("tool_calls", "TOOL_CALL"))[1] == ["finish_reason"]
+    assert again(TextDelta("a"), Finish("pause"))[1] == ["finish_reason"]
 
 
 def test_what_only_this_protocol_knows():

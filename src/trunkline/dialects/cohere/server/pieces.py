@@ -21,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 _any = msgspec.json.Decoder().decode
 _CITED = ("TEXT_CONTENT", "THINKING_CONTENT", "PLAN")
 _REASONS: dict[FinishReason, str] = {
-    "stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL", "error": "ERROR", "content_filter": "ERROR"
+    "stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL", "error": "ERROR", "content_filter": "ERROR_TOXIC"
 }  # fmt: skip
 
 
@@ -200,7 +200,7 @@ def reason_of(reason: FinishReason, raw: str | None, sequence: str | None, losse
         losses.approximated("finish_reason", "there is no call of a tool: COMPLETE")
         return "COMPLETE"
     word = _REASONS.get(reason, "COMPLETE")
-    if reason not in _REASONS or reason == "content_filter":
+    if reason not in _REASONS:
         losses.approximated("finish_reason", f"{reason} has no word here: {word}")
     return word
 
