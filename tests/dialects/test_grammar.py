@@ -115,6 +115,7 @@ def test_what_does_not_look_like_a_name_is_not_shown():
         ([Frame(b'{"type":"error","error":{}}')], "anthropic-messages"),
         ([Frame(b'{"type":"message_start"}')], "anthropic-messages"),
         ([Frame(b'{"type":"later"}', "later")], "anthropic-messages"),
+        ([Frame(b'{"type":"message-start"}', "message-start")], "cohere"),
     ],
 )
 def test_whose_stream_it_is(frames, dialect):

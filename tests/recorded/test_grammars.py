@@ -18,6 +18,7 @@ STREAMS = {
     "anthropic-messages": 134,
     "gemini": 114,
     "cohere": 37,
+    "mistral": 50,
     "bedrock-converse": 45,
     "openai-responses": 158,
     "ollama": 28,

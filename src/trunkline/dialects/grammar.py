@@ -226,6 +226,8 @@ def guess_dialect(frames: Sequence[Frame]) -> str | None:
         kind = said.get("type")
         if isinstance(kind, str) and kind.startswith("response."):
             return "openai-responses"
+        if isinstance(kind, str) and kind in _COHERE_WORDS:
+            return "cohere"
         if isinstance(kind, str) and (kind in _MESSAGES_WORDS or kind == frame.event):
             return "anthropic-messages"
         if "choices" in said or "error" in said:
@@ -233,6 +235,10 @@ def guess_dialect(frames: Sequence[Frame]) -> str | None:
     return None
 
 
+_COHERE_WORDS = frozenset(
+    {"message-start", "message-end", "content-start", "content-delta", "content-end", "tool-plan-delta", "tool-call-start"}
+    | {"tool-call-delta", "tool-call-end", "citation-start", "citation-end"}
+)
 _MESSAGES_WORDS = frozenset(
     {"message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop"}
     | {"ping", "error"}
