@@ -145,6 +145,20 @@ def test_another_rate_or_a_fee_in_the_providers_own_figures_is_heeded(raw: dict[
     assert cost(Usage(input_tokens=1, output_tokens=0, raw=raw), model(PLAIN), NOON) is None
 
 
+def test_what_is_billed_is_charged_where_it_is_counted_apart() -> None:
+    counted = Usage(
+        input_tokens=1500,
+        output_tokens=90,
+        cache_read_tokens=1400,
+        raw={"billed_units": {"input_tokens": 3, "output_tokens": 1.0}},
+    )
+    alone = Usage(input_tokens=3, output_tokens=1)
+    assert cost(counted, model(PLAIN), NOON) == cost(alone, model(PLAIN), NOON) is not None
+    for units in ({"input_tokens": 3, "output_tokens": 1, "search_units": 1}, 7):
+        assert cost(Usage(input_tokens=3, output_tokens=1, raw={"billed_units": units}), model(PLAIN), NOON) is None
+    assert cost(Usage(input_tokens=3, output_tokens=1, raw={"billed_units": {"input_tokens": -1}}), model(PLAIN), NOON) is None
+
+
 def test_another_tier_and_hosted_tools_have_no_known_price() -> None:
     one = Usage(input_tokens=1, output_tokens=0)
     assert cost(one, model(PLAIN), NOON, "flex") is None

@@ -15,6 +15,7 @@ STANDARD = frozenset({"default", "standard", "on_demand"})
 
 _RATES = ("service_tier", "speed")  # where a provider's own usage says at what rate it charged
 _FEES = ("server_tool_use", "num_sources_used")  # where it counts what costs a fee besides the tokens
+_BILLED, _TOKENS = "billed_units", ("input_tokens", "output_tokens")  # what is charged, where that is not what was counted
 _TELLING = frozenset({*_RATES, *_FEES})
 _EXACT = Context(prec=100)  # the caller's context may round; this one never has to
 
@@ -53,6 +54,11 @@ def cost(
         return None
     if usage.raw and _charged_otherwise(usage.raw):
         return None
+    if _BILLED in usage.raw:
+        billed = _billed(usage.raw[_BILLED])
+        if billed is None:
+            return None
+        usage = billed
     for row in _rows(model.prices):
         if row.since <= at:
             rates = _rates_for(row, usage.input_tokens, at)
@@ -73,6 +79,22 @@ def _charged_otherwise(raw: dict[str, Any]) -> bool:
         if count and any(count.values() if isinstance(count, dict) else (count,)):
             return True
     return False
+
+
+def _billed(units: object) -> Usage | None:
+    """The tokens that are charged, where a provider counts those apart (its instructions, say, are not among them); None where
+    it charges for something else too."""
+    if not isinstance(units, dict) or any(count for name, count in units.items() if name not in _TOKENS):
+        return None
+    asked, said = (_whole(units.get(name)) for name in _TOKENS)
+    return Usage(asked, said)
+
+
+def _whole(count: object) -> int | None:
+    """A count, which some write as a fraction of nothing (``9.0``)."""
+    if isinstance(count, float) and count.is_integer():
+        count = int(count)
+    return count if type(count) is int and count >= 0 else None
 
 
 def _rates_for(row: _Row, tokens: int | None, at: float) -> _Rates | None:
