@@ -116,6 +116,8 @@ def test_what_does_not_look_like_a_name_is_not_shown():
         ([Frame(b'{"type":"message_start"}')], "anthropic-messages"),
         ([Frame(b'{"type":"later"}', "later")], "anthropic-messages"),
         ([Frame(b'{"type":"message-start"}', "message-start")], "cohere"),
+        ([Frame(b'{"candidates":[{"index":0}]}')], "gemini"),
+        ([Frame(b'{"promptFeedback":{"blockReason":"SAFETY"}}')], "gemini"),
     ],
 )
 def test_whose_stream_it_is(frames, dialect):

@@ -230,6 +230,8 @@ def guess_dialect(frames: Sequence[Frame]) -> str | None:
             return "cohere"
         if isinstance(kind, str) and (kind in _MESSAGES_WORDS or kind == frame.event):
             return "anthropic-messages"
+        if "candidates" in said or "promptFeedback" in said:
+            return "gemini"
         if "choices" in said or "error" in said:
             return "openai-chat"
     return None
