@@ -127,6 +127,13 @@ def test_pictures_films_and_sound():
     ]  # fmt: skip
 
 
+def test_what_a_tool_showed_is_missed_where_it_cannot_be_said():
+    shown = ToolResult("1", (Text("x"), Image(Url("https://x/a.png")), Text("")))
+    body, encoded = encode("hi", Message.assistant(ToolCall("1", "weather")), Message.tool(shown), tools=(WEATHER,))
+    assert body["messages"][2]["content"] == [{"toolResult": {"toolUseId": "1", "content": [{"text": "x"}]}}]
+    assert losses(encoded) == [("dropped", "messages.image"), ("dropped", "messages.tool_result")]
+
+
 def test_documents_have_names_each_its_own():
     pdf = Data(b"ABC", "application/pdf")
     found, encoded = content(
@@ -196,7 +203,7 @@ def test_choices(choice, said, lost):
 
 def test_no_tool_may_be_called():
     body, encoded = encode("hi", tools=(WEATHER,), tool_choice=ToolChoice("none"))
-    assert ("toolConfig" in body, losses(encoded)) == (False, [("approximated", "tools")])
+    assert ("toolConfig" in body, losses(encoded)) == (False, [("approximated", "tools"), ("approximated", "tool_choice")])
     loop = ("hi", Message.assistant(ToolCall("1", "weather")), Message.tool(ToolResult("1")))
     body, encoded = encode(*loop, tools=(WEATHER,), tool_choice=ToolChoice("none"))
     assert (body["toolConfig"], losses(encoded)) == ({"tools": [SPEC]}, [("dropped", "tool_choice")])

@@ -10,8 +10,8 @@ from typing import Any
 
 from ...wire.aws_event_stream import EXCEPTION
 from ...wire.sse import Frame
-from ..grammar import Automaton, is_count, loose_object, shown
-from .grammar_rules import CUT_SHORT, KIND_OF, LENIENT, STARTS
+from ..grammar import Automaton, is_count, loose_object
+from .grammar_rules import CUT_SHORT, KIND_OF, LENIENT, STARTS, numbered
 
 _SAYING = frozenset({"messageStart", "contentBlockStart", "contentBlockDelta"})
 
@@ -95,7 +95,7 @@ class LenientConverse(Automaton):
             self._started = True  # said once
             self._fault("start", "a block before messageStart")
         if index != self._blocks or not is_count(index):
-            self._fault("block-index", f"block {shown(index)} where {self._blocks} was due")
+            self._fault("block-index", f"block {numbered(index)} where {self._blocks} was due")
         number = index if is_count(index) else self._blocks
         block = self._open[number] = _Block(kind)
         self._blocks = max(self._blocks, number) + 1
@@ -107,7 +107,7 @@ class LenientConverse(Automaton):
             self._fault("shape", "$.start is not an object")
             start = {}
         if is_count(index) and index in self._open:
-            self._fault("block-open", f"block {shown(index)} begins and is open")
+            self._fault("block-open", f"block {numbered(index)} begins and is open")
             del self._open[index]
             self._blocks = index
         self._new(index, next((name for name in start if name in STARTS), ""))
@@ -122,7 +122,7 @@ class LenientConverse(Automaton):
         if block is None:
             block = self._new(index, KIND_OF.get(kind, ""))
             if kind in STARTS:
-                self._fault("block-open", f"block {shown(index)} has no start")
+                self._fault("block-open", f"block {numbered(index)} has no start")
         elif kind and block.kind and block.kind != KIND_OF[kind]:
             self._fault("delta-kind", f"{kind} in a block of kind {block.kind}")
         if kind == "toolUse":
@@ -138,7 +138,7 @@ class LenientConverse(Automaton):
         index = said.get("contentBlockIndex")
         block = self._open.pop(index, None) if is_count(index) else None
         if block is None:
-            self._fault("block-open", f"block {shown(index)} is closed and is not open")
+            self._fault("block-open", f"block {numbered(index)} is closed and is not open")
         elif block.kind == "toolUse" and "".join(block.pieces).strip():
             try:
                 loose_object("".join(block.pieces).encode("utf-8", "surrogatepass"))

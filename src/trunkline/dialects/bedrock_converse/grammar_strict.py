@@ -6,8 +6,8 @@ from typing import Any
 
 from ...wire.aws_event_stream import EXCEPTION
 from ...wire.sse import Frame
-from ..grammar import Automaton, shown, strict_object
-from .grammar_rules import CUT_SHORT, DELTAS, EVENTS, EXCEPTION_FIELDS, KIND_OF, STARTS, STRICT, UNSTARTED
+from ..grammar import Automaton, strict_object
+from .grammar_rules import CUT_SHORT, DELTAS, EVENTS, EXCEPTION_FIELDS, KIND_OF, STARTS, STRICT, UNSTARTED, numbered
 
 
 class _Block:
@@ -113,7 +113,7 @@ class StrictConverse(Automaton):
         if self._block is not None:
             self._fault("block-open", f"a block begins while {self._block.index} is open")
         if index != self._blocks:
-            self._fault("block-index", f"block {shown(index)} where {self._blocks} was due")
+            self._fault("block-index", f"block {numbered(index)} where {self._blocks} was due")
         self._block = _Block(self._blocks, kind)
         self._blocks += 1
         return self._block
@@ -140,10 +140,10 @@ class StrictConverse(Automaton):
         block = self._block
         if block is None:
             if KIND_OF[kind] not in UNSTARTED:
-                self._fault("block-open", f"block {shown(index)} has no start")
+                self._fault("block-open", f"block {numbered(index)} has no start")
             block = self._open(index, KIND_OF[kind])
         elif index != block.index:
-            self._fault("block-index", f"a delta of block {shown(index)} within block {block.index}")
+            self._fault("block-index", f"a delta of block {numbered(index)} within block {block.index}")
         if block.kind != KIND_OF[kind]:
             self._fault("delta-kind", f"a delta that the block {block.index} cannot have")
             return
@@ -165,11 +165,11 @@ class StrictConverse(Automaton):
     def _close(self, said: dict[str, Any]) -> None:
         block, index = self._block, said.get("contentBlockIndex")
         if block is None:
-            self._fault("block-open", f"block {shown(index)} is closed and is not open")
+            self._fault("block-open", f"block {numbered(index)} is closed and is not open")
             return
         self._block = None
         if index != block.index:
-            self._fault("block-index", f"block {shown(index)} is closed and {block.index} is open")
+            self._fault("block-index", f"block {numbered(index)} is closed and {block.index} is open")
         if block.kind == "text" and not block.said:
             self._fault("empty-text", f"block {block.index} says nothing")
         if block.kind == "toolUse" and "".join(block.pieces):

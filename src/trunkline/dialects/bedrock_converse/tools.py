@@ -117,7 +117,8 @@ def encode_tools(
         return _stand_ins(called, losses)
     if choice is not None and choice.mode == "none":
         if not called:
-            losses.approximated("tools", "that none may be called is said by sending none")
+            for field in ("tools", "tool_choice"):
+                losses.approximated(field, "that none may be called is said by sending none")
             return {}
         losses.dropped("tool_choice", "that no tool may be called cannot be said here")
     encoded: list[dict[str, Any]] = []

@@ -216,7 +216,10 @@ class Turns:
 
     def _result(self, part: ToolResult) -> Block:
         own = self._fields_of(part.state, "messages.tool_result.state") if part.state is not None else None
-        content = [block for inner in part.parts if (block := self._shown(inner)) is not None]
+        shown = [(inner, self._shown(inner)) for inner in part.parts]
+        content = [block for _, block in shown if block is not None]
+        if any(block is None and inner != Text("") for inner, block in shown):
+            self._losses.dropped("messages.tool_result", "some of what a tool answered cannot be said here")
         said: dict[str, Any] = {"toolUseId": self._call_id(part.tool_call_id), "content": content}
         if part.is_error:
             said["status"] = "error"
