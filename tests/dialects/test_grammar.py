@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from trunkline.dialects.anthropic_messages.grammar_rules import RULES as MESSAGES_RULES
 from trunkline.dialects.grammar import (
     COUNT,
     NAME,
@@ -22,12 +22,11 @@ from trunkline.dialects.grammar import (
     word,
 )
 from trunkline.dialects.known import DIALECTS
-from trunkline.dialects.openai_chat.grammar_rules import RULES as CHAT_RULES
 from trunkline.wire.sse import Frame
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "stream-grammar.md"
 TABLES = re.compile(r"<!-- rules: begin -->\n(.*)<!-- rules: end -->", re.DOTALL)
-RULES = {"openai-chat": CHAT_RULES, "anthropic-messages": MESSAGES_RULES}
+RULES = {name: import_module(f"trunkline.dialects.{name.replace('-', '_')}.grammar_rules").RULES for name in DIALECTS}
 
 
 def tables() -> str:

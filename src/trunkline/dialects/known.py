@@ -9,9 +9,11 @@ from typing import cast
 from ..values.errors import UsageError
 from .dialect import ClientHalf, Dialect
 
-DIALECTS = ("openai-chat", "anthropic-messages")
+DIALECTS = (
+    "openai-chat", "anthropic-messages", "openai-responses", "gemini", "bedrock-converse", "cohere", "ollama",
+)  # fmt: skip
 """Ids, as users see them, of those that can be asked in and served."""
-ASKED = (*DIALECTS, "cohere", "bedrock-converse", "gemini", "openai-responses", "ollama")
+ASKED = (*DIALECTS, "claude-cli")
 """Ids of those that can be asked in."""
 
 

@@ -270,7 +270,7 @@ class Simulator:
         return self._server
 
 
-_BASE_PATHS = {"openai-chat": "/v1"}
+_BASE_PATHS = {"openai-chat": "/v1", "openai-responses": "/v1"}
 """What comes after the origin in the base URL of a dialect's clients."""
 
 
