@@ -161,6 +161,13 @@ def test_the_thought_of_a_finished_turn_stays_away(markup):
     assert losses(encoded) == [("dropped", "messages.reasoning")]
 
 
+def test_an_endpoint_that_names_a_field_gets_all_of_it_there():
+    done = (*LOOP, Message.assistant(Reasoning("so"), "1 it is."))
+    sent, encoded = encode("q", *done, "and now?", aim=Quirks(markup="auto", reasoning_field="reasoning"), judged=False)
+    assert [said.get("reasoning") for said in sent["messages"]] == [None, "hm", None, "so", None]
+    assert encoded.warnings == ()
+
+
 def test_a_thought_without_words_beside_it():
     sent, _ = encode("q", Message.assistant(Reasoning("hm"), ToolCall("c", "f")), LOOP[1], aim=Quirks(markup="think"))
     assert sent["messages"][1]["content"] == "<think>\nhm\n</think>\n\n"

@@ -80,7 +80,7 @@ def logprobs_of(value: object) -> tuple[TokenLogprob, ...]:
 
 def _logprob(item: dict[str, Any]) -> TokenLogprob | None:
     token, number, raw = item.get("token"), item.get("logprob"), item.get("bytes")
-    if not isinstance(token, str) or type(number) not in (int, float) or not abs(number) < 1e300:  # type: ignore[arg-type]
+    if not isinstance(token, str) or not isinstance(number, (int, float)) or not abs(number) < 1e300:
         return None
     whole = tuple(raw) if isinstance(raw, list) and all(type(byte) is int for byte in raw) else None
-    return TokenLogprob(token, float(number), whole, logprobs_of(item.get("top_logprobs")))  # type: ignore[arg-type]
+    return TokenLogprob(token, float(number), whole, logprobs_of(item.get("top_logprobs")))

@@ -181,7 +181,7 @@ class MessageWriter:
                     said.update(fields)
             if fields is not None or self._field is None:
                 return
-        if self._quirks.markup is not None and part.text:
+        if self._quirks.markup is not None and self._quirks.reasoning_field in (None, "as_sent") and part.text:
             self._marked(part.text, said)
         elif self._field is None:
             self._losses.dropped("messages.reasoning", "this endpoint takes no earlier reasoning back")
@@ -190,14 +190,12 @@ class MessageWriter:
 
     def _marked(self, text: str, said: Wire) -> None:
         """What came as markup goes back while its loop of tool calls is open, and not after it (local-servers §6)."""
-        quirks = self._quirks
         if not self._open:
             self._losses.dropped("messages.reasoning", "models that write it as markup want that of the turn at hand only")
-        elif quirks.markup in ("think", "think_open") and quirks.reasoning_field in (None, "as_sent"):
+        elif self._quirks.markup in ("think", "think_open"):
             said["content"] = f"{said['content'] or ''}<think>\n{text}\n</think>\n\n"
         else:
-            field = "reasoning" if quirks.reasoning_field in (None, "as_sent") else str(quirks.reasoning_field)
-            said[field] = said.get(field, "") + text
+            said["reasoning"] = said.get("reasoning", "") + text
 
     def _returned(self, part: Opaque, said: Wire, content: list[Any]) -> None:
         fields = self._parts.fields(part.state, f"messages.{part.kind}")
