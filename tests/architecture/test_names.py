@@ -33,9 +33,10 @@ PREFIX_TESTS = {
 
 @cache
 def provider_names() -> frozenset[str]:
-    """The rows of the table, but for words that are also a quirk's (``reasoning_style="together"``) or a dialect's id."""
+    """The rows of the table, but for words that are also a quirk's (``reasoning_style="together"``), a dialect's id, a month or
+    a field of protocols."""
     words = {word for hint in get_type_hints(Quirks).values() for kind in get_args(hint) for word in get_args(kind)}
-    return frozenset(row.name for row in TABLE) - {"local"} - words - set(ASKED)
+    return frozenset(row.name for row in TABLE) - {"local", "jan", "meta"} - words - set(ASKED)
 
 
 @cache

@@ -94,7 +94,10 @@ async def health(io: IO, calls: Calls, ask: bool) -> Health:
 
 
 def _wire(destinations: Destinations, row: Provider) -> Wire | str:
-    """Its endpoint, or what is missing."""
+    """Its endpoint, or what is missing. A server that is only presumed is not asked before somebody has said that it is there."""
+    settings = destinations.settings
+    if row.is_presumed and not (settings.base_url(row) or settings.key_settings(row)):
+        return f"set {base_url_variables(row)[0]}, or name it"
     try:
         return destinations.wire(row, "")
     except UsageError as error:

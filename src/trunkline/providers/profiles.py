@@ -24,6 +24,8 @@ PLAIN = Quirks(no_parallel_tool_calls=True, no_strict=True, no_logit_bias=True).
 """Without what most hosts refuse or ignore besides (providers §6)."""
 THOUGHTFUL = Quirks(reasoning_field="reasoning_content").over(PLAIN)
 """The same, where reasoning has a field of its own, which also takes it back."""
+OF_ANYBODY = Quirks(reasoning_field="as_sent", markup="auto").over(COMPATIBLE)
+"""A server that nobody has described."""
 LOCAL = Quirks(reasoning_field="as_sent", markup="auto").over(ELSEWHERE)
 """A server that runs whatever model it was given, with whatever template."""
 

@@ -82,6 +82,11 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the user has to say where it is."""
         return self.endpoints[0].url is None
 
+    @property
+    def is_presumed(self) -> bool:
+        """Whether its address is only where such a server usually listens: nobody has said that there is one."""
+        return not (self.needs_key or self.needs_base_url)
+
     def endpoint(self, dialect: str | None = None, field: str = "dialect") -> Endpoint:
         """Its endpoint for ``dialect``; without one its first. ``UsageError`` names ``field`` where it speaks no such dialect."""
         for endpoint in self.endpoints:

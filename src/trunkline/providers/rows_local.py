@@ -1,0 +1,69 @@
+"""Servers on one's own machine, each at its usual port (providers §5, local-servers); ``local.py`` says how each is known.
+
+What they really do: docs/local-servers.md.
+"""
+
+from __future__ import annotations
+
+from ..values.model import Quirks
+from .profiles import LOCAL, OF_ANYBODY, chat, messages, responses, trio
+from .provider import Endpoint, Provider
+
+ROWS: tuple[Provider, ...] = (
+    Provider(
+        name="mlx", needs_key=False, endpoints=chat("http://127.0.0.1:8080/v1", Quirks(
+            reasoning_field="reasoning", reasoning_style="chat_template", needs_max_tokens=True, stop_faulty=True,
+            no_n=True, no_response_format=True, no_images=True, no_logprobs=True,
+        ).over(LOCAL)),
+    ),
+    Provider(
+        name="llamacpp", key_variables=("LLAMA_API_KEY",), needs_key=False, url_variables=("LLAMACPP_BASE_URL",),
+        endpoints=trio("http://127.0.0.1:9931", quirks=Quirks(
+            reasoning_field="reasoning_content", reasoning_style="chat_template",
+        ).over(LOCAL)),
+    ),
+    Provider(
+        name="ollama", key_variables=("OLLAMA_API_KEY",), needs_key=False, hosts=("ollama.com",), endpoints=(
+            Endpoint(dialect="ollama", url="http://127.0.0.1:11434", quirks=Quirks(markup="auto")),
+            *chat("http://127.0.0.1:11434/v1", Quirks(tool_choice_auto_only=True, no_n=True, no_logit_bias=True).over(LOCAL)),
+            responses("http://127.0.0.1:11434/v1"), messages("http://127.0.0.1:11434"),
+        ),
+    ),
+    Provider(
+        name="lmstudio", key_variables=("LM_API_TOKEN",), needs_key=False,
+        endpoints=trio("http://127.0.0.1:1234", quirks=Quirks(reasoning_style="effort").over(LOCAL)),
+    ),
+    Provider(
+        name="vllm", key_variables=("VLLM_API_KEY",), needs_key=False,
+        endpoints=trio("http://127.0.0.1:8000", quirks=Quirks(reasoning_style="chat_template", video_urls=True).over(LOCAL)),
+    ),
+    Provider(
+        name="llama-cpp-python", needs_key=False, endpoints=chat("http://127.0.0.1:8000/v1", Quirks(
+            json_object_only=True, no_n=True,
+        ).over(LOCAL)),
+    ),
+    Provider(
+        name="transformers", needs_key=False, endpoints=chat("http://127.0.0.1:8000/v1", Quirks(
+            no_n=True, no_response_format=True, stop_faulty=True,
+        ).over(LOCAL)),
+    ),
+    Provider(
+        name="sglang", needs_key=False,
+        endpoints=chat("http://127.0.0.1:30000/v1", Quirks(reasoning_style="chat_template").over(LOCAL)),
+    ),
+    Provider(
+        name="tgi", needs_key=False, endpoints=chat("http://127.0.0.1:8080/v1", LOCAL),
+    ),
+    Provider(
+        name="jan", needs_key=False, endpoints=chat("http://127.0.0.1:1337/v1", LOCAL),
+    ),
+    Provider(
+        name="localai", needs_key=False, endpoints=chat("http://127.0.0.1:8080/v1", LOCAL),
+    ),
+    Provider(
+        name="lemonade", needs_key=False, endpoints=chat("http://127.0.0.1:8000/api/v1", LOCAL),
+    ),
+    Provider(
+        name="local", needs_key=False, endpoints=chat(None, OF_ANYBODY),
+    ),
+)  # fmt: skip
