@@ -166,6 +166,13 @@ def test_a_model_without_tools_is_told_of_them_in_words():
     assert losses(encoded) == [("approximated", "messages.tool_call"), ("dropped", "tools")]
 
 
+def test_a_message_of_which_all_is_lost_is_left_out():
+    sent, encoded = encode(Message("user", (Video(PNG),)), "hi", tool_choice=ToolChoice("required"))
+    assert sent["messages"] == [{"role": "user", "content": "hi"}]
+    assert losses(encoded) == [("dropped", "messages.video"), ("dropped", "tool_choice")]
+    assert encode(Message("user", (Video(PNG),)))[0]["messages"] == [{"role": "user", "content": ""}]
+
+
 def test_no_messages_load_a_model():
     encoded = DIALECT.encode_request(Request(model="m1", messages=()), target())
     assert json.loads(encoded.wire.body)["messages"] == []

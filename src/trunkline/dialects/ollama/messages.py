@@ -30,7 +30,7 @@ class MessageWriter:
         self._tools: dict[str, str] = {}  # which tool each call was of: its answer names it
 
     def write(self, messages: Sequence[Message]) -> list[Wire]:
-        """All of them, in the wire's order: answers of tools each in a message of its own."""
+        """All of them, in the wire's order: answers of tools each in a message of its own. What is lost whole is left out."""
         wire: list[Wire] = []
         for message in messages:
             if message.name is not None:
@@ -45,8 +45,10 @@ class MessageWriter:
                 else:
                     rest.append(part)
             if rest or not message.parts:
-                wire.append(self._said("user" if message.role == "tool" else message.role, rest))
-        return wire
+                said = self._said("user" if message.role == "tool" else message.role, rest)
+                if not rest or said["content"] or "images" in said or any(type(part) is Text for part in rest):
+                    wire.append(said)
+        return wire or [{"role": "user", "content": ""} for _ in messages[:1]]  # no message at all would only load the model
 
     def _said(self, role: str, parts: Sequence[Part]) -> Wire:
         """A message of text and pictures."""
@@ -63,7 +65,8 @@ class MessageWriter:
             else:
                 self._lost(part, "a message is text and pictures here")
         if len(texts) > 1:
-            self._losses.approximated("messages.text", "a message is one text here: its texts stand a blank line apart")
+            field = "messages.tool_result" if role == "tool" else "messages.text"
+            self._losses.approximated(field, "a message is one text here: its texts stand a blank line apart")
         said: Wire = {"role": role, "content": "\n\n".join(texts)}
         if images:
             said["images"] = images

@@ -40,6 +40,8 @@ def encode_request(request: Request, target: Target) -> Encoded:
         losses.dropped("tools", "this model takes no tools")
     elif request.tools:
         custom = write_tools(request, losses, body)
+    elif request.tool_choice is not None and request.tool_choice.mode != "none":
+        losses.dropped("tool_choice", "there are no tools to choose from")
     if request.output is not None:
         _output(request.output, target.quirks, losses, body)
     if request.reasoning is not None:

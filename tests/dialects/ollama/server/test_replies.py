@@ -67,7 +67,7 @@ def test_the_whole_of_a_reply():
     ("reason", "raw", "said", "told"),
     [
         ("stop", None, "stop", []), ("length", None, "length", []), ("tool_calls", None, "stop", []), ("other", "load", "load", []),
-        ("content_filter", None, "stop", [("approximated", "finish_reason")]), ("other", None, "stop", [("approximated", "finish_reason")]),
+        ("content_filter", None, "length", [("approximated", "finish_reason")]), ("other", None, "stop", [("approximated", "finish_reason")]),
     ],
 )  # fmt: skip
 def test_why_it_ended(reason, raw, said, told):

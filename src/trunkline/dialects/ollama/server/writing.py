@@ -22,6 +22,7 @@ SAID = frozenset(
 MODEL = "unknown"
 """The model of a reply that names none, to a request that named none."""
 _PLAIN: dict[FinishReason, str] = {"stop": "stop", "tool_calls": "stop", "length": "length"}
+_CUT_SHORT = "content_filter"
 
 
 def head(said: Any, context: Context) -> Wire:
@@ -34,9 +35,10 @@ def head(said: Any, context: Context) -> Wire:
 
 def ending(reason: FinishReason, raw: str | None, usage: Usage, extra: Wire, losses: Losses) -> Wire:
     """What the last line, or the whole reply, says of the end."""
-    said: Wire = {"done": True, "done_reason": raw or _PLAIN.get(reason, "stop")}
+    word = raw or _PLAIN.get(reason) or ("length" if reason == _CUT_SHORT else "stop")
     if raw is None and reason not in _PLAIN:
-        losses.approximated("finish_reason", "this protocol has no word for it: stop was said")
+        losses.approximated("finish_reason", f"this protocol has no word for it: {word} was said")
+    said: Wire = {"done": True, "done_reason": word}
     own = {name: value for name, value in extra.items() if name not in SAID and value is not None}
     # Readers take these for granted.
     said |= {name: count_of(own.pop(name, 0)) or 0 for name in DURATIONS}
