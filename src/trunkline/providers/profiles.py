@@ -24,6 +24,8 @@ PLAIN = Quirks(no_parallel_tool_calls=True, no_strict=True, no_logit_bias=True).
 """Without what most hosts refuse or ignore besides (providers §6)."""
 THOUGHTFUL = Quirks(reasoning_field="reasoning_content").over(PLAIN)
 """The same, where reasoning has a field of its own, which also takes it back."""
+HOSTED = Quirks(reasoning_field="as_sent", markup="auto").over(PLAIN)
+"""The same for those who run everybody's models: reasoning comes in a field, or as the model wrote it."""
 OF_ANYBODY = Quirks(reasoning_field="as_sent", markup="auto").over(COMPATIBLE)
 """A server that nobody has described."""
 LOCAL = Quirks(reasoning_field="as_sent", markup="auto").over(ELSEWHERE)

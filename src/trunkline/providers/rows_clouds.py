@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..values.model import NO_QUIRKS, Quirks
 from .address import Parameter
 from .auth import Bearer, EntraToken, GoogleToken, HeaderAuth, SigV4
-from .profiles import CHAT, COMPATIBLE, MESSAGES, OPENAI, PLAIN, RESPONSES, THOUGHTFUL, chat, messages
+from .profiles import CHAT, COMPATIBLE, HOSTED, MESSAGES, OPENAI, PLAIN, RESPONSES, THOUGHTFUL, chat, messages
 from .provider import Dated, Endpoint, Provider
 
 # Azure's own models are OpenAI's; its fields come later than theirs (azure-openai §3).
@@ -88,7 +88,7 @@ ROWS: tuple[Provider, ...] = (
     ),
     Provider(
         name="cloudflare", key_variables=("CLOUDFLARE_API_TOKEN",),
-        endpoints=chat("https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1"),
+        endpoints=chat("https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1", HOSTED),
         parameters=(Parameter(name="account", variables=("CLOUDFLARE_ACCOUNT_ID",)),),
     ),
     Provider(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..values.model import Quirks
 from .address import Parameter
-from .profiles import CHAT, CHINA, PLAIN, THOUGHTFUL, chat, messages, responses
+from .profiles import CHAT, CHINA, HOSTED, PLAIN, THOUGHTFUL, chat, messages, responses
 from .provider import Endpoint, Provider
 
 ROWS: tuple[Provider, ...] = (
@@ -40,13 +40,13 @@ ROWS: tuple[Provider, ...] = (
     ),
     Provider(
         name="huggingface", key_variables=("HF_TOKEN",),
-        endpoints=chat("https://router.huggingface.co/v1", Quirks(reasoning_field="as_sent").over(PLAIN)),
+        endpoints=chat("https://router.huggingface.co/v1", HOSTED),
     ),
     Provider(
-        name="sambanova", key_variables=("SAMBANOVA_API_KEY",), endpoints=chat("https://api.sambanova.ai/v1"),
+        name="sambanova", key_variables=("SAMBANOVA_API_KEY",), endpoints=chat("https://api.sambanova.ai/v1", HOSTED),
     ),
     Provider(
-        name="hyperbolic", key_variables=("HYPERBOLIC_API_KEY",), endpoints=chat("https://api.hyperbolic.xyz/v1"),
+        name="hyperbolic", key_variables=("HYPERBOLIC_API_KEY",), endpoints=chat("https://api.hyperbolic.xyz/v1", HOSTED),
     ),
     Provider(
         name="novita", key_variables=("NOVITA_API_KEY",), endpoints=(
@@ -56,7 +56,7 @@ ROWS: tuple[Provider, ...] = (
     ),
     Provider(
         name="nebius", key_variables=("NEBIUS_API_KEY",), hosts=("api.studio.nebius.ai",),
-        endpoints=chat("https://api.tokenfactory.nebius.com/v1"),
+        endpoints=chat("https://api.tokenfactory.nebius.com/v1", HOSTED),
     ),
     Provider(
         name="siliconflow", key_variables=("SILICONFLOW_API_KEY",), parameters=(CHINA,),
@@ -74,18 +74,18 @@ ROWS: tuple[Provider, ...] = (
         ),),
     ),
     Provider(
-        name="featherless", key_variables=("FEATHERLESS_API_KEY",), endpoints=chat("https://api.featherless.ai/v1"),
+        name="featherless", key_variables=("FEATHERLESS_API_KEY",), endpoints=chat("https://api.featherless.ai/v1", HOSTED),
     ),
     Provider(
         name="chutes", key_variables=("CHUTES_API_KEY",),
         endpoints=chat("https://llm.chutes.ai/v1", Quirks(needs_max_tokens=True).over(THOUGHTFUL)),
     ),
     Provider(
-        name="scaleway", key_variables=("SCW_SECRET_KEY",), endpoints=chat("https://api.scaleway.ai/v1"),
+        name="scaleway", key_variables=("SCW_SECRET_KEY",), endpoints=chat("https://api.scaleway.ai/v1", HOSTED),
     ),
     Provider(
         name="ovhcloud", key_variables=("OVHCLOUD_API_KEY",),
-        endpoints=chat("https://oai.endpoints.kepler.ai.cloud.ovh.net/v1", THOUGHTFUL),
+        endpoints=chat("https://oai.endpoints.kepler.ai.cloud.ovh.net/v1", HOSTED),
     ),
     Provider(
         name="wandb", key_variables=("WANDB_API_KEY",), endpoints=(Endpoint(
@@ -97,6 +97,6 @@ ROWS: tuple[Provider, ...] = (
         name="venice", key_variables=("VENICE_API_KEY",), endpoints=chat("https://api.venice.ai/api/v1", THOUGHTFUL),
     ),
     Provider(
-        name="gmi", key_variables=("GMI_API_KEY",), endpoints=chat("https://api.gmi-serving.com/v1"),
+        name="gmi", key_variables=("GMI_API_KEY",), endpoints=chat("https://api.gmi-serving.com/v1", HOSTED),
     ),
 )  # fmt: skip
