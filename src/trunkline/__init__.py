@@ -128,6 +128,7 @@ if TYPE_CHECKING:
         Model as Model,
         Price as Price,
         PriceTier as PriceTier,
+        PriceVariant as PriceVariant,
         Quirks as Quirks,
         Target as Target,
     )
@@ -187,7 +188,7 @@ _WHERE = {
         "Audio", "CacheMark", "Citation", "File", "HostedToolCall", "HostedToolResult", "Image", "Message", "Opaque", "Part",
         "ProviderState", "Reasoning", "Refusal", "Role", "Scope", "Text", "ToolCall", "ToolResult", "Video",
     ),
-    "values.model": ("Model", "Price", "PriceTier", "Quirks", "Target"),
+    "values.model": ("Model", "Price", "PriceTier", "PriceVariant", "Quirks", "Target"),
     "values.request": (
         "AudioOutput", "CustomTool", "HostedTool", "OutputFormat", "ReasoningOptions", "Request", "Tool", "ToolChoice",
     ),
@@ -206,7 +207,7 @@ __all__ = [
     "HostedToolCall", "HostedToolResult", "HttpReply", "Image", "InvalidRequestError", "Limits", "LocalFile",
     "MalformedResponseError", "Message", "Model", "Moved", "NameResolutionError", "NoProviderError", "NotFoundError",
     "Observer", "Opaque", "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError", "Part", "PartDone",
-    "PermissionDeniedError", "Price", "PriceTier", "ProviderError", "ProviderHealth", "ProviderState", "Quirks",
+    "PermissionDeniedError", "Price", "PriceTier", "PriceVariant", "ProviderError", "ProviderHealth", "ProviderState", "Quirks",
     "QuotaError", "RateLimitError", "Reasoning", "ReasoningDelta", "ReasoningOptions", "Refusal", "RefusalDelta", "Request",
     "Response", "Role", "Scope", "Secret", "ServerError", "Settings", "Settled", "Start", "Stream", "StreamInterruptedError",
     "StreamingBackend", "Target", "Text", "TextDelta", "Timeout", "Timings", "TlsError", "TokenLogprob", "Tool", "ToolCall",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from trunkline.policy.price import cost
-from trunkline.values.model import Model, Price, PriceTier
+from trunkline.values.model import Model, Price, PriceTier, PriceVariant
 from trunkline.values.response import Usage
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
@@ -128,6 +128,54 @@ def test_in_dearer_hours_and_beside_a_fee_nothing_is_known() -> None:
     at = [datetime(2026, 11, 20, hour, 59, 59, tzinfo=UTC).timestamp() for hour in (0, 1, 3, 4)]
     assert [cost(one, hours, moment) is None for moment in at] == [False, True, True, False]
     assert cost(one, model(Price(input="1", output="1", unknown_fee=True)), NOON) is None
+
+
+def test_some_hours_of_the_day_have_a_price_of_their_own() -> None:
+    one = Usage(input_tokens=1, output_tokens=0)
+    dearer = model(Price(input="1", output="1"), Price(input="2", output="1", hours=((1, 4), (6, 10))))
+    at = [datetime(2026, 11, 20, hour, 59, 59, tzinfo=UTC).timestamp() for hour in (0, 1, 3, 4, 9, 10)]
+    assert [str(cost(one, dearer, moment)) for moment in at] == [
+        "0.000001",
+        *["0.000002"] * 2,
+        "0.000001",
+        "0.000002",
+        "0.000001",
+    ]
+
+
+BATCHED = Price(
+    input="2", output="10", cache_read="0.3", tiers=(PriceTier(above=5, input="4", output="15"),),
+    variants=(
+        PriceVariant(rate="batch", since="2026-10-14", factor="0.5"),
+        PriceVariant(rate="fast", input="5", output="30", tiers=(PriceTier(above=5, input="7", output="40"),)),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rate", "tokens", "millionths"),
+    [("batch", 2, 12), ("batch", 6, 27), ("fast", 2, 70), ("fast", 6, 122), (None, 2, 24), ("standard", 6, 54)],
+)
+def test_another_rate_has_its_own_price(rate: str | None, tokens: int, millionths: int) -> None:
+    usage = Usage(input_tokens=tokens, output_tokens=2)
+    assert cost(usage, model(BATCHED), NOON, rate) == Decimal(millionths) / 10**6
+
+
+def test_a_rate_is_told_by_the_call_or_by_the_providers_figures_and_not_by_both_in_two_ways() -> None:
+    def told(rate: str | None, **raw: object) -> Decimal | None:
+        return cost(Usage(input_tokens=2, output_tokens=0, raw=raw), model(BATCHED), NOON, rate)
+
+    assert told(None, service_tier="batch") == told("batch", service_tier="batch") == told("batch") == Decimal("0.000002")
+    assert told(None, speed="fast") == Decimal("0.00001")
+    assert told("batch", speed="fast") is None
+    assert told("flex") is None
+
+
+def test_a_rate_has_a_first_day_too() -> None:
+    before = datetime(2026, 10, 13, 23, 59, tzinfo=UTC).timestamp()
+    one = Usage(input_tokens=1, output_tokens=0)
+    assert cost(one, model(BATCHED), before, "batch") is None
+    assert cost(one, model(BATCHED), before + 60, "batch") == Decimal("0.000001")
 
 
 @pytest.mark.parametrize("tier", [None, "default", "standard", "on_demand"])

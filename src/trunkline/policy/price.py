@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Context, Decimal
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..values.model import Model, Price, PriceTier
+from ..values.model import Model, Price, PriceTier, PriceVariant
 from ..values.response import Usage
 
 STANDARD = frozenset({"default", "standard", "on_demand"})
-"""What providers call the service tier, and the speed, that the catalog prices; at any other another price holds."""
+"""What providers call the service tier, and the speed, of the usual price; at any other another price holds."""
 
 _RATES = ("service_tier", "speed")  # where a provider's own usage says at what rate it charged
 _FEES = ("server_tool_use", "num_sources_used")  # where it counts what costs a fee besides the tokens
 _BILLED, _TOKENS = "billed_units", ("input_tokens", "output_tokens")  # what is charged, where that is not what was counted
 _TELLING = frozenset({*_RATES, *_FEES})
+_USUAL = "usual"
 _EXACT = Context(prec=100)  # the caller's context may round; this one never has to
 
 
@@ -33,13 +33,25 @@ class _Rates(NamedTuple):
     output_audio: int | None
 
 
+class _Scale(NamedTuple):
+    """Rates, and those above so many input tokens, the highest first."""
+
+    rates: _Rates
+    tiers: tuple[tuple[int, _Rates], ...]
+
+    def at(self, tokens: int | None) -> _Rates:
+        if tokens is None or not self.tiers:
+            return self.rates  # the sum decides whether the count is needed
+        return next((rates for above, rates in self.tiers if tokens > above), self.rates)
+
+
 class _Row(NamedTuple):
-    """A price from its day on: its rates, and the rates above so many input tokens, the highest first."""
+    """A price from its day on: its scale, and those of other rates, each from a day of its own on, the latest first."""
 
     since: float
     price: Price
-    rates: _Rates
-    tiers: tuple[tuple[int, _Rates], ...]
+    usual: _Scale
+    variants: tuple[tuple[str, float, _Scale], ...]
 
 
 def cost(
@@ -47,38 +59,43 @@ def cost(
 ) -> Decimal | None:
     """USD that ``usage`` of ``model`` cost at ``at`` (unix seconds); None where a price or a count that is needed is not known.
 
-    ``service_tier`` as the reply names it, else as it was asked for: only the standard one has a known price. ``hosted_tools``:
-    the provider ran tools of its own, which cost a fee that the catalog does not know.
+    ``service_tier`` as the reply names it, else as it was asked for, or ``"batch"``: its price where the catalog has one.
+    ``hosted_tools``: the provider ran tools of its own, which cost a fee that the catalog does not know.
     """
-    if model is None or hosted_tools or (service_tier is not None and service_tier not in STANDARD):
+    if model is None or hosted_tools:
         return None
-    if usage.raw and _charged_otherwise(usage.raw):
-        return None
+    rate = _USUAL if service_tier is None or service_tier in STANDARD else service_tier
+    if usage.raw and not _TELLING.isdisjoint(usage.raw):
+        told = _rate_told(usage.raw, rate)
+        if told is None:
+            return None
+        rate = told
     if _BILLED in usage.raw:
         billed = _billed(usage.raw[_BILLED])
         if billed is None:
             return None
         usage = billed
     for row in _rows(model.prices):
-        if row.since <= at:
-            rates = _rates_for(row, usage.input_tokens, at)
+        if row.since <= at and (not row.price.hours or _within(row.price.hours, at)):
+            rates = _rates_for(row, rate, usage.input_tokens, at)
             total = None if rates is None else _sum(usage, rates)
             return None if rates is None or total is None else _usd(total, rates.scale)
     return None
 
 
-def _charged_otherwise(raw: dict[str, Any]) -> bool:
-    if _TELLING.isdisjoint(raw):
-        return False
+def _rate_told(raw: dict[str, Any], rate: str) -> str | None:
+    """The rate by the provider's own figures; None where they name two of them, or something that costs a fee."""
     for name in _RATES:
-        rate = raw.get(name)
-        if isinstance(rate, str) and rate not in STANDARD:
-            return True
+        told = raw.get(name)
+        if isinstance(told, str) and told not in STANDARD:
+            if rate not in (_USUAL, told):
+                return None
+            rate = told
     for name in _FEES:
         count = raw.get(name)
         if count and any(count.values() if isinstance(count, dict) else (count,)):
-            return True
-    return False
+            return None
+    return rate
 
 
 def _billed(units: object) -> Usage | None:
@@ -97,17 +114,15 @@ def _whole(count: object) -> int | None:
     return count if type(count) is int and count >= 0 else None
 
 
-def _rates_for(row: _Row, tokens: int | None, at: float) -> _Rates | None:
+def _rates_for(row: _Row, rate: str, tokens: int | None, at: float) -> _Rates | None:
     price = row.price
     if price.unknown_fee or (price.unknown_hours and _within(price.unknown_hours, at)):
         return None
-    if tokens is None:
-        return row.rates  # the sum decides whether the count is needed
-    if not row.tiers and price.unknown_above is None:
-        return row.rates
-    if price.unknown_above is not None and tokens > price.unknown_above:
+    if price.unknown_above is not None and tokens is not None and tokens > price.unknown_above:
         return None
-    return next((rates for above, rates in row.tiers if tokens > above), row.rates)
+    if rate == _USUAL:
+        return row.usual.at(tokens)
+    return next((scale.at(tokens) for name, since, scale in row.variants if name == rate and since <= at), None)
 
 
 def _within(hours: tuple[tuple[int, int], ...], at: float) -> bool:
@@ -151,23 +166,46 @@ def _usd(total: int, scale: int) -> Decimal:
     return Decimal(total).scaleb(-scale, _EXACT)
 
 
-@lru_cache(maxsize=1024)
+_KNOWN: dict[int, tuple[tuple[Price, ...], tuple[_Row, ...]]] = {}  # by identity: to hash all prices costs more than the sum
+_ENOUGH = 1024
+
+
 def _rows(prices: tuple[Price, ...]) -> tuple[_Row, ...]:
-    """The latest first."""
-    rows = (
-        _Row(
-            datetime.fromisoformat(price.since).replace(tzinfo=UTC).timestamp(),
-            price,
-            _rates(price),
-            tuple((tier.above, _rates(tier)) for tier in sorted(price.tiers, key=lambda tier: tier.above, reverse=True)),
-        )
-        for price in prices
-    )
-    return tuple(sorted(rows, key=lambda row: row.since, reverse=True))
+    """The latest first; of one day those that hold in some hours only before the one that holds all day."""
+    known = _KNOWN.get(id(prices))
+    if known is not None and known[0] is prices:
+        return known[1]
+    made = [_row(price) for price in prices]
+    rows = tuple(sorted(made, key=lambda row: (row.since, bool(row.price.hours)), reverse=True))
+    if len(_KNOWN) >= _ENOUGH:
+        _KNOWN.clear()
+    _KNOWN[id(prices)] = prices, rows
+    return rows
 
 
-def _rates(price: Price | PriceTier) -> _Rates:
-    fields = {field: None if (text := getattr(price, field, None)) is None else Decimal(text) for field in _Rates._fields[1:]}
+def _row(price: Price) -> _Row:
+    variants = [(each.rate, _day(each.since), _variant(price, each)) for each in price.variants]
+    variants.sort(key=lambda variant: variant[1], reverse=True)
+    return _Row(_day(price.since), price, _scale(price), tuple(variants))
+
+
+def _day(date: str) -> float:
+    return datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp()
+
+
+def _scale(price: Price | PriceVariant, factor: Decimal | None = None) -> _Scale:
+    tiers = sorted(price.tiers, key=lambda tier: tier.above, reverse=True)
+    return _Scale(_rates(price, factor), tuple((tier.above, _rates(tier, factor)) for tier in tiers))
+
+
+def _variant(price: Price, variant: PriceVariant) -> _Scale:
+    return _scale(variant) if variant.factor is None else _scale(price, Decimal(variant.factor))
+
+
+def _rates(price: Price | PriceTier | PriceVariant, factor: Decimal | None) -> _Rates:
+    fields = {field: None if (text := getattr(price, field)) is None else Decimal(text) for field in _Rates._fields[1:]}
+    if factor is not None:
+        fields = {field: None if value is None else _EXACT.multiply(value, factor) for field, value in fields.items()}
     if fields["cache_write"] is None:  # writing is charged as input is; so is what is kept longer, where neither has a price
         fields["cache_write"] = fields["input"]
         if fields["cache_write_1h"] is None:

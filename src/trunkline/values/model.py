@@ -133,7 +133,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
 NO_QUIRKS = Quirks()
 
 
-class PriceTier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
+class PriceTier(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, forbid_unknown_fields=True
+):
     """USD per million tokens once the input is longer than ``above`` tokens. A price of None is unknown."""
 
     above: int
@@ -141,17 +143,23 @@ class PriceTier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, r
     output: str | None = None
     cache_read: str | None = None
     cache_write: str | None = None
+    cache_write_1h: str | None = None
+    input_audio: str | None = None
+    output_audio: str | None = None
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
-    """USD per million tokens, as decimal text; None is unknown, ``"0"`` is free.
+class PriceVariant(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, forbid_unknown_fields=True
+):
+    """What holds in place of a price for requests at another ``rate``: ``batch``, or a service tier or speed by its provider's
+    word for it (``flex``, ``priority``, ``fast``), from the day ``since`` on.
 
-    ``since`` (YYYY-MM-DD, UTC) is the first day it holds. ``cache_write`` None: writing is charged as input is.
-    ``unknown_above``: above so many input tokens another price holds that we do not know; ``unknown_hours``: likewise in these
-    hours of the day (UTC, from and until); ``unknown_fee``: a fee for each request, that we do not know, comes on top.
+    ``factor``: so much of the usual price, whatever it is for. Without one the prices stand here, all of them.
     """
 
+    rate: str
     since: str = "1970-01-01"
+    factor: str | None = None
     input: str | None = None
     output: str | None = None
     cache_read: str | None = None
@@ -160,6 +168,28 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_
     input_audio: str | None = None
     output_audio: str | None = None
     tiers: tuple[PriceTier, ...] = ()
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, forbid_unknown_fields=True):
+    """USD per million tokens, as decimal text; None is unknown, ``"0"`` is free.
+
+    ``since`` (YYYY-MM-DD, UTC) is the first day it holds; ``hours``: in these hours of the day only (UTC, from and until), in
+    place of the price that holds all day. ``cache_write`` None: writing is charged as input is. ``tiers``: what holds for every
+    token once there are many. ``unknown_above``: above so many input tokens another price holds that we do not know;
+    ``unknown_hours``: likewise in these hours; ``unknown_fee``: a fee for each request, that we do not know, comes on top.
+    """
+
+    since: str = "1970-01-01"
+    hours: tuple[tuple[int, int], ...] = ()
+    input: str | None = None
+    output: str | None = None
+    cache_read: str | None = None
+    cache_write: str | None = None
+    cache_write_1h: str | None = None
+    input_audio: str | None = None
+    output_audio: str | None = None
+    tiers: tuple[PriceTier, ...] = ()
+    variants: tuple[PriceVariant, ...] = ()
     unknown_above: int | None = None
     unknown_hours: tuple[tuple[int, int], ...] = ()
     unknown_fee: bool = False
