@@ -16,11 +16,14 @@ from tests.cli.loopback import Command
 from trunkline import Client, NotFoundError, UsageError
 from trunkline.cli.main import main
 from trunkline.cli.sim import _introduce, _speed, _tell
-from trunkline.dialects.known import DIALECTS
 from trunkline.sim import Recorded, Simulator
 from trunkline.wire.http import HttpRequest
 
-LINES = 1 + 2 * len(DIALECTS)
+NAMES = {
+    "OPENAI_BASE_URL", "OPENAI_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "GOOGLE_BASE_URL", "GOOGLE_API_KEY",
+    "BEDROCK_BASE_URL", "AWS_BEARER_TOKEN_BEDROCK", "COHERE_BASE_URL", "COHERE_API_KEY", "OLLAMA_BASE_URL", "OLLAMA_API_KEY",
+}  # fmt: skip
+LINES = 1 + len(NAMES)
 
 
 @contextmanager
@@ -39,7 +42,7 @@ def started(run: Command, *args: str) -> Iterator[tuple[subprocess.Popen[bytes],
 
 def test_what_it_prints_is_what_clients_need(run: Command) -> None:
     with started(run, "--speed", "inf", "--seed", "3") as (_, environment):
-        assert set(environment) == {"OPENAI_BASE_URL", "OPENAI_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"}
+        assert set(environment) == NAMES
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", environment["OPENAI_BASE_URL"])
         done = run("ask", "Why?", "--model", "openai/gpt-5.4", **environment)
         assert (done.code, done.out.strip()) == (0, 'This is a simulated answer. You said: "Why?".')

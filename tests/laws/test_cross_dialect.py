@@ -122,7 +122,7 @@ def facts(request: Request) -> dict[str, Any]:
     if (asked := request.reasoning) is not None and (asked.effort == "none" or asked.enabled is False):
         told["reasoning"] = "off"
     # What is not said, and what goes without saying, are the same.
-    if told["tool_choice"] == ToolChoice("auto" if request.tools else "none"):
+    if told["tool_choice"] == ToolChoice("auto") or not request.tools:
         del told["tool_choice"]
     if told["parallel_tool_calls"] or not request.tools or request.tool_choice == ToolChoice("none"):
         del told["parallel_tool_calls"]
@@ -155,7 +155,7 @@ ADDS = {"output": "messages.text", "output.schema": "messages.text", "messages.t
 """What is said in other words stands among those: nothing else is lost by it."""
 
 
-PART_OF = {"messages.image": ("messages.tool_result",), "tool_choice": ("tools",)}
+PART_OF = {"messages.image": ("messages.tool_result",), "messages.text": ("messages.tool_result",), "tool_choice": ("tools",)}
 """What a warning of the one says something of, too: a tool's answer may hold pictures; tools that may not be called are left out."""
 
 
@@ -238,7 +238,7 @@ CUT_OFF = {
     "bedrock-converse": ("max_tokens", "content_filtered"), "cohere": ("MAX_TOKENS", "ERROR_TOXIC"),
     "ollama": ("length", "length"),
 }  # fmt: skip
-"""How each says that a reply was cut off: by its limit, by a filter (one knows none)."""
+"""How each says that a reply was cut off: by its limit, by a filter (one has no word for that)."""
 
 
 @across
@@ -259,14 +259,14 @@ def test_calls_that_are_cut_off_are_not_said_to_be_whole(origin: str, goal: str,
 @across
 def test_what_only_one_dialect_knows_is_left_behind_with_a_warning(origin: str, goal: str) -> None:
     half = dialect_of(origin)
-    request = Request(model="m", messages=(Message.user("hi"),), extra_body={"own_field": 1})
+    request = Request(model="m", messages=(Message.user("hi"),), extra_body={"owned": 1})
     decoded = half.decode_request(arrived(origin, half.encode_request(request, target(origin)).wire))
-    assert decoded.request.extra_body["own_field"] == 1
+    assert decoded.request.extra_body["owned"] == 1
     assert Crossing(origin, origin).request(decoded.request) is decoded.request
     crossing = Crossing(origin, goal)
     if origin == goal:
         return
     assert crossing.request(decoded.request).extra_body == {}
-    assert ("dropped", "own_field") in [(warning.kind, warning.field) for warning in crossing.warnings]
+    assert ("dropped", "owned") in [(warning.kind, warning.field) for warning in crossing.warnings]
     body = dialect_of(goal).encode_request(crossing.request(decoded.request), target(goal)).wire.body
-    assert "own_field" not in msgspec.json.decode(body)
+    assert "owned" not in msgspec.json.decode(body)

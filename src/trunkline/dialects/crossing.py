@@ -21,6 +21,8 @@ _CUT_OFF: dict[str, FinishReason] = {
     "content_filter": "content_filter", "refusal": "content_filter",
     "MAX_TOKENS": "length", "ERROR_TOXIC": "content_filter", "ERROR": "error", "TIMEOUT": "error",
     "guardrail_intervened": "content_filter", "content_filtered": "content_filter",
+    "SAFETY": "content_filter", "RECITATION": "content_filter", "LANGUAGE": "content_filter", "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter", "SPII": "content_filter",
 }  # fmt: skip
 """What the protocols say of a reply that was cut off. With calls in it our own word is ``tool_calls``: only this tells that the
 last of them may not be whole."""
