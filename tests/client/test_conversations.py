@@ -14,11 +14,18 @@ from trunkline.providers.table import TABLE
 from trunkline.sim.scripted import Scripted
 from trunkline.values.media import Data
 from trunkline.values.message import Image, Message, Text, ToolResult
+from trunkline.values.model import NO_QUIRKS, Quirks
 from trunkline.values.response import Response
 
 KEY = "sk-test-0123456789"
 SEALS = {"anthropic": "c2VhbC1B", "openrouter": "c2VhbC1P"}
-NAMES = [row.name for row in TABLE] + ["openai-chat", "anthropic-messages"]
+OWN = ("openai-chat", "anthropic-messages")
+ROWS = {row.name: row for row in TABLE if row.endpoint().dialect in OWN}
+NAMES = [*ROWS, *OWN]
+
+
+def quirks(name: str) -> Quirks:
+    return ROWS[name].endpoint().quirks if name in ROWS else NO_QUIRKS
 
 
 @dataclass
@@ -69,7 +76,7 @@ def _chat(name: str, text: str | None, call: bool, turn: int) -> dict[str, Any]:
         said["content"] = [*parts, {"type": "text", "text": text}] if text else parts
     elif name in ("groq", "together", "local"):
         said["reasoning"] = "hm"
-    elif name not in ("openai", "perplexity"):
+    elif quirks(name).reasoning_field is not None or name in OWN:
         said["reasoning_content"] = "hm"
     if call:
         made = {"id": f"callid{turn:03}", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Oslo"}'}}
@@ -86,7 +93,11 @@ def model_of(name: str) -> str:
 
 def ask(name: str, history: list[Message], answer: Scripted, **options: Any) -> tuple[Response, dict[str, Any]]:
     """The reply, and the body that was sent for it."""
-    with Loopback(answer) as server, Client(model_of(name), base_url=server.url, api_key=KEY, retries=0) as llm:
+    gaps = {parameter.name: "x1" for parameter in ROWS[name].parameters if not parameter.optional} if name in ROWS else {}
+    with (
+        Loopback(answer) as server,
+        Client(model_of(name), base_url=server.url, api_key=KEY, parameters=gaps, retries=0) as llm,
+    ):
         response = llm.generate(history, **options)
         return response, json.loads(server.asked[0].body)
 
@@ -95,7 +106,7 @@ def ask(name: str, history: list[Message], answer: Scripted, **options: Any) -> 
 def test_a_chat_and_a_tool_loop_lose_nothing_with_whoever_it_is(name: str) -> None:
     """``strict`` would raise."""
     history = [Message.system("Be brief"), Message.user("Weather?")]
-    if name != "perplexity":  # takes no tools
+    if not quirks(name).no_tools:
         first, _ = ask(name, history, reply(name, None if name != "mistral" else "x", call=True), tools=[weather], strict=True)
         (call,) = first.tool_calls
         history += [first.message, Message.tool(ToolResult(call.id, (Text("4 C"),)))]
@@ -107,7 +118,9 @@ def test_a_chat_and_a_tool_loop_lose_nothing_with_whoever_it_is(name: str) -> No
     assert (third.text, third.warnings) == ("Welcome", ())
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "deepseek"])  # knows JSON, and no schema
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if not (quirks(name).json_object_only or quirks(name).no_response_format)]
+)
 def test_a_type_is_asked_for_without_loss_with_whoever_it_is(name: str) -> None:
     response, _ = ask(name, [Message.user("Invoice")], reply(name, '{"name":"a","note":null}'), output=Invoice, strict=True)
     assert response.output == Invoice("a")
