@@ -7,7 +7,19 @@ import msgspec
 from ....values.errors import UsageError
 from ....values.input_media import read_base64
 from ....values.media import Data, Source, Url
-from ....values.message import File, Message, Opaque, Part, ProviderState, Reasoning, Text, ToolResult
+from ....values.message import (
+    File,
+    HostedToolCall,
+    HostedToolResult,
+    Message,
+    Opaque,
+    Part,
+    ProviderState,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from ...dialect import Context
 from ..blocks import RESULT, opaque, part_of_fields
 from ..losses import Losses
@@ -16,6 +28,8 @@ from . import stand_in
 from .fields import cache_mark, flag, inner_object, is_null, items_at, object_at, refuse, required_text, text
 
 _UNMARKED = (Reasoning, Opaque)
+_MODELS = (Reasoning, ToolCall, HostedToolCall, HostedToolResult)
+"""What only a model says."""
 
 
 def messages_of(fields: Fields, context: Context, losses: Losses) -> tuple[Message, ...]:
@@ -76,7 +90,10 @@ def _parts(raw: msgspec.Raw, path: str, context: Context, *, said: bool = False)
             refuse(at, "a block has one key, which says what it is")
         if block.keys() == {"cachePoint"} and _marks(parts, block["cachePoint"], f"{at}.cachePoint"):
             continue
-        parts.append(_part(block, item, at, context, said=said))
+        part = _part(block, item, at, context, said=said)
+        if not said and isinstance(part, _MODELS):
+            refuse(at, "this is the assistant's to say")
+        parts.append(part)
     return tuple([part for part in parts if not _ours(part)])
 
 
@@ -132,8 +149,11 @@ def _shown(raw: msgspec.Raw, path: str, context: Context) -> tuple[Part, ...]:
             refuse(at, "a block has one key, which says what it is")
         if block.keys() == {"json"}:
             parts.append(Text(bytes(block["json"]).decode("utf-8", "replace"), state=ProviderState(ID, bytes(item))))
-        else:
-            parts.append(_part(block, item, at, context))
+            continue
+        part = _part(block, item, at, context)
+        if isinstance(part, _MODELS):
+            refuse(at, "this is the assistant's to say")
+        parts.append(part)
     return tuple(parts)
 
 
