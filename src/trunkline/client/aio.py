@@ -75,6 +75,24 @@ class AsyncClient:
         call, wire = self._calls.raw(method, path, raw_options(json, body, headers, query, timeout, retries))
         return await engine.raw(self._port.get(), call, wire)
 
+    def stream_request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        timeout: float | Timeout | None = None,
+        retries: int | None = None,
+    ) -> AsyncStream:
+        """The reply to a request of your own as it is written; use it with ``async with``. The request must say itself
+        that it wants a stream of the provider's dialect. The events are the reply's; before those of each piece of the wire
+        comes the piece itself, an ``OpaqueEvent`` of the kind ``wire``."""
+        call = self._calls.raw_stream(method, path, raw_options(json, body, headers, query, timeout, retries))
+        return AsyncStream(LiveStream(self._port.get(), call))
+
     async def models(self, provider: str | None = None, *, live: bool = False) -> tuple[Model, ...]:
         """The catalog's models; with ``live`` those that the provider itself names."""
         return await listing.models(self._port.get(), self._calls, provider, live)

@@ -76,6 +76,24 @@ class Client:
         call, wire = self._calls.raw(method, path, raw_options(json, body, headers, query, timeout, retries))
         return run_blocking(engine.raw(self._port.get(), call, wire))
 
+    def stream_request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        timeout: float | Timeout | None = None,
+        retries: int | None = None,
+    ) -> Stream:
+        """The reply to a request of your own as it is written; use it as a context manager. The request must say itself
+        that it wants a stream of the provider's dialect. The events are the reply's; before those of each piece of the wire
+        comes the piece itself, an ``OpaqueEvent`` of the kind ``wire``."""
+        call = self._calls.raw_stream(method, path, raw_options(json, body, headers, query, timeout, retries))
+        return Stream(LiveStream(self._port.get(), call))
+
     def models(self, provider: str | None = None, *, live: bool = False) -> tuple[Model, ...]:
         """The catalog's models; with ``live`` those that the provider itself names."""
         return run_blocking(listing.models(self._port.get(), self._calls, provider, live))

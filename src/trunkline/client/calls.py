@@ -15,6 +15,7 @@ from ..engine.backend import declared_async
 from ..engine.call import NO_HOOKS, Call, Hooks, Limits
 from ..engine.destination import Destination, Own, Wire
 from ..engine.program import Program
+from ..engine.verbatim import verbatim
 from ..policy.turns import TurnMemory
 from ..ports import Observer
 from ..telemetry import logs
@@ -102,7 +103,7 @@ class Calls:
         if any(options.get(name) is not None for name in ("api_key", "base_url", "version", "dialect", "parameters")):
             destinations = destinations.also(model, options)
         limits = to_limits({**merged, "max_line": options.get("max_line")}, self._limits)
-        for name in ("timeout", "retries"):
+        for name in ("timeout", "retries", "fallback_on"):
             merged.pop(name, None)
         made = Calls(
             model, destinations, merged, blocking=blocking, limits=limits, hooks=hooks,
@@ -167,15 +168,22 @@ class Calls:
         )
 
     def raw(self, method: str, path: str, options: Mapping[str, Any]) -> tuple[Call, WireRequest]:
-        """A call of ``request``."""
+        """A call of ``request``: of the fallbacks, those understand it which are other addresses of the same provider."""
         ready = self._ready or self._prepare()
-        if not isinstance(ready.plan[0], Wire) or isinstance(ready.plan[0], Program):
+        first, *others = ready.plan
+        if not isinstance(first, Wire) or isinstance(first, Program):
             raise UsageError("only an HTTP endpoint takes raw requests", field="model", got=self.name)
+        kin = [each for each in others if isinstance(each, Wire) and _is_other_address(each, first)]
         call = Call(
-            request=ready.request, plan=ready.plan[:1], limits=to_limits(options, ready.limits), observers=ready.observers,
+            request=ready.request, plan=(first, *kin), limits=to_limits(options, ready.limits), observers=ready.observers,
             errors=ready.errors,
         )  # fmt: skip
         return call, wire_request(method, path, options)
+
+    def raw_stream(self, method: str, path: str, options: Mapping[str, Any]) -> Call:
+        """A call of ``stream_request``."""
+        call, request = self.raw(method, path, options)
+        return verbatim(call, request)
 
     def _prepare(self) -> Call:
         """The call of a client that says nothing more; reads the settings."""
@@ -210,6 +218,12 @@ class Calls:
             return Request(**fields)
         for name, value in options.items():
             if value is not None and name in _REQUEST_FIELDS:
+def _is_other_address(wire: Wire, first: Wire) -> bool:
+    """Whether it is the same provider in the same protocol, elsewhere."""
+    same = (wire.provider, wire.target.dialect) == (first.provider, first.target.dialect)
+    return same and wire.base_url != first.base_url
+
+
                 fields[name] = _CONVERTED[name](value) if name in _CONVERTED else value
         if (choice := options.get("tool_choice")) is not None:
             fields["tool_choice"] = to_tool_choice(choice, fields.get("tools", ()))

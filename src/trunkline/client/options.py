@@ -11,7 +11,7 @@ from ..engine.call import Hooks, Limits
 from ..policy.turns import TurnMemory
 from ..ports import Backend, Observer, StreamingBackend
 from ..values import expect
-from ..values.errors import UsageError
+from ..values.errors import ProviderError, UsageError
 from ..values.events import Event
 from ..values.expect import kind_of, only
 from ..values.inputs import Prompt as Prompt
@@ -80,6 +80,8 @@ class CarryOptions(RequestOptions, total=False):
     timeout: float | Timeout | None
     """Seconds for the whole call, or a ``Timeout``."""
     retries: int
+    fallback_on: Sequence[type[ProviderError]] | None
+    """The errors after which the next of the ``fallbacks`` is asked; None: whatever may be better there."""
     strict: bool
     """What a target cannot express is an error instead of a warning."""
     errors: Literal["full", "quiet"]
@@ -108,7 +110,8 @@ class CallOptions(CarryOptions, total=False):
 
     - ``timeout``: seconds for the whole call, or a ``Timeout``. ``retries``: further tries of one target.
     - ``fallbacks``: further models, tried in order when one fails; also as mappings (``BackupOptions``) such as
-      ``{"base_url": …}``, which have whatever they do not say from the model that they stand in for.
+      ``{"base_url": …}``, which have whatever they do not say from the model that they stand in for. ``fallback_on``: the
+      errors (classes of ``ProviderError``) after which the next is asked; others are raised. None: whatever may be better there.
     - ``strict=True``: what a target cannot express is an error and not a warning on the reply.
     - ``errors="quiet"``: the provider's own words are kept out of errors; they can quote prompts.
     """
@@ -248,12 +251,15 @@ def check_carrying(options: Mapping[str, Any]) -> None:
 
 
 def to_limits(options: Mapping[str, Any], base: Limits) -> Limits:
-    """``base`` with what ``timeout`` and ``retries`` say."""
+    """``base`` with what ``timeout``, ``retries`` and ``fallback_on`` say."""
     changes: dict[str, Any] = {}
     if "timeout" in options:
         changes.update(_timeout(options["timeout"]))
     if "retries" in options:
         changes["retry"] = msgspec.structs.replace(base.retry, retries=_retries(options["retries"]))
+    if "fallback_on" in options:
+        errors = _error_classes(options["fallback_on"])
+        changes["retry"] = msgspec.structs.replace(changes.get("retry", base.retry), elsewhere=errors)
     if (line := options.get("max_line")) is not None:
         if isinstance(line, bool) or not isinstance(line, int) or line < 1_024:
             raise UsageError("not a length", field="max_line", got=_shown(line), allowed="bytes, 1024 or more")
@@ -284,6 +290,16 @@ def _retries(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
         raise UsageError("not a count", field="retries", got=_shown(value), allowed="a whole number from 0 to 100")
     return value
+
+
+def _error_classes(value: Any) -> tuple[type[ProviderError], ...] | None:
+    if value is None:
+        return None
+    classes = tuple(expect.items(value, "fallback_on", "a list of classes of errors"))
+    for n, kind in enumerate(classes):
+        if not isinstance(kind, type) or not issubclass(kind, ProviderError):
+            expect.wrong(f"fallback_on[{n}]", kind, "ProviderError, or a class below it", "no class of errors")
+    return classes
 
 
 def _shown(value: object) -> str:

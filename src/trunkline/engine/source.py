@@ -29,7 +29,8 @@ _PRELUDE = frozenset({Start, UsageUpdate, Warned})
 _SNIFFED = frozenset({Framing.SSE, Framing.SSE_OR_JSON_ARRAY, Framing.AWS_EVENT_STREAM})
 
 
-def _tell(events: list[Event]) -> bool:
+def tell(events: list[Event]) -> bool:
+    """Whether any of them says more than that there is a reply."""
     return any(type(event) not in _PRELUDE for event in events)
 
 
@@ -109,13 +110,13 @@ class WireSource:
                     return self.error is None
                 self._frames = frame_decoder(Framing.JSON_ARRAY, self._most)
             events, chunk = self._decode(chunk), b""
-            while not self._done and not _tell(events):
+            while not self._done and not tell(events):
                 events += self._decode(await exchange.read())
         except ProviderError as error:
             self._end(error)
             return False
         self._ready += events
-        return _tell(events)
+        return tell(events)
 
     @property
     def complete(self) -> bool:

@@ -47,12 +47,14 @@ Verdict = Retry | Fallback | Raise
 
 class RetryPolicy(msgspec.Struct, frozen=True):
     """``retries`` more tries of one target; waits of ``first`` seconds doubling to ``cap``, full jitter; a wait that the
-    provider asks for is obeyed up to ``longest`` seconds, else the error is raised at once with its ``retry_after``."""
+    provider asks for is obeyed up to ``longest`` seconds, else the error is raised at once with its ``retry_after``.
+    ``elsewhere``: the errors after which another target is asked; None: whatever may be better there."""
 
     retries: int = 2
     first: float = 0.5
     cap: float = 8.0
     longest: float = 60.0
+    elsewhere: tuple[type[ProviderError], ...] | None = None
 
 
 _TRANSIENT = (RateLimitError, OverloadedError, ServerError, TransportError, DeadlineError, StreamInterruptedError)
@@ -84,7 +86,7 @@ def judge(
     """
     if isinstance(error, ClosedByCallerError) or (isinstance(error, DeadlineError) and error.phase == "total"):
         return Raise()
-    if another:
+    if another and (policy.elsewhere is None or isinstance(error, policy.elsewhere)):
         return _judge_with_another(error, tried, policy)
     if not transient(error) or isinstance(error, CircuitOpenError | ConcurrencyLimitError) or tried >= policy.retries:
         return Raise()
