@@ -21,6 +21,16 @@ class Dated(msgspec.Struct, frozen=True, kw_only=True):
     operation: str
 
 
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """A program that answers: its ``name``, and what of the environment it is given, nothing else. A key or an address that is
+    handed over stands in ``key_variable`` and ``url_variable``; the variables' own values of these two never do."""
+
+    name: str
+    key_variable: str
+    url_variable: str
+    variables: tuple[str, ...] = ()
+
+
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One address that speaks one dialect, and how it strays from it. ``url`` None: the user's ``base_url`` says where.
 
@@ -41,6 +51,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     quirks: Quirks = NO_QUIRKS
     auth: Auth | None = None
     """Where this endpoint wants its key shown in another way than its provider."""
+    command: Command | None = None
+    """It is a program on this machine."""
 
     def template(self, values: dict[str, str]) -> str | None:
         """Its address with gaps, for these values of its parameters."""
@@ -72,6 +84,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Where its address may lie in the environment, besides ``NAME_BASE_URL``."""
     parameters: tuple[Parameter, ...] = ()
     default_model: str | None = None
+    models_of: str | None = None
+    """The provider whose models it serves under the same names: what the catalog knows of those holds here too. Not what they
+    cost, unless ``same_prices``."""
+    same_prices: bool = False
 
     @property
     def dialects(self) -> tuple[str, ...]:
@@ -80,7 +96,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def needs_base_url(self) -> bool:
         """Whether the user has to say where it is."""
-        return self.endpoints[0].url is None
+        return self.endpoints[0].url is None and self.endpoints[0].command is None
 
     @property
     def is_presumed(self) -> bool:

@@ -48,11 +48,11 @@ ROWS: tuple[Provider, ...] = (
         variable_auth={"AZURE_OPENAI_AD_TOKEN": Bearer()}, chain=_ENTRA, url_variables=("AZURE_OPENAI_ENDPOINT",),
         endpoints=_azure("https://{resource}.openai.azure.com/openai/v1"),
         hosts=("{resource}.services.ai.azure.com", "{resource}.cognitiveservices.azure.com", "{resource}.openai.azure.us"),
-        parameters=(Parameter(name="resource", variables=("AZURE_OPENAI_RESOURCE",)), _API_VERSION),
+        parameters=(Parameter(name="resource", variables=("AZURE_OPENAI_RESOURCE",)), _API_VERSION), models_of="openai",
     ),
     Provider(
-        name="anthropic-on-foundry", key_variables=("ANTHROPIC_FOUNDRY_API_KEY",), auth=HeaderAuth("x-api-key"),
-        chain=EntraToken("https://ai.azure.com/.default"),
+        name="anthropic-on-foundry", key_variables=("ANTHROPIC_FOUNDRY_API_KEY",), models_of="anthropic",
+        auth=HeaderAuth("x-api-key"), chain=EntraToken("https://ai.azure.com/.default"),
         endpoints=(Endpoint(dialect=MESSAGES, url="https://{resource}.services.ai.azure.com/anthropic"),),
         parameters=(Parameter(name="resource", variables=("ANTHROPIC_FOUNDRY_RESOURCE",)),),
     ),
@@ -71,7 +71,8 @@ ROWS: tuple[Provider, ...] = (
         ),
     ),
     Provider(
-        name="vertex", chain=GoogleToken(), parameters=(_GOOGLE_REGION, _GOOGLE_PROJECT), endpoints=(
+        name="vertex", models_of="gemini", same_prices=True, chain=GoogleToken(),
+        parameters=(_GOOGLE_REGION, _GOOGLE_PROJECT), endpoints=(
             _vertex("gemini", "publishers/google"), _vertex(CHAT, "endpoints/openapi", quirks=PLAIN),
         ),
     ),
