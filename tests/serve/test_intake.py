@@ -100,6 +100,8 @@ def test_whatever_the_bytes_there_is_an_answer(data: bytes, coding: str) -> None
     [
         ({"authorization": "Bearer sk-1"}, "sk-1"),
         ({"authorization": "bearer  sk-1 "}, "sk-1"),
+        ({"authorization": "AWS4-HMAC-SHA256 Credential=AKID/20261120/us-east-1/bedrock/aws4_request, SignedHeaders=host"}, "AKID"),
+        ({"authorization": "AWS4-HMAC-SHA256 Signature=0"}, None),
         ({"x-api-key": "sk-2"}, "sk-2"),
         ({"x-goog-api-key": "sk-3"}, "sk-3"),
         ({"api-key": "sk-3"}, "sk-3"),

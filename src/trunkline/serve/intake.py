@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,6 +14,7 @@ from .gate import Refusal
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 _KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
+_SIGNER = re.compile(r"Credential=([^/,\s]+)/")
 _ENCODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 """How zlib is told which it is."""
 
@@ -73,10 +75,13 @@ def decoded(data: bytes, coding: int, limit: int) -> bytes:
 
 
 def credential_of(headers: Headers) -> Secret | None:
-    """What the asker showed: a bearer token, else a key in a header of its own."""
+    """What the asker showed: a bearer token, the id of the key that an AWS client signed with (the signature itself is not checked),
+    else a key in a header of its own."""
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return Secret(token.strip())
+    if scheme == "AWS4-HMAC-SHA256" and (signer := _SIGNER.search(token)):
+        return Secret(signer[1])
     key = headers.first(_KEY_HEADERS)
     return Secret(key.strip()) if key and key.strip() else None
 
