@@ -28,7 +28,7 @@ def encode_response(response: Response, context: Context) -> EncodedReply:
             message["citations"] = [*message.get("citations", ()), *value]
         elif name not in _IN_MESSAGE:
             message[name] = value
-    unsayable(response, losses)
+    unsayable(response, context, losses)
     calls = any(type(part) is ToolCall for part in response.parts)
     reason = reason_of(response.finish_reason, response.raw_finish_reason, response.stop_sequence, losses, calls=calls)
     body: Wire = {
@@ -49,8 +49,8 @@ def reply_id(context: Context) -> str:
     return (context.served.reply_id if context.served is not None else None) or STAND_IN
 
 
-def unsayable(response: Response, losses: Losses) -> None:
-    if response.model is not None:
+def unsayable(response: Response, context: Context, losses: Losses) -> None:
+    if response.model not in (None, context.model):  # who asked knows which
         losses.dropped("model", NO_MODEL)
     if response.alternatives:
         losses.dropped("alternatives", "there is one choice here")

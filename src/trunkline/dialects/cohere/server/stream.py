@@ -326,7 +326,7 @@ class CohereEventEncoder:
     # --- the head and the end -----------------------------------------------------------------------------------------
 
     def _take_start(self, event: Start) -> None:
-        if event.model is not None:
+        if event.model not in (None, self._context.model):  # who asked knows which
             self._losses.dropped("model", NO_MODEL)
         if event.id and not self._writer.started:
             self._writer.reply_id = event.id
