@@ -37,7 +37,15 @@ def scrubbed(home: Path, **more: str) -> dict[str, str]:
     return {"PATH": os.defpath, "HOME": str(home), "LANG": "C.UTF-8", **nowhere, **here, **more}
 
 
-WORDS = {"openai-chat": "stop", "anthropic-messages": "end_turn"}
+WORDS = {
+    "openai-chat": "stop",
+    "anthropic-messages": "end_turn",
+    "openai-responses": "completed",
+    "gemini": "STOP",
+    "bedrock-converse": "end_turn",
+    "cohere": "COMPLETE",
+    "ollama": "stop",
+}
 
 
 @dataclass(frozen=True)

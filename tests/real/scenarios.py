@@ -111,7 +111,7 @@ def results_brought(*cities: str) -> Callable[[Asked], None]:
 
 def thoughts_brought(asked: Asked) -> None:
     results_brought("Oslo")(asked)
-    assert [thought.text for thought in parts(asked[-1], Reasoning)] == ["Let me look."]
+    assert "".join(thought.text for thought in parts(asked[-1], Reasoning)) == "Let me look."
 
 
 def picture_arrived(asked: Asked) -> None:

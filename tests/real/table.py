@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.real.programs import Program
 
-OPENAI, ANTHROPIC = "openai-chat", "anthropic-messages"
+OPENAI, ANTHROPIC, RESPONSES = "openai-chat", "anthropic-messages", "openai-responses"
 
 # What one has not, and why.
 _TYPED = dict.fromkeys(("structured-json", "structuredstream", "corrected"), "an affair of programs for typed answers")
@@ -68,6 +68,40 @@ _LLM: dict[str, Any] = {
     "hides": {"": ("finish", "calls", "status", "reasoning", "pieces", "usage")},
     "otherwise": {key: {"text": "I look. It is 4 °C in both."} for key in ("tools-parallel", "toolstream-parallel")},
 }  # fmt: skip
+
+_RESPONSES = _TYPED | {"models": "asked in its other protocol"}
+_GOOGLE_SDK = dict.fromkeys((400, 401, 403, 404, 413, 429), "ClientError") | dict.fromkeys((500, 503, 529), "ServerError")
+_BOTOCORE = {
+    400: "ValidationException",
+    401: "UnrecognizedClientException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    413: "ValidationException",
+    429: "ThrottlingException",
+    500: "InternalServerException",
+    503: "ServiceUnavailableException",
+    529: "ServiceUnavailableException",
+}
+_COHERE_SDK = {
+    400: "BadRequestError",
+    401: "UnauthorizedError",
+    403: "ForbiddenError",
+    404: "NotFoundError",
+    413: "ApiError",
+    429: "TooManyRequestsError",
+    500: "InternalServerError",
+    503: "ServiceUnavailableError",
+    529: "ApiError",
+}
+_NO_529 = dict.fromkeys(("retry-529", "retrystream-529"), "its own retries know no 529")
+_NO_RESET = {"retry-reset": "its own retries know no broken connection"}
+
+
+def _uncounted(why: str) -> dict[str, Any]:
+    """Where reasoning is not counted apart, the simulator's count of it is lost, and that is told."""
+    thinking = {"warnings": [f"usage.reasoning_tokens was dropped: {why}"]}
+    return dict.fromkeys(("thinking", "thinkingstream", "tools-thinking", "toolstream-thinking"), thinking)
+
 
 PROGRAMS: tuple[Program, ...] = (
     Program("openai-python", "sdk", "openai_sdk.py", OPENAI, lacks=_OPENAI, errors=_SDK, broken="APIError"),
@@ -178,4 +212,78 @@ PROGRAMS: tuple[Program, ...] = (
     Program("instructor-anthropic", "instructor", "instructor_client.py", ANTHROPIC, **_INSTRUCTOR),
     Program("llm-openai", "llm", "llm_client.py", OPENAI, lacks=_THOUGHTS, **_LLM),
     Program("llm-anthropic", "llm", "llm_client.py", ANTHROPIC, **_LLM),
+    Program(
+        "responses-python",
+        "sdk",
+        "openai_responses.py",
+        RESPONSES,
+        lacks=_RESPONSES,
+        errors=_SDK,
+        broken="APIConnectionError",
+        otherwise={"broken-event": {"error": "FailedEvent"}},
+    ),
+    Program(
+        "responses-node",
+        "node",
+        "openai_responses.mjs",
+        RESPONSES,
+        lacks=_RESPONSES | {"count": "asked in Python"},
+        errors=_SDK | {413: "APIError"},
+        broken="TypeError",
+        otherwise={"broken-event": {"error": "APIError"}},
+    ),
+    Program(
+        "google-genai",
+        "google",
+        "google_genai.py",
+        "gemini",
+        lacks=_TYPED | _HEADER | _NO_RESET,
+        errors=_GOOGLE_SDK,
+        hides=_UNCOUNTED,
+        otherwise=_HTTPX_BREAKS | {"broken-event": {"error": "ServerError"}},
+    ),
+    Program(
+        "botocore",
+        "aws",
+        "botocore_client.py",
+        "bedrock-converse",
+        lacks=_TYPED | _HEADER | _NO_529 | {"image-url": "it takes no addresses", "models": "another service lists them"},
+        errors=_BOTOCORE,
+        broken="ProtocolError",
+        hides=_UNCOUNTED,
+        otherwise=_uncounted("counted within input and output here") | {"broken-event": {"error": "EventStreamError"}},
+    ),
+    Program(
+        "cohere",
+        "cohere",
+        "cohere_client.py",
+        "cohere",
+        lacks=_TYPED | _HEADER | _NO_RESET | {"retrystream": "it tries no stream again", "count": "it counts none"},
+        errors=_COHERE_SDK,
+        hides=_UNCOUNTED,
+        otherwise=_HTTPX_BREAKS | {"broken-event": {"error": "ErrorEvent"}},
+    ),
+    Program(
+        "ollama",
+        "ollama",
+        "ollama_client.py",
+        "ollama",
+        lacks=_TYPED
+        | dict.fromkeys(("retry", "retrystream"), "it tries nothing again")
+        | {"image-url": "it takes no addresses", "count": "it counts none"},
+        every_error="ResponseError",
+        hides={"error-429": ("retry-after",)},
+        otherwise=_uncounted("this protocol does not count them apart") | _HTTPX_BREAKS,
+    ),
+    Program(
+        "mistral",
+        "mistral",
+        "mistral_client.py",
+        OPENAI,
+        only=("chat", "system", "stream", "tools", "tools-parallel", "image", "structured", "error", "broken", "retry-429"),
+        lacks=_THOUGHTS,
+        every_error="SDKError",
+        hides={"stream": ("usage",), **_UNCOUNTED},
+        otherwise=_HTTPX_BREAKS | {"broken-event": {"error": "ResponseValidationError"}},
+    ),
 )
