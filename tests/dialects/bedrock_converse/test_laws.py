@@ -14,7 +14,7 @@ from tests.dialects.bedrock_converse.reading import Told, begun, delta, end, fol
 from trunkline.dialects.bedrock_converse import DIALECT
 from trunkline.values.errors import MalformedResponseError, ProviderError
 from trunkline.values.fold import fold, unfold
-from trunkline.values.message import Message, Text
+from trunkline.values.message import HostedToolResult, Message, Reasoning, Text
 from trunkline.values.request import Request
 from trunkline.values.response import Response
 from trunkline.wire.http import HttpReply
@@ -252,3 +252,18 @@ def test_turns_alternate_and_no_empty_text_is_ever_sent(turns):
 
 def test_the_ends_of_a_stream():
     assert folded(framed(start(), *end())).finish_reason == "stop"
+
+
+def test_long_streams():
+    """So long that what took time by its square would not end."""
+    many, where = 100_000, context()
+    signed = [Frame(compact(delta(0, reasoningContent={"signature": "A" * 100})[1]), "contentBlockDelta")] * many
+    shown = [Frame(compact(delta(1, toolResult=[{"text": "b" * 50}])[1]), "contentBlockDelta")] * many
+    opened = [Frame(compact(begun(1, toolResult={"toolUseId": "t"})[1]), "contentBlockStart")]
+    ended = [Frame(compact(fields), name) for name, fields in end()]
+    reply = fold(DIALECT.event_decoder(where).feed([*signed, *opened, *shown, *ended]))
+    thought, result = reply.message.parts
+    assert isinstance(thought, Reasoning) and thought.state is not None
+    assert len(msgspec.json.decode(thought.state.data)["reasoningContent"]["reasoningText"]["signature"]) == 100 * many
+    assert isinstance(result, HostedToolResult)
+    assert msgspec.json.decode(result.data) == [{"text": "b" * 50 * many}]

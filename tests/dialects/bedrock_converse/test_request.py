@@ -330,3 +330,29 @@ def test_what_is_refused_before_anything_is_sent(messages, fields):
 def test_half_a_surrogate_pair():
     body, encoded = encode("a\ud800")
     assert (body["messages"][0]["content"], losses(encoded)) == ([{"text": "a\ufffd"}], [("approximated", "messages")])
+
+
+def test_no_tool_is_renamed_to_what_another_is_called():
+    body, encoded = encode("hi", tools=(Tool("get.weather"), Tool("get_weather"), Tool("get-weather")))
+    names = [tool["toolSpec"]["name"] for tool in body["toolConfig"]["tools"]]
+    assert (len(set(names)), names[1:]) == (3, ["get_weather", "get-weather"])
+    assert encoded.context.tool_names == {names[0]: "get.weather"}
+
+
+def test_long_conversations():
+    """So long that what took time by its square would not end."""
+    many = 50_000
+    body, _ = encode(*["a"] * many, judged=False)
+    assert [len(turn["content"]) for turn in body["messages"]] == [many]
+    calls = Message.assistant(*[ToolCall(f"c{n}", f"w{n}") for n in range(many)])
+    results = [m for n in range(many) for m in (Message.tool(ToolResult(f"c{n}")), Message.user("b"))]
+    body, _ = encode("a", calls, *results, judged=False)
+    shown = body["messages"][2]["content"]
+    assert [block["toolResult"]["toolUseId"] for block in shown[:many]] == [f"c{n}" for n in range(many)]
+    assert shown[many:] == [{"text": "b"}] * many
+    assert len(body["toolConfig"]["tools"]) == many
+
+
+def test_many_documents_of_one_name():
+    found, _ = content(*[File(Data(b"a", "text/plain"), "a.txt")] * 30_000, judged=False)
+    assert found[-1]["document"]["name"] == "a 30000"

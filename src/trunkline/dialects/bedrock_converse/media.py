@@ -24,11 +24,12 @@ _NAMELESS = "document"
 class Media:
     """Media of one request. Documents must have names, and no two the same."""
 
-    __slots__ = ("_losses", "_names")
+    __slots__ = ("_losses", "_names", "_numbers")
 
     def __init__(self, losses: Losses) -> None:
         self._losses = losses
         self._names: set[str] = set()
+        self._numbers: dict[str, int] = {}  # the last that was put behind each name
 
     def image(self, part: Image) -> Block | None:
         if part.detail not in (None, "auto"):
@@ -107,10 +108,12 @@ class Media:
         if stem and f"{dot}{ending.lower()}" in _SUFFIXES:
             name = stem
         cleaned = _SPACES.sub(" ", _NOT_IN_NAME.sub(" ", name)).strip()[:_LONGEST_NAME] or _NAMELESS
-        unique, number = cleaned, 1
+        unique, stem = cleaned, cleaned[: _LONGEST_NAME - 8]
+        number = self._numbers.get(stem, 1)
         while unique in self._names:
             number += 1
-            unique = f"{cleaned[: _LONGEST_NAME - 8]} {number}"
+            unique = f"{stem} {number}"
+        self._numbers[stem] = number
         self._names.add(unique)
         if given and unique != name:
             self._losses.renamed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from binascii import Error as Base64Error, a2b_base64, b2a_base64
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from .pieces import Fields, encode, state, value_of
 class OpenBlock:
     """What the start of a block said, and the pieces since. ``kind``: ``text``, ``reasoning``, or the key that its start has."""
 
-    __slots__ = ("call", "citations", "custom", "fields", "kind", "pieces", "redacted", "results", "signature")
+    __slots__ = ("call", "citations", "custom", "fields", "kind", "pieces", "redacted", "results", "signatures")
 
     def __init__(self, kind: str, fields: Fields) -> None:
         self.kind, self.fields = kind, fields
@@ -24,7 +25,7 @@ class OpenBlock:
         self.custom: bool = False
         self.pieces: list[str] = []
         self.citations: list[Citation] = []
-        self.signature: str | None = None
+        self.signatures: list[str] = []
         self.redacted: list[str] = []
         self.results: list[bytes] = []
 
@@ -47,8 +48,8 @@ class OpenBlock:
 
     def _reasoning(self, written: str, context: Context) -> Part:
         said: dict[str, Any] = {}
-        if self.pieces or self.signature is not None or not self.redacted:
-            thought = {"text": written} | ({} if self.signature is None else {"signature": self.signature})
+        if self.pieces or self.signatures or not self.redacted:
+            thought = {"text": written} | ({"signature": "".join(self.signatures)} if self.signatures else {})
             said["reasoningText"] = thought
         if self.redacted:
             said["redactedContent"] = _joined(self.redacted)
@@ -57,15 +58,12 @@ class OpenBlock:
 
     def _content(self) -> list[Any]:
         """The pieces of a result, texts that follow one another joined."""
+        values = (value_of(msgspec.Raw(raw)) for raw in self.results)
+        pieces = [piece for value in values for piece in (value if isinstance(value, list) else [value])]
         content: list[Any] = []
-        for raw in self.results:
-            pieces = value_of(msgspec.Raw(raw))
-            for piece in pieces if isinstance(pieces, list) else [pieces]:
-                last = content[-1] if content else None
-                if _is_text(piece) and _is_text(last):
-                    content[-1] = {"text": content[-1]["text"] + piece["text"]}
-                else:
-                    content.append(piece)
+        for is_text, group in groupby(pieces, _is_text):
+            items = list(group)
+            content += [{"text": "".join([item["text"] for item in items])}] if is_text else items
         return content
 
     def _image(self) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     """
     losses = Losses()
     names = Names(losses)
+    names.reserve(request.tools)
     turns = Turns(target, names, losses)
     turns.take(request.messages)
     plan = thinking.plan(request, target, losses)
@@ -55,7 +56,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     if inference := _inference(request, target, plan, own, losses):
         body["inferenceConfig"] = inference
     forceable = not (plan.on or target.quirks.no_forced_tool)
-    body.update(encode_tools(request, names, losses, target.quirks, called=turns.called, forceable=forceable))
+    body.update(encode_tools(request, names, losses, target.quirks, called=tuple(turns.called), forceable=forceable))
     if own:
         body["additionalModelRequestFields"] = own
     if plan.effort is not None:
@@ -78,7 +79,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
             stream=request.stream,
             include_usage=True,
             tool_names=names.wire,
-            custom_tools=names.custom,
+            custom_tools=tuple(names.custom),
         ),
     )
 

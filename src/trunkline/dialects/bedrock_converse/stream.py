@@ -250,7 +250,7 @@ class ConverseEventDecoder:
 
     def _thought(self, block: OpenBlock, said: _Thought, data: bytes, events: list[Event]) -> None:
         if said.signature is not None:
-            block.signature = (block.signature or "") + said.signature
+            block.signatures.append(said.signature)
         if said.redactedContent is not None:
             block.redacted.append(said.redactedContent)
         if said.text is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from ...values.message import CacheMark
@@ -18,22 +19,28 @@ _NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 class Names:
     """Tool names as this protocol spells them, and the way back (``wire`` to ours)."""
 
-    __slots__ = ("_losses", "_ours", "custom", "wire")
+    __slots__ = ("_losses", "_ours", "_taken", "custom", "wire")
 
     def __init__(self, losses: Losses) -> None:
         self._losses = losses
         self._ours: dict[str, str] = {}
+        self._taken: frozenset[str] = frozenset()
         self.wire: dict[str, str] = {}
-        self.custom: tuple[str, ...] = ()
+        self.custom: list[str] = []
+
+    def reserve(self, tools: Iterable[AnyTool]) -> None:
+        """Names that fit as they are: nothing is renamed to one of them."""
+        self._taken = frozenset([tool.name for tool in tools if tool.name is not None])
 
     def of(self, name: str) -> str:
         if _NAME(name):
             return name
         known = self._ours.get(name)
         if known is None:
-            known = _NOT_IN_NAME.sub("_", name)[:56] or "tool"
-            while known in self.wire:
-                known = f"{known}_{len(self.wire)}"
+            stem, number = _NOT_IN_NAME.sub("_", name)[:56] or "tool", len(self.wire)
+            known = stem
+            while known in self.wire or known in self._taken:
+                known, number = f"{stem}_{number}", number + 1
             self._ours[name], self.wire[known] = known, name
             self._losses.renamed("tools.name", "a tool's name is made of 1 to 64 letters, digits, _ and -")
         return known
@@ -94,7 +101,7 @@ def _custom(tool: CustomTool, names: Names, losses: Losses) -> dict[str, Any]:
     if tool.grammar:
         argument["description"] = f"Must obey this {tool.syntax or 'lark'} grammar:\n{tool.grammar}"
     name = names.of(tool.name)
-    names.custom += (name,)
+    names.custom.append(name)
     schema = {"type": "object", "properties": {CUSTOM_INPUT: argument}, "required": [CUSTOM_INPUT]}
     return _spec(name, tool.description, schema)
 

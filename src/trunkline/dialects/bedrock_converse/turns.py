@@ -51,8 +51,8 @@ class Turns:
     """
 
     __slots__ = (
-        "_alternate", "_call_ids", "_called_in", "_losses", "_media", "_names", "_results", "_target", "_where", "called",
-        "messages", "system",
+        "_alternate", "_call_ids", "_called_in", "_losses", "_media", "_names", "_others", "_results", "_target", "_where",
+        "called", "messages", "system",
     )  # fmt: skip
 
     def __init__(self, target: Target, names: Names, losses: Losses) -> None:
@@ -61,8 +61,9 @@ class Turns:
         self._alternate = target.quirks.alternate_roles is not False
         self.system: list[Block] = []
         self.messages: list[dict[str, Any]] = []
-        self.called: tuple[str, ...] = ()
+        self.called: dict[str, None] = {}
         self._results = 0  # how many blocks at the head of the last turn belong to results of tools
+        self._others: list[Block] = []  # the blocks of the last turn that come after those
         self._call_ids: dict[str, str] = {}
         self._called_in: dict[str, int] = {}
         """Which message a call's id on the wire stands in."""
@@ -80,6 +81,13 @@ class Turns:
                 results = [part for part in message.parts if type(part) is ToolResult]
                 others = [part for part in message.parts if type(part) is not ToolResult]
                 self._turn("user", self._all(results, self._shown), self._all(others, self._shown))
+        self._settle()
+
+    def _settle(self) -> None:
+        """Nothing more comes to the last turn."""
+        if self._others:
+            self.messages[-1]["content"] += self._others
+            self._others = []
 
     def cache_all(self, mark: CacheMark) -> None:
         """Mark the end of all that was taken."""
@@ -102,19 +110,19 @@ class Turns:
 
     def _turn(self, role: str, blocks: list[Block], others: list[Block] | None = None) -> None:
         """Adds a turn, or adds to the last one where the two must be one. With ``others``, ``blocks`` are results of tools."""
-        results = len(blocks) if others is not None else 0
-        if not blocks and not others:
+        results, others = ([], blocks) if others is None else (blocks, others)
+        if not results and not others:
             self._losses.dropped("messages", "a turn without content is refused")
             return
         turns = self.messages
         if turns and turns[-1]["role"] == role and (self._alternate or results or (self._results and role == "user")):
-            last, at = turns[-1], self._results
-            content = last["content"]
-            last["content"] = content[:at] + blocks[:results] + content[at:] + blocks[results:] + (others or [])
-            self._results += results
+            turns[-1]["content"] += results
+            self._others += others
+            self._results += len(results)
         else:
-            turns.append({"role": role, "content": blocks + (others or [])})
-            self._results = results
+            self._settle()
+            turns.append({"role": role, "content": results})
+            self._others, self._results = others, len(results)
 
     # --- system -------------------------------------------------------------------------------------------------------
 
@@ -128,6 +136,7 @@ class Turns:
         if not self.messages:
             self.system += blocks
         elif self._target.quirks.no_system_in_messages is False:
+            self._settle()
             self.messages.append({"role": "system", "content": blocks})
             self._results = 0
         else:
@@ -265,7 +274,7 @@ class Turns:
 
     def _call(self, part: ToolCall) -> Block:
         name = self._names.of(part.name)
-        self.called += (name,)
+        self.called[name] = None
         arguments = {CUSTOM_INPUT: part.raw_arguments} if part.kind == "custom" else self._object(part.raw_arguments)
         own = self._fields_of(part.state, "messages.tool_call.state") if part.state is not None else None
         return {"toolUse": {**(own or {}), "toolUseId": self._new_call_id(part.id), "name": name, "input": arguments}}
