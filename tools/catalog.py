@@ -322,7 +322,7 @@ def report(found: list[tuple[str, str, str, str]], version: str) -> str:
         f"Written by `tools/catalog.py` from genai-prices {version}, `tools/catalog.toml` and the protocol sheet models.md of\n"
         f"{TODAY}.\n\n"
         "Which counts: what `catalog.toml` says, with its source, before the package; prices and context windows of the package\n"
-        "before those of the sheet. What neither says is unknown here, whatever the sheet says: a cost is exact, or none is told.\n\n"
+        "before those of the sheet. What neither says is unknown here, whatever the sheet says: a cost is exact, or not told.\n\n"
         "| model | what | the sheet | the catalog |\n|---|---|---|---|\n" + "\n".join(lines) + "\n"
     )
 

@@ -210,7 +210,7 @@ def test_its_models_are_sound(provider: str) -> None:
         assert model.successor is None or find(provider, model.successor)
         for day in (model.retires, *(price.since for price in model.prices)):
             assert day is None or datetime.fromisoformat(day)
-        for price in (*model.prices, *(variant for price in model.prices for variant in price.variants)):
+        for price in (*model.prices, *(variant for each in model.prices for variant in each.variants)):
             figures = [getattr(price, field) for field in ("input", "output", "cache_read", "cache_write", "cache_write_1h")]
             assert all(Decimal(figure) >= 0 for figure in figures if figure is not None)
             assert [tier.above for tier in price.tiers] == sorted(tier.above for tier in price.tiers)

@@ -28,7 +28,7 @@ from .trust import bare
 LARGEST_FILE = 1 << 20
 """Bytes; a configuration file above it is refused unread."""
 
-TOP_KEYS = ("model", "timeout", "retries", "log", "max_line", "errors", "providers")
+TOP_KEYS = ("model", "timeout", "retries", "log", "max_line", "errors", "models_file", "models", "providers")
 KEY_KEYS = ("api_key", "api_keys", "api_key_env")
 PROVIDER_KEYS = (*KEY_KEYS, "base_url", "dialect")
 """Besides these a provider's own parameters."""
@@ -155,7 +155,7 @@ def find_config(folders: list[str], origin: Origin) -> ConfigFile | None:
         if paths:
             keys = _keys_origin(paths[0], folders, origin)
             try:
-                return ConfigFile(paths[0], origin, _checked(_parse(paths[0]), paths[0], origin, keys), keys)
+                return ConfigFile(paths[0], origin, _checked(parse_file(paths[0]), paths[0], origin, keys), keys)
             except UsageError as error:
                 raise bare(error) from None
     return None
@@ -188,9 +188,21 @@ def _text_of(path: str) -> str:
     return text
 
 
-def _parse(path: str) -> object:
+def parse_file(path: str) -> object:
+    """What stands in a file of TOML, YAML or JSON, by the end of its name."""
     text = _text_of(path)
+    if path.endswith(".json"):
+        return _parse_json(text, path)
     return _parse_toml(text, path) if path.endswith(".toml") else _parse_yaml(text, path)
+
+
+def _parse_json(text: str, path: str) -> object:
+    from ..wire.loose_json import loads  # only where there is such a file
+
+    try:
+        return loads(text.encode())
+    except ValueError:
+        raise UsageError(f"{path}: this is not JSON") from None
 
 
 def _parse_toml(text: str, path: str) -> object:
@@ -251,6 +263,10 @@ def _checked(table: object, path: str, origin: Origin, keys: Origin) -> dict[str
             section["api_keys"] = tuple(Secret(text, keys) for text in texts)
         providers[name] = section
     checked["providers"] = providers
+    if "models" in checked:
+        from .own_models import checked_models  # only where there are some
+
+        checked["models"] = checked_models(checked["models"], path)
     return checked
 
 

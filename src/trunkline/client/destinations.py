@@ -10,7 +10,6 @@ import msgspec
 
 from ..dialects.known import client_half_of
 from ..engine.destination import Destination, Own, Signer, Turns, Wire
-from ..providers import catalog
 from ..providers.auth import Auth, NoAuth, SigV4
 from ..providers.provider import Endpoint, Provider
 from ..providers.table import TABLE, is_dialect, is_provider, own_endpoint, provider as provider_row
@@ -212,11 +211,11 @@ class Destinations:
             return provider_row(prefix, field), rest  # it says what there is
         if is_provider(name.lower()):
             raise UsageError("a provider's name, and no model's", field=field, allowed=f"{name.lower()}/model")
-        return provider_row(catalog.resolve(name, field).provider), name
+        return provider_row(self.settings.catalog.resolve(name, field).provider), name
 
     def wire(self, row: Provider, model: str) -> Wire:
         """The endpoint of ``row`` that serves ``model``, with the key it takes; of several keys a ring of endpoints."""
-        record = catalog.find(row.name, model)
+        record = self.settings.catalog.find(row.name, model)
         endpoint = self._endpoint(row, record)
         values = Values(self.settings, row, self._parameters if self._has_way(row) else {})
         handed = self._base_url if self.owns(row) else None

@@ -9,7 +9,6 @@ from ..engine.attempt import bare, complete, failure, fetch
 from ..engine.call import Call, Limits, dress
 from ..engine.destination import Destination, Own, Wire
 from ..ports import IO, Deadlines
-from ..providers import catalog
 from ..providers.provider import Provider
 from ..providers.table import TABLE, provider as provider_row
 from ..values import expect
@@ -34,12 +33,13 @@ async def models(io: IO, calls: Calls, provider: str | None, live: bool) -> tupl
     if not live:
         if provider is not None:
             provider_row(provider)
-        return catalog.models(provider)
+        return destinations.settings.catalog.models(provider)
     wire = destinations.wire(provider_row(provider), "") if provider is not None else destinations.find(calls.model)
     if isinstance(wire, Own):
         raise UsageError("a target of your own names no models", field="provider", got="None", allowed="a provider's name")
     ids = await listed(io, wire, calls.errors)
-    return tuple(catalog.find(wire.provider, name) or Model(id=name, provider=wire.provider) for name in ids)
+    known = destinations.settings.catalog
+    return tuple(known.find(wire.provider, name) or Model(id=name, provider=wire.provider) for name in ids)
 
 
 async def listed(io: IO, wire: Wire, errors: ErrorStyle) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_args
 
 from ..values.errors import UsageError
+from ..values.secret import Origin
 
 T = TypeVar("T")
 LONGEST = 1e9
@@ -83,6 +84,13 @@ def _model(value: object) -> str:
     return name
 
 
+def _path(value: object) -> str:
+    path = value.strip() if isinstance(value, str) else ""
+    if not path or not path.isprintable():
+        raise ValueError("is no path")
+    return path
+
+
 MODEL: Kind[str] = Kind("model", "TRUNKLINE_MODEL", "provider/model", _model)
 TIMEOUT: Kind[float] = Kind("timeout", "TRUNKLINE_TIMEOUT", f"seconds above 0, up to {LONGEST:g}", _seconds)
 RETRIES: Kind[int] = Kind("retries", "TRUNKLINE_RETRIES", "a whole number from 0 to 100", _whole(0, 100))
@@ -90,4 +98,16 @@ LOG: Kind[LogLevel] = Kind("log", "TRUNKLINE_LOG", "debug, info, warning, error,
 MAX_LINE: Kind[int] = Kind("max_line", "TRUNKLINE_MAX_LINE", "a whole number of bytes from 1024", _whole(1024, 1 << 40))
 ERRORS: Kind[ErrorStyle] = Kind("errors", "TRUNKLINE_ERRORS", "full, quiet", _one_of(get_args(ErrorStyle)))
 
-KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (MODEL, TIMEOUT, RETRIES, LOG, MAX_LINE, ERRORS)}
+MODELS_FILE: Kind[str] = Kind("models_file", "TRUNKLINE_MODELS", "a path of a .toml or .json file", _path)
+
+KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (MODEL, TIMEOUT, RETRIES, LOG, MAX_LINE, ERRORS, MODELS_FILE)}
+
+
+class Described(NamedTuple):
+    """One row of ``trunkline config``: what is set to what (keys masked), its origin, the variable or key, the file."""
+
+    setting: str
+    value: str
+    origin: Origin
+    name: str
+    file: str | None = None

@@ -14,6 +14,8 @@ key in a file  variable               value
 ``errors``     ``TRUNKLINE_ERRORS``   ``full``, or ``quiet``: without the provider's own words
 =============  =====================  =========================================================
 
+``models_file`` (``TRUNKLINE_MODELS``) is a file of models and prices of your own; ``[models."provider/model"]`` holds them, too.
+
 Of each provider: its key's variables (``OPENAI_API_KEY``), ``OPENAI_BASE_URL`` beside it, and in files ``[providers.openai]``
 with ``api_key`` or ``api_key_env`` (the variable that holds it), ``base_url``, ``dialect``, and whatever parameters its address
 has (``region``, ``resource``…; their variables stand in the table of providers). Proxies are read from the environment only.
@@ -30,9 +32,11 @@ from functools import cached_property
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar, final
 
 from ..providers.address import Parameter
+from ..providers.catalog import BUILT_IN, Catalog
 from ..providers.table import TABLE
 from ..values.errors import UsageError
 from ..values.secret import Origin, Secret, mask_keys
+from . import setting_values as kinds
 from .config_files import (
     KEY_KEYS,
     NO_VARIABLES,
@@ -46,7 +50,7 @@ from .config_files import (
 )
 from .keys import checked_key, checked_keys, shown_key
 from .proxies import Proxies
-from .setting_values import ERRORS, KINDS, LOG, MAX_LINE, MODEL, RETRIES, TIMEOUT, ErrorStyle, Kind, LogLevel
+from .setting_values import KINDS, Described, ErrorStyle, Kind, LogLevel
 from .trust import bare, checked_base_url, checked_parameter
 
 T = TypeVar("T")
@@ -85,16 +89,6 @@ class Setting(NamedTuple):
 
     def __repr__(self) -> str:  # the value may be a key
         return f"Setting({self.field}, {self.origin.name})"
-
-
-class Described(NamedTuple):
-    """One row of ``trunkline config``: what is set to what (keys masked), its origin, the variable or key, the file."""
-
-    setting: str
-    value: str
-    origin: Origin
-    name: str
-    file: str | None = None
 
 
 @final
@@ -156,29 +150,29 @@ class Settings:
     @property
     def model(self) -> str | None:
         """``provider/model``; None: not set."""
-        return self._typed(MODEL)
+        return self._typed(kinds.MODEL)
 
     @property
     def timeout(self) -> float | None:
         """Seconds for a whole call; None: not set."""
-        return self._typed(TIMEOUT)
+        return self._typed(kinds.TIMEOUT)
 
     @property
     def retries(self) -> int | None:
-        return self._typed(RETRIES)
+        return self._typed(kinds.RETRIES)
 
     @property
     def log(self) -> LogLevel | None:
-        return self._typed(LOG)
+        return self._typed(kinds.LOG)
 
     @property
     def max_line(self) -> int | None:
         """Bytes of the longest line of a stream that is read; None: not set."""
-        return self._typed(MAX_LINE)
+        return self._typed(kinds.MAX_LINE)
 
     @property
     def errors(self) -> ErrorStyle | None:
-        return self._typed(ERRORS)
+        return self._typed(kinds.ERRORS)
 
     @cached_property
     def proxies(self) -> Proxies:
@@ -194,6 +188,19 @@ class Settings:
         """How errors name a setting: with where it came from, if it is set."""
         found = self._setting(KINDS[name])
         return name if found is None else found.field
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """What is known of models: the catalog, and laid over it what files say, the more trusted above the less."""
+        found = self._setting(kinds.MODELS_FILE)
+        files = [file for file in (self._user, self._project) if file and "models" in file.table]
+        if found is None and not files:
+            return BUILT_IN
+        from .own_models import catalog_of, read_models  # only where there are some
+
+        tables = [(file.origin, file.table["models"]) for file in files]
+        named = [] if found is None else [(found.origin, read_models(_read(kinds.MODELS_FILE, found), *found[1:]))]
+        return catalog_of(tables + named)
 
     def _setting(self, kind: Kind[Any]) -> Setting | None:
         for found in (
