@@ -34,9 +34,13 @@ def test_any_cut_gives_the_same_elements(wanted: list[Any], indent: int | None, 
 
 def test_an_element_is_told_as_soon_as_it_is_whole() -> None:
     decoder = JsonArrayDecoder()
-    assert [frame.data for frame in decoder.feed(b'[{"a":"]"}')] == []
-    assert [frame.data for frame in decoder.feed(b"\n,")] == [b'{"a":"]"}']
-    assert [frame.data for frame in decoder.feed(b'\r\n{"b":1}]')] == [b'{"b":1}']
+    assert [frame.data for frame in decoder.feed(b'[{"a":"]"}')] == [b'{"a":"]"}']  # the comma may take a while
+    assert [frame.data for frame in decoder.feed(b"\n,")] == []
+    assert [frame.data for frame in decoder.feed(b'\r\n{"b":1}')] == [b'{"b":1}']
+    assert [frame.data for frame in decoder.feed(b", 12")] == []
+    assert [frame.data for frame in decoder.feed(b"3, [4")] == [b"123"]
+    assert [frame.data for frame in decoder.feed(b"]")] == [b"[4]"]
+    assert [frame.data for frame in decoder.feed(b"]")] == []
 
 
 def test_what_is_cut_off_remains_for_the_reader_to_judge() -> None:

@@ -40,7 +40,7 @@ class JsonArrayDecoder:
             elif sign == b'"':
                 self._in_text = not self._in_text
             elif self._ends(sign):
-                self._hold(chunk[start : at - 1])
+                self._hold(chunk[start : at if sign in b"]}" and self._depth else at - 1])
                 frames += self._whole()
                 start = at
             elif self._depth == 1 and sign == b"[":
@@ -52,13 +52,13 @@ class JsonArrayDecoder:
         return self._whole()
 
     def _ends(self, sign: bytes) -> bool:
-        """Whether an element ends before this sign."""
+        """Whether an element ends here: an object or a list with its last sign, anything else before the next one."""
         if sign in b"[{":
             self._depth += 1
             return False
         if sign in b"]}":
             self._depth -= 1
-            return self._depth == 0
+            return self._depth in (0, 1)
         return self._depth == 1
 
     def _whole(self) -> list[Frame]:
