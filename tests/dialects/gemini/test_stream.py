@@ -253,3 +253,26 @@ def test_pings_and_the_last_word_of_other_protocols_are_passed_over():
     events, decoder = read(b": ping\n\n" + sse(reply({"text": "a"})) + b"data: [DONE]\n\ndata:  \n\n")
     assert decoder.error is None
     assert fold(events).text == "a"
+
+
+def test_what_is_said_in_very_many_pieces_costs_no_more_than_each_its_own():
+    """Arguments in pieces, and sources that every piece names again: 5 MB, with all so far looked at anew this takes minutes."""
+    more = {
+        "functionCall": {
+            "partialArgs": [{"jsonPath": "$.a", "stringValue": "x" * 100, "willContinue": True}],
+            "willContinue": True,
+        }
+    }
+    begin, end = {"functionCall": {"name": "f", "willContinue": True}}, {"functionCall": {}}
+    events, _ = read(sse(reply(begin, finish=None), *[reply(more, finish=None)] * 20_000, reply(end)))
+    assert fold(events).tool_calls[0].arguments == {"a": "x" * 2_000_000}
+    web = {"groundingChunks": [{"web": {"uri": "https://a.example"}}]}
+    web |= {"groundingSupports": [{"segment": {"endIndex": 1, "text": "y"}, "groundingChunkIndices": [0]}]}
+    piece = reply({"text": "y" * 100}, finish=None, candidate={"groundingMetadata": web})
+    events, _ = read(sse(*[piece] * 20_000, reply({"text": "."})))
+    assert [citation.text_end for part in fold(events).parts if isinstance(part, Text) for citation in part.citations] == [1]
+    sources = [{"groundingChunks": [{"web": {"uri": f"https://a.example/{n}"}}]} for n in range(8_000)]
+    events, _ = read(
+        sse(*[reply({"text": "y"}, finish=None, candidate={"groundingMetadata": own}) for own in sources], reply({"text": "."}))
+    )
+    assert sum(type(event) is CitationDelta for event in events) == len(sources)

@@ -98,6 +98,25 @@ def test_answers_whose_calls_are_not_there_stand_together():
     assert found[1:] == [{"role": "user", "parts": [answer("f", "1"), answer("g", "2"), {"text": "and?"}]}]
 
 
+def test_answers_to_calls_of_joined_turns_stand_together_behind_them():
+    first, second = (Message.assistant(ToolCall(name, name)) for name in "ab")
+    said = contents(Q, first, second, Message.tool(result("a")), Message.tool(result("b")), to=target(alternate_roles=True))
+    assert said[1:] == [
+        {"role": "model", "parts": [call("a", "a"), call("b", "b")]},
+        {"role": "user", "parts": [answer("a", "a"), answer("b", "b")]},
+    ]
+
+
+def test_thousands_of_calls_cost_no_more_than_each_its_own():
+    """A conversation is put in order in one go: with a look at all others for each of them this would take minutes."""
+    ids = [f"c{n}" for n in range(20_000)]
+    alone = [Message.assistant(ToolCall(id, "f")) for id in ids]
+    answers = [Message.tool(result(id)) for id in ids]
+    assert len(contents(Q, *alone, *answers, judged=False)) == 1 + 2 * len(ids)
+    together = Message.assistant(*[ToolCall(id, "f") for id in ids])
+    assert len(contents(Q, together, *answers, judged=False)[2]["parts"]) == len(ids)
+
+
 def test_answers_to_several_turns_each_follow_theirs():
     first, second = Message.assistant(ToolCall("1", "f")), Message.assistant(ToolCall("2", "g"))
     found = contents(Q, first, second, Message.user(result("2"), Text("so?"), result("1")))

@@ -36,8 +36,8 @@ class Gathered:
     """One candidate. ``take`` reads what came of it and tells its events; ``parts`` is what it amounts to."""
 
     __slots__ = (
-        "_calls", "_citations", "_context", "_held", "_hosted", "_text", "blocked", "extra", "logprobs", "number", "raw_reason",
-        "reply_id",
+        "_calls", "_citations", "_context", "_held", "_hosted", "_placed", "_text", "blocked", "extra", "logprobs", "number",
+        "raw_reason", "reply_id",
     )  # fmt: skip
 
     def __init__(self, number: int, context: Context, reply_id: str | None) -> None:
@@ -52,7 +52,8 @@ class Gathered:
         self._text: list[str] = []
         self._calls = 0
         self._hosted = ""
-        self._citations: list[Citation] = []
+        self._citations: dict[Citation, None] = {}
+        self._placed: tuple[object, object] | None = None
 
     # --- reading --------------------------------------------------------------------------------------------------------
 
@@ -68,11 +69,18 @@ class Gathered:
         for name, value in candidate.items():
             if name not in _NAMED and value is not None:
                 self.extra[name] = value
-        if candidate.get("groundingMetadata") or candidate.get("citationMetadata"):
-            for citation in citations_of(candidate, "".join(self._text)):
-                if citation not in self._citations:
-                    self._citations.append(citation)
-                    events.append(CitationDelta(citation, self.number))
+        self._cite((candidate.get("groundingMetadata"), candidate.get("citationMetadata")), candidate, events)
+
+    def _cite(self, said: tuple[object, object], candidate: Fields, events: list[Event]) -> None:
+        """Its citations. A stream may say the same in every piece: once all of it has a place, it is not looked at again."""
+        if said in ((None, None), self._placed):
+            return
+        found = citations_of(candidate, self._text)
+        for citation in found:
+            if citation not in self._citations:
+                self._citations[citation] = None
+                events.append(CitationDelta(citation, self.number))
+        self._placed = said if all(citation.text_end is not None for citation in found) else None
 
     def _content(self, content: object, events: list[Event], path: str) -> None:
         if not isinstance(content, dict):

@@ -6,6 +6,7 @@ decide where a citation stands.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...values.message import Citation
@@ -19,22 +20,55 @@ def objects(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def citations_of(candidate: dict[str, Any], text: str) -> list[Citation]:
-    """The citations of a candidate whose text, so far, is ``text``."""
+class _Places:
+    """Where segments stand in a text that came in ``pieces``: it is put together when the first is looked for."""
+
+    __slots__ = ("_data", "_pieces", "_text")
+
+    def __init__(self, pieces: Sequence[str]) -> None:
+        self._pieces = pieces
+        self._text = ""
+        self._data: bytes | None = None
+
+    def of(self, segment: dict[str, Any]) -> tuple[int | None, int | None]:
+        """Begin and end of a segment in the text, in characters; None where it does not stand there."""
+        start, end, quoted = count_of(segment.get("startIndex")) or 0, count_of(segment.get("endIndex")), segment.get("text")
+        if end is None and not quoted:
+            return None, None
+        if self._data is None:
+            self._text = "".join(self._pieces)
+            self._data = self._text.encode("utf-8", "surrogatepass")
+        if end is not None and start < end <= len(self._data):
+            said = self._data[start:end].decode("utf-8", "replace")
+            if said == quoted or (quoted is None and "\ufffd" not in said):
+                before = self._characters(start)
+                return before, before + len(said)
+        if isinstance(quoted, str) and quoted and (at := self._text.find(quoted)) >= 0:
+            return at, at + len(quoted)
+        return None, None
+
+    def _characters(self, start: int) -> int:
+        data = self._data or b""
+        return start if len(data) == len(self._text) else len(data[:start].decode("utf-8", "replace"))
+
+
+def citations_of(candidate: dict[str, Any], pieces: Sequence[str]) -> list[Citation]:
+    """The citations of a candidate whose text came, so far, in ``pieces``."""
     found: list[Citation] = []
+    places = _Places(pieces)
     grounding, quoted = candidate.get("groundingMetadata"), candidate.get("citationMetadata")
     if isinstance(grounding, dict):
-        found += _grounded(grounding, text)
+        found += _grounded(grounding, places)
     if isinstance(quoted, dict):
         for item in objects(quoted.get("citations") or quoted.get("citationSources")):
-            start, end = _place(item, text)
+            start, end = places.of(item)
             found.append(
                 Citation("url", title=_text(item.get("title")), url=_text(item.get("uri")), text_start=start, text_end=end)
             )
     return found
 
 
-def _grounded(metadata: dict[str, Any], text: str) -> list[Citation]:
+def _grounded(metadata: dict[str, Any], places: _Places) -> list[Citation]:
     chunks = metadata.get("groundingChunks")
     sources = [_source(chunk) for chunk in chunks] if isinstance(chunks, list) else []
     supports = objects(metadata.get("groundingSupports"))
@@ -43,7 +77,7 @@ def _grounded(metadata: dict[str, Any], text: str) -> list[Citation]:
     found: list[Citation] = []
     for support in supports:
         segment = support.get("segment")
-        start, end = _place(segment if isinstance(segment, dict) else {}, text)
+        start, end = places.of(segment if isinstance(segment, dict) else {})
         numbers = support.get("groundingChunkIndices")
         for number in numbers if isinstance(numbers, list) else ():
             source = sources[number] if type(number) is int and 0 <= number < len(sources) else None
@@ -73,17 +107,3 @@ def _citation(source: tuple[str, dict[str, Any]], start: int | None, end: int | 
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _place(segment: dict[str, Any], text: str) -> tuple[int | None, int | None]:
-    """Where a segment stands in ``text``, in characters; None where it does not."""
-    start, end, quoted = count_of(segment.get("startIndex")) or 0, count_of(segment.get("endIndex")), segment.get("text")
-    data = text.encode("utf-8", "surrogatepass")
-    if end is not None and start < end <= len(data):
-        said = data[start:end].decode("utf-8", "replace")
-        if said == quoted or (quoted is None and "\ufffd" not in said):
-            before = len(data[:start].decode("utf-8", "replace"))
-            return before, before + len(said)
-    if isinstance(quoted, str) and quoted and (at := text.find(quoted)) >= 0:
-        return at, at + len(quoted)
-    return None, None

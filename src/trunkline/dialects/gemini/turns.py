@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,10 +21,13 @@ NO_SIGNATURE = "skip_thought_signature_validator"
 class _Turn:
     """One turn; the first ``results`` of its parts are answers of tools, each with the place of its call."""
 
-    __slots__ = ("parts", "places", "role")
+    __slots__ = ("after", "calls", "parts", "places", "role")
 
     def __init__(self, role: str) -> None:
         self.role = role
+        self.after: _Turn | None = None
+        """The turn that follows."""
+        self.calls = 0
         self.parts: list[Any] = []
         self.places: list[int] = []
 
@@ -33,7 +37,7 @@ class _Turn:
 
     def answer(self, place: int, part: Wire) -> None:
         """Put an answer where its call stood among the others."""
-        at = sum(1 for known in self.places if known <= place)
+        at = bisect_right(self.places, place)
         self.places.insert(at, place)
         self.parts.insert(at, part)
 
@@ -44,13 +48,14 @@ class Turns:
     Answers of tools stand together in the one turn that follows their calls, in the calls' order: older models have no ids.
     """
 
-    __slots__ = ("_called", "_last_calls", "_losses", "_names", "_target", "_turns", "_writer", "system")
+    __slots__ = ("_called", "_first", "_last", "_losses", "_names", "_target", "_writer", "system")
 
     def __init__(self, target: Target, names: Names, losses: Losses) -> None:
         self._target, self._names, self._losses = target, names, losses
         self._writer = PartWriter(target, names, losses)
-        self._turns: list[_Turn] = []
-        self._called: dict[str, tuple[int, str, int]] = {}
+        self._first: _Turn | None = None
+        self._last: _Turn | None = None
+        self._called: dict[str, tuple[_Turn, str, int]] = {}
         """Of each call's id: the turn that made it, its name on the wire, its place among the turn's calls."""
         self.system: list[Wire] = []
 
@@ -65,17 +70,22 @@ class Turns:
                 self._model(message.parts, at)
             else:
                 self._user(message.parts, at)
-        if not self._turns and self.system:
+        if self._last is None and self.system:
             self._losses.approximated("messages.system", "a request needs a turn of the user's: the instructions are sent as one")
             turn = _Turn("user")
             turn.parts, self.system = list(self.system), []
-            self._turns.append(turn)
+            self._append(turn)
 
     @property
     def contents(self) -> list[Wire]:
+        turns: list[_Turn] = []
+        turn = self._first
+        while turn is not None:
+            turns.append(turn)
+            turn = turn.after
         if self._target.quirks.return_reasoning:
-            self._sign()
-        return [{"role": turn.role, "parts": turn.parts} for turn in self._turns]
+            self._sign(turns)
+        return [{"role": turn.role, "parts": turn.parts} for turn in turns]
 
     # --- turns ----------------------------------------------------------------------------------------------------------
 
@@ -87,32 +97,44 @@ class Turns:
                     written.append(wire)
             else:
                 self._losses.dropped("messages.system", "instructions are text only")
-        if written and self._turns:
+        if written and self._last is not None:
             self._losses.approximated("messages.system", "instructions stand before all turns here: put there")
         self.system += written
 
     def _model(self, parts: tuple[Part, ...], at: str) -> None:
         turn = _Turn("model")
-        calls = 0
+        calls: list[ToolCall] = []
         for n, part in enumerate(parts):
             wire = self._writer.said(part, f"{at}[{n}]")
             if wire is None:
                 continue
             turn.parts.append(wire)
             if isinstance(part, ToolCall):
-                self._called[part.id] = len(self._turns), self._names.of(part.name), calls
-                calls += 1
-        self._add(turn)
+                calls.append(part)
+        turn = self._add(turn)
+        for call in calls:
+            self._called[call.id] = turn, self._names.of(call.name), turn.calls
+            turn.calls += 1
 
-    def _add(self, turn: _Turn) -> None:
-        last = self._turns[-1] if self._turns else None
+    def _add(self, turn: _Turn) -> _Turn:
+        """The turn that holds it now."""
+        last = self._last
         same = last is not None and last.role == turn.role
         if not turn.parts:
             self._losses.dropped("messages", "a turn without parts is refused")
         elif last is not None and same and (self._target.quirks.alternate_roles or last.only_answers):
             last.parts += turn.parts  # what is said after answers of tools stands in their turn (RULES)
+            return last
         else:
-            self._turns.append(turn)
+            self._append(turn)
+        return turn
+
+    def _append(self, turn: _Turn) -> None:
+        if self._last is None:
+            self._first = turn
+        else:
+            self._last.after = turn
+        self._last = turn
 
     def _user(self, parts: tuple[Part, ...], at: str) -> None:
         turn = _Turn("user")
@@ -124,8 +146,8 @@ class Turns:
                 answers += 1
             elif (wire := self._writer.shown(part, where)) is not None:
                 turn.parts.append(wire)
-        if answers and self._turns[-1].role == "user":
-            self._turns[-1].parts += turn.parts
+        if answers and self._last is not None and self._last.role == "user":
+            self._last.parts += turn.parts
         elif turn.parts or not answers:
             self._add(turn)
 
@@ -136,22 +158,23 @@ class Turns:
         wire = self._writer.result(part, name, at)
         if made is not None:
             turn = self._after(made[0])
-        elif self._turns and self._turns[-1].only_answers:
-            turn = self._turns[-1]
+        elif self._last is not None and self._last.only_answers:
+            turn = self._last
         else:
             turn = _Turn("user")
-            self._turns.append(turn)
+            self._append(turn)
         turn.answer(number if made is None else made[2], wire)
 
-    def _after(self, number: int) -> _Turn:
-        """The user's turn that follows turn ``number``."""
-        following = self._turns[number + 1] if number + 1 < len(self._turns) else None
+    def _after(self, calling: _Turn) -> _Turn:
+        """The user's turn that follows the turn ``calling``."""
+        following = calling.after
         if following is not None and following.role == "user":
             return following
         turn = _Turn("user")
-        self._turns.insert(number + 1, turn)
-        if following is not None:
-            self._called = {id: (made + (made > number), name, place) for id, (made, name, place) in self._called.items()}
+        if following is None:
+            self._append(turn)
+        else:
+            calling.after, turn.after = turn, following
         return turn
 
     def _name(self, part: ToolResult) -> str:
@@ -164,10 +187,10 @@ class Turns:
 
     # --- signatures -----------------------------------------------------------------------------------------------------
 
-    def _sign(self) -> None:
+    def _sign(self, turns: list[_Turn]) -> None:
         """The first call of every step since the user last spoke needs a signature, else the model refuses the request (gemini
         §6): where history came from elsewhere, the documented stand-in takes its place."""
-        for turn in reversed(self._turns):
+        for turn in reversed(turns):
             if turn.role == "user":
                 if not turn.only_answers:
                     return
