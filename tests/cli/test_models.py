@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.cli.loopback import KEY, Command, Loopback, Reply, Seen
 from trunkline import Model, Price
-from trunkline.cli.models import _row
+from trunkline.cli import output
+from trunkline.cli.models import _draw, _row
 from trunkline.providers import catalog
 
 Serve = Callable[[Callable[[Seen], Reply]], Loopback]
@@ -20,8 +23,65 @@ def test_the_catalog_a_line_each(run: Command) -> None:
     done = run("models")
     rows = [line.split("\t") for line in done.out.splitlines()]
     assert (done.code, done.err) == (0, "")
-    assert [row[0] for row in rows] == [model.name for model in catalog.models()]
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    assert [row[0] for row in rows] == [model.name for model in catalog.models() if not model.retires or model.retires > today]
     assert {len(row) for row in rows} == {7}
+    assert len(run("models", "--retired").out.splitlines()) == len(catalog.models())
+
+
+def names(run: Command, *arguments: str, **variables: str) -> list[str]:
+    done = run("models", *arguments, **variables)
+    assert (done.code, done.err) == (0, "")
+    return [line.split("\t")[0] for line in done.out.splitlines()]
+
+
+def test_filters_all_hold(run: Command) -> None:
+    found = names(run, "claude", "SONNET", "-p", "anthropic", "--ability", "vision", "--ability", "tools", "--min-context", "1M")
+    assert found
+    for name in found:
+        model = catalog.find("anthropic", name.partition("/")[2])
+        assert model is not None
+        assert "sonnet" in model.id
+        assert {"vision", "tools"} <= set(model.abilities or ())
+        assert (model.context or 0) >= 1_000_000
+    assert names(run, "no-such-model") == []
+
+
+def test_by_price_the_cheapest_first(run: Command) -> None:
+    done = run("models", "-p", "openai", "--max-price", "$0.3", "--sort", "price")
+    prices = [float(line.split("\t")[3]) for line in done.out.splitlines()]
+    assert prices
+    assert prices == sorted(prices)
+    assert max(prices) <= 0.3
+
+
+def test_by_context_and_by_name(run: Command) -> None:
+    longest = [int(line.split("\t")[1]) for line in run("models", "-p", "gemini", "--sort", "context").out.splitlines()]
+    assert longest == sorted(longest, reverse=True)
+    by_name = names(run, "-p", "gemini", "--sort", "name")
+    assert by_name == sorted(by_name)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--min-context", "much"), ("--max-price", "-1"), ("--ability", "singing"), ("--sort", "age")]
+)
+def test_what_is_no_filter_is_refused(run: Command, arguments: tuple[str, ...]) -> None:
+    assert run("models", *arguments).code == 2
+
+
+def test_ones_own_models_are_among_them(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text('{"local/mine": {"context": 5, "price": {"input": 0.1, "output": 1}}}')
+    done = run("models", "-p", "local", TRUNKLINE_MODELS=str(tmp_path / "mine.json"))
+    assert done.out == "local/mine\t5\t-\t0.1\t1\t-\t-\n"
+
+
+@pytest.mark.parametrize("provider", sorted({model.provider for model in catalog.models()}))
+def test_a_table_fits_the_terminal(provider: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(output, "is_terminal", lambda: True)
+    _draw(catalog.models(provider), "2026-11-20", plain=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(catalog.models(provider)) + 1
+    assert max(map(len, lines)) <= 80
 
 
 def test_one_provider_as_json(run: Command) -> None:
