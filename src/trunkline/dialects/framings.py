@@ -22,6 +22,7 @@ class _Made(Protocol):
 
 
 _LATE = {
+    Framing.SSE_OR_JSON_ARRAY: ("sse_or_json", "BareJsonSseDecoder"),  # the bytes say when it is an array
     Framing.JSON_LINES: ("json_lines", "JsonLinesDecoder"),
     Framing.JSON_ARRAY: ("json_array", "JsonArrayDecoder"),
     Framing.AWS_EVENT_STREAM: ("aws_event_stream", "EventStreamDecoder"),
@@ -31,7 +32,7 @@ _LATE = {
 
 @cache
 def _decoder(framing: Framing) -> _Made:
-    if framing in (Framing.SSE, Framing.SSE_OR_JSON_ARRAY):  # the bytes say when it is an array: see ``guess_framing``
+    if framing is Framing.SSE:
         return SseDecoder
     module, name = _LATE[framing]
     return cast(_Made, getattr(import_module(f"..wire.{module}", __package__), name))

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from tests.dialects.gemini.judge import array, read, reply, sse
+from tests.dialects.gemini.judge import array, context, read, reply, sse
+from trunkline.dialects.framings import frame_decoder
+from trunkline.dialects.gemini import DIALECT
 from trunkline.values.errors import (
     MalformedResponseError,
     OverloadedError,
@@ -276,3 +278,15 @@ def test_what_is_said_in_very_many_pieces_costs_no_more_than_each_its_own():
         sse(*[reply({"text": "y"}, finish=None, candidate={"groundingMetadata": own}) for own in sources], reply({"text": "."}))
     )
     assert sum(type(event) is CitationDelta for event in events) == len(sources)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_error_that_stands_bare_among_the_events(indent):
+    """gemini §8: without ``data:``, as the service itself writes it."""
+    error = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
+    stream = sse(reply({"text": "It is "}, finish=None)) + json.dumps(error, indent=indent).encode() + b"\n"
+    for cut in range(0, len(stream), 7):
+        frames, decoder = frame_decoder(DIALECT.framing), DIALECT.event_decoder(context(stream=True))
+        events = decoder.feed(frames.feed(stream[:cut])) + decoder.feed(frames.feed(stream[cut:])) + decoder.feed(frames.finish())
+        assert isinstance(decoder.error, OverloadedError)
+        assert fold(events).text == "It is "
