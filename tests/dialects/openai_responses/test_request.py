@@ -9,9 +9,9 @@ from tests.dialects.openai_responses.judge import MODEL, context, encode, judge,
 from trunkline.dialects.dialect import ClientHalf, Framing
 from trunkline.dialects.openai_responses import DIALECT
 from trunkline.values.errors import UsageError
-from trunkline.values.message import CacheMark, Message
+from trunkline.values.message import CacheMark, Message, ToolCall
 from trunkline.values.model import Quirks
-from trunkline.values.request import AudioOutput, OutputFormat, ReasoningOptions, Request
+from trunkline.values.request import AudioOutput, OutputFormat, ReasoningOptions, Request, Tool
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 SEALED = "reasoning.encrypted_content"
@@ -262,3 +262,11 @@ def test_what_is_no_text_and_what_is_no_json():
 def test_models_are_asked_for_by_page():
     assert DIALECT.models_request().path == "/models"
     assert DIALECT.models_request("m1").query == (("after", "m1"),)
+
+
+def test_many_names_and_ids_are_renamed():
+    """So many that what took time by its square would not end."""
+    many = 10_000
+    calls = Message.assistant(*[ToolCall(f"{n:070}", "a.b") for n in range(many)])
+    _, encoded = encode(Message.user("hi"), calls, tools=tuple([Tool("." * 70 + str(n)) for n in range(many)]))
+    assert (len(encoded.context.call_ids), len(encoded.context.tool_names)) == (many, many + 1)

@@ -321,3 +321,16 @@ def test_a_call_that_turns_out_to_be_one():
     )
     assert isinstance(fold(events).parts[0], ToolCall)
     assert fold(events) == decode(reply(call_item('{"a":1}')))
+
+
+def test_many_items_that_are_open_at_once():
+    """So many that what took time by its square would not end; with and without their places."""
+    many = 8_000
+    items = [text_item(str(n)) | {"id": f"msg_{n}"} for n in range(many)]
+    added = [event("output_item.added", output_index=n, item=item | {"content": []}) for n, item in enumerate(items)]
+    done = [event("output_item.done", output_index=n, item=item) for n, item in enumerate(items)]
+    nowhere = [event("output_item.done", item=item) for item in items]
+    for told in (done[::-1], nowhere[::-1]):
+        events, error = read(sse(*added, *told, event("completed", response=reply(*items))))
+        assert error is None
+        assert [one.part.text for one in events if type(one) is PartDone] == [str(n) for n in range(many)]

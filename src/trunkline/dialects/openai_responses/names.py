@@ -15,13 +15,14 @@ _NONE: dict[str, str] = {}
 class Names:
     """Tool names and call ids of one request. ``tool_names`` and ``call_ids`` lead from the wire's to ours."""
 
-    __slots__ = ("_losses", "_taken", "_wire", "call_ids", "tool_names")
+    __slots__ = ("_losses", "_numbers", "_taken", "_wire", "call_ids", "tool_names")
 
     def __init__(self, losses: Losses) -> None:
         self._losses = losses
         self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}  # the last that was put behind each name
         self._wire: dict[str, str] = {}
-        self.tool_names: dict[str, str] = _NONE  # most requests rename nothing, and each open stream holds these
+        self.tool_names: dict[str, str] = _NONE  # most requests rename nothing, and each open stream holds these: one for all
         self.call_ids: dict[str, str] = _NONE
 
     def reserve(self, names: list[str]) -> None:
@@ -35,13 +36,16 @@ class Names:
         if (known := self._wire.get(name)) is not None:
             return known
         stem = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "tool"
-        wire, n = stem, 1
+        wire, n = stem, self._numbers.get(stem, 1)
         while wire in self._taken:
             n += 1
             wire = f"{stem[: 63 - len(str(n))]}_{n}"
+        self._numbers[stem] = n
         self._taken.add(wire)
         self._wire[name] = wire
-        self.tool_names = {**self.tool_names, wire: name}
+        if self.tool_names is _NONE:
+            self.tool_names = {}
+        self.tool_names[wire] = name
         self._losses.renamed("tools.name", "names of tools are 1 to 64 letters, digits, _ or - here")
         return wire
 
@@ -50,7 +54,8 @@ class Names:
         if len(call_id) <= _LONGEST_ID:
             return call_id
         wire = "call_" + hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:40]
-        if wire not in self.call_ids:
-            self.call_ids = {**self.call_ids, wire: call_id}
+        if self.call_ids is _NONE:
+            self.call_ids = {}
+        self.call_ids[wire] = call_id
         self._losses.renamed("tool_call.id", f"call ids have at most {_LONGEST_ID} characters here")
         return wire

@@ -7,6 +7,7 @@ in the order of ``output_index`` whatever the order in which items are done.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 import msgspec
@@ -32,6 +33,7 @@ from .errors import error_in_stream, error_within
 from .fields import REFUSED, Fields, fields_of, list_of, number_of, text_of, value_of
 from .growing import CALLS, Growing
 from .items import citation_of, logprobs_of, parts_of, tokens_of
+from .open_items import OpenItems
 from .pieces import BETWEEN
 from .response import extra_of, failed, head_of, reason_of, what_failed
 from .usage import read_usage, reported_cost
@@ -89,15 +91,16 @@ class ResponsesEventDecoder:
     the last word; whatever follows is not read."""
 
     __slots__ = (
-        "_calls", "_context", "_done", "_held", "_ids", "_next", "_open", "_parts", "_start", "done", "error",
+        "_calls", "_context", "_done", "_held", "_ids", "_next", "_open", "_parts", "_places", "_start", "done", "error",
     )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self.done: bool = False
         self.error: ProviderError | None = None
-        self._open: dict[int, Growing] = {}
+        self._open = OpenItems()
         self._held: dict[int, list[Event]] = {}  # of items that are done before one that stands before them
+        self._places: list[int] = []  # of those, as a heap
         self._done: dict[int, str] = {}  # the types of those that are done
         self._ids: set[str] = set()
         self._next = 0  # the place of an item that names none
@@ -189,7 +192,7 @@ class ResponsesEventDecoder:
     def _unnamed(self, kind: str, index: int, events: list[Event]) -> Growing:
         """The item of a piece that names none which is open: the last of its kind, else a new one."""
         if index < 0:
-            known = next((item for item in reversed(self._open.values()) if item.kind == kind), None)
+            known = self._open.last(kind)
             if known is not None:
                 return known
             index = self._next
@@ -209,9 +212,9 @@ class ResponsesEventDecoder:
 
     def _begin(self, index: int, kind: str, fields: Fields, data: bytes | None, events: list[Event]) -> Growing:
         self._next = max(self._next, index + 1)
-        item = self._open[index] = Growing(kind, fields)
+        item, context = Growing(kind, fields), self._context
+        self._open.begin(index, item, text_of(fields, "id", context, "$.item"))
         if kind in CALLS:
-            context = self._context
             item.call = self._calls
             self._calls += 1
             call_id, name = text_of(fields, "call_id", context, "$.item"), text_of(fields, "name", context, "$.item")
@@ -230,17 +233,13 @@ class ResponsesEventDecoder:
 
     def _index_of(self, raw: msgspec.Raw) -> int:
         """The place of an item that is done and does not say where it stands."""
-        kind, item_id = _named(raw, self._context)
-        for index, growing in self._open.items():
-            begun = text_of(growing.fields, "id", self._context, "$.item")
-            if growing.kind == kind and (begun == item_id or not begun):
-                return index
-        return self._next
+        index = self._open.find(*_named(raw, self._context))
+        return self._next if index is None else index
 
     def _close(self, index: int, raw: bytes | None, data: bytes | None, events: list[Event]) -> None:
         """The item ``raw``, or what has come of it, is whole."""
         context = self._context
-        growing = self._open.pop(index, None)
+        growing = self._open.close(index)
         if raw is None:
             raw = growing.item() if growing is not None else b"{}"
         parts = parts_of(raw, context, "$.item")
@@ -258,16 +257,17 @@ class ResponsesEventDecoder:
         self._ids.add(item_id)
         self._done[index] = kind
         last = len(parts) - 1
-        self._held[index] = [
-            PartDone(part, growing.call, 0, data if n == last else None) for n, part in enumerate(parts)
-        ]  # fmt: skip
+        if index not in self._held:
+            heappush(self._places, index)
+        self._held.setdefault(index, []).extend(
+            [PartDone(part, growing.call, 0, data if n == last else None) for n, part in enumerate(parts)]
+        )
         self._let_go(events)
 
     def _let_go(self, events: list[Event]) -> None:
-        first = min(self._open, default=None)
-        for index in sorted(self._held):
-            if first is None or index < first:
-                events += self._held.pop(index)
+        first = self._open.first
+        while self._places and (first is None or self._places[0] < first):
+            events += self._held.pop(heappop(self._places))
 
     def _annotation(self, fields: Fields, data: bytes, events: list[Event]) -> None:
         item = self._open.get(number_of(fields, "output_index") or 0)
@@ -302,7 +302,7 @@ class ResponsesEventDecoder:
             kind, item_id = _named(raw, context)
             if not ((item_id and item_id in self._ids) or self._done.get(n) == kind):
                 self._close(n if n in self._open or n not in self._done else self._next, bytes(raw), None, events)
-        for index in sorted(self._open):
+        for index in self._open:
             self._close(index, None, None, events)
         self._begun(response, None, events)
         self._usage(response, None, events)

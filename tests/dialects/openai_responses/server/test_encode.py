@@ -297,3 +297,13 @@ def test_small_replies():
     headers = dict(DIALECT.limit_headers(RateLimits(now=0.0, requests=RateLimit(10, 9, 1.5))))
     assert headers["x-ratelimit-remaining-requests"] == "9"
     assert dict(DIALECT.stream_headers(serving(request_id="q")))["x-request-id"] == "q"
+
+
+def test_many_citations_and_parts_of_one_text():
+    """So many that what took time by its square would not end."""
+    many, made = 12_000, DIALECT.event_encoder(serving())
+    told = b"".join([made.push(one) for _ in range(many) for one in (TextDelta("a"), CitationDelta(Citation("url", url="u")))])
+    told += b"".join([made.push(PartDone(Text("a"))) for _ in range(many)]) + made.finish()
+    text, *_ = read(told).message.parts
+    assert isinstance(text, Text)
+    assert [citation.text_end for citation in text.citations] == list(range(1, many + 1))

@@ -16,7 +16,9 @@ _STATUSES = ("completed", "incomplete")
 class Message:
     """A message. ``own`` is what the state of its parts says, None as long as no part is done."""
 
-    __slots__ = ("_content", "_items", "_notes", "_refuses", "_tokens", "_writer", "hint_id", "item", "own")
+    __slots__ = (
+        "_content", "_counted", "_items", "_length", "_notes", "_refuses", "_tokens", "_writer", "hint_id", "item", "own",
+    )  # fmt: skip
 
     def __init__(self, writer: Writer, items: Items, own: Wire | None, hint: Hint | None) -> None:
         self._writer, self._items = writer, items
@@ -28,6 +30,7 @@ class Message:
         self._content: list[Wire] = []
         self._notes: list[Wire] = []
         self._tokens: list[Wire] = []
+        self._counted = self._length = 0  # so many pieces of the open text are counted, and have so many characters
         self._refuses = False
         writer.add(self.item)
 
@@ -48,6 +51,7 @@ class Message:
         """Begin a part."""
         self._refuses = segment.source == "refusal"
         self._notes, self._tokens, self._writer.pieces = [], [], []
+        self._counted = self._length = 0
         part: Wire = {"type": "refusal", "refusal": ""} if self._refuses else output_text("", [])
         self._writer.begin_part(self.item, len(self._content), part)
         self._writer.open(self.item, REFUSAL if self._refuses else OUTPUT_TEXT, len(self._content))
@@ -58,8 +62,10 @@ class Message:
         self._writer.piece(text, said)
 
     def cite(self, citation: Citation) -> None:
-        length = sum(map(len, self._writer.pieces))
-        if not self._refuses and (note := self._items.note(citation, length)) is not None:
+        pieces = self._writer.pieces[self._counted :]
+        self._counted += len(pieces)
+        self._length += sum(map(len, pieces))
+        if not self._refuses and (note := self._items.note(citation, self._length)) is not None:
             self._writer.annotate(note, len(self._notes))
             self._notes.append(note)
 

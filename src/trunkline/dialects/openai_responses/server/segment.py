@@ -82,12 +82,9 @@ class Segment:
 
     def untold(self) -> str:
         """Its words, but for those of parts that are done."""
-        return "".join(self.pieces)[self.told :]
-
-    @property
-    def begun(self) -> bool:
-        """Whether something of it was said."""
-        return len(self.queue) < len(self.pieces)
+        whole = "".join(self.pieces)
+        self.pieces = [whole]
+        return whole[self.told :]
 
 
 def words_of(part: Part) -> str:
