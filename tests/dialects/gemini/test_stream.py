@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.dialects.gemini.judge import array, context, read, reply, sse
+from tests.dialects.gemini.judge import array, context, decode, read, reply, sse
 from trunkline.dialects.framings import frame_decoder
 from trunkline.dialects.gemini import DIALECT
 from trunkline.values.errors import (
@@ -290,3 +290,13 @@ def test_an_error_that_stands_bare_among_the_events(indent):
         events = decoder.feed(frames.feed(stream[:cut])) + decoder.feed(frames.feed(stream[cut:])) + decoder.feed(frames.finish())
         assert isinstance(decoder.error, OverloadedError)
         assert fold(events).text == "It is "
+
+
+@pytest.mark.parametrize(("words", "parts"), [("", 1), ("I look.", 2)])
+def test_a_call_with_words_in_its_own_part_is_a_call(words, parts):
+    body = reply({"text": words, "functionCall": {"name": "f", "id": "c", "args": {}}, "thoughtSignature": "c2ln"})
+    whole, (events, decoder) = decode(body), read(sse(body))
+    assert decoder.error is None
+    for response in (whole, fold(events)):
+        assert (response.text, response.finish_reason, len(response.parts)) == (words, "tool_calls", parts)
+        assert [(call.id, call.state is not None) for call in response.tool_calls] == [("c", True)]

@@ -95,7 +95,11 @@ class Gathered:
 
     def _part(self, part: Fields, events: list[Event], path: str) -> None:
         field = field_of(part)
-        if field == "text" or (field is None and part.get("thoughtSignature") and part.keys() <= _SIGNED):
+        if field == "text" and len(part) > 1 and field_of(rest := {**part, "text": None}) is not None:
+            if part["text"]:  # one field of data is the rule (gemini §4), and relays that put words beside a call break it
+                self._part({name: part[name] for name in ("text", "thought") if name in part}, events, path)
+            self._part(rest, events, path)
+        elif field == "text" or (field is None and part.get("thoughtSignature") and part.keys() <= _SIGNED):
             self._words(part if field else {"text": "", **part}, events, path)
         elif field == "functionCall":
             self._call(part, events, f"{path}.functionCall")
