@@ -113,12 +113,23 @@ def test_context_of_a_stream():
             {"temperature": 0.5, "reasoning_effort": "none"}),
         ({"json_object_only": True}, {"output": OutputFormat()}, {"response_format": {"type": "json_object"}}),
         ({"no_metadata": True}, {"store": False}, {}),
+        ({"split_flag": "reasoning_split"}, {}, {"reasoning_split": True}),
+        ({"needs_max_tokens": True}, {}, {"max_completion_tokens": 8192}),
+        ({"needs_max_tokens": True, "max_tokens_field": "max_tokens"}, {"max_tokens": 5}, {"max_tokens": 5}),
+        ({"needs_max_tokens": True, "no_stream_options": True}, {"stream": True},
+            {"max_completion_tokens": 32_000, "stream": True}),
     ],
 )  # fmt: skip
 def test_quirks_that_lose_nothing(quirks, fields, wire):
     body, encoded = encode("hi, in JSON", aim=Quirks(**quirks), judged=False, **fields)
     assert {name: body[name] for name in body if name not in ("model", "messages")} == wire
     assert encoded.warnings == ()
+
+
+def test_a_limit_that_must_be_named_is_the_models_own_where_that_is_less():
+    aim = msgspec.structs.replace(target(Quirks(needs_max_tokens=True)), max_output=100)
+    encoded = DIALECT.encode_request(Request(model="m", messages=(Message.user("hi"),)), aim)
+    assert msgspec.json.decode(encoded.wire.body)["max_completion_tokens"] == 100
 
 
 @pytest.mark.parametrize(
@@ -132,6 +143,8 @@ def test_quirks_that_lose_nothing(quirks, fields, wire):
             [("dropped", "top_p")]),
         ({"no_penalties": True}, {"frequency_penalty": 1.0, "temperature": 1.0}, {"temperature": 1.0}, [("dropped", "frequency_penalty")]),
         ({"no_stop": True}, {"stop": ("a",)}, {}, [("dropped", "stop")]),
+        ({"stop_faulty": True}, {"stop": ("a",)}, {"stop": ["a"]}, [("approximated", "stop")]),
+        ({"stop_faulty": True, "no_stop": True}, {"stop": ("a",)}, {}, [("dropped", "stop")]),
         ({"no_seed": True}, {"seed": 1}, {}, [("dropped", "seed")]),
         ({"no_n": True}, {"n": 2}, {}, [("dropped", "n")]),
         ({"no_logprobs": True}, {"logprobs": True, "top_logprobs": 2}, {}, [("dropped", "logprobs"), ("dropped", "top_logprobs")]),

@@ -102,7 +102,7 @@ def _sampling(request: Request, quirks: Quirks, losses: Losses, body: Wire) -> N
     _put(body, losses, "presence_penalty", request.presence_penalty, penalised, reason)
     if request.stop:
         _put(body, losses, "stop", request.stop, quirks.no_stop)
-        if quirks.stop_faulty:
+        if quirks.stop_faulty and not quirks.no_stop:
             losses.approximated("stop", "this server does not stop cleanly there: cut the text yourself")
     if request.seed is not None:
         if quirks.no_seed:
