@@ -18,6 +18,7 @@ from ..values.errors import (
     InvalidRequestError,
     OverloadedError,
     ProviderError,
+    QuotaError,
     RateLimitError,
 )
 from ..values.headers import NO_HEADERS, Headers
@@ -28,6 +29,7 @@ from .error_kinds import Kind, generic_kind, in_our_words, kind_of_status, kind_
 from .filtered import filtered
 
 WORDS_KEPT = 500
+_A_DAY = 86_400  # seconds; a limit that lifts no sooner is a quota (azure-openai §6)
 REQUEST_ID_HEADERS = (
     "x-request-id",
     "request-id",
@@ -165,7 +167,7 @@ def _layers(value: object) -> list[dict[str, Any]]:
     for layer in found:  # grows while it is walked
         for name in ("error", "errors", "detail", "details", "metadata", "innererror", "base_resp", "response"):
             inner = layer.get(name)
-            items = inner[:4] if isinstance(inner, list) else [inner]
+            items = inner[:8] if isinstance(inner, list) else [inner]
             found.extend(item for item in items if isinstance(item, dict))
         if len(found) > 12:
             break
@@ -244,7 +246,7 @@ def _param(layers: list[dict[str, Any]]) -> str | None:
 
 def _retry_after(layers: list[dict[str, Any]], message: str | None) -> float | None:
     for layer in layers:
-        for name in ("retryDelay", "retry_after", "retry_after_seconds", "estimated_time"):
+        for name in ("retryDelay", "retry_after", "retry_after_seconds", "resets_in_seconds", "estimated_time"):
             seconds = _seconds(layer.get(name))
             if seconds is not None:
                 return seconds
@@ -289,6 +291,11 @@ def error_class(body: ErrorBody, status: int | None = None, quirks: Quirks = NO_
     """Which of our errors a body is. ``status`` None (or below 300): it came inside a reply that had begun well."""
     if status is None or status < 300:
         status = body.status
+    kind = _kind(body, status, quirks)
+    return QuotaError if kind is RateLimitError and (body.retry_after or 0) >= _A_DAY else kind
+
+
+def _kind(body: ErrorBody, status: int | None, quirks: Quirks) -> Kind:
     if (kind := kind_of_words(body.words)) is not None:
         return kind
     if quirks.forbidden_is_context and status == 403:

@@ -42,6 +42,7 @@ def decoded(status: int, body: object, **headers: str) -> ProviderError:
         (402, "please add a payment method", QuotaError),
         (403, "forbidden", PermissionDeniedError),
         (404, "model 'x' not found", NotFoundError),
+        (429, "You are using a Trial key, which is limited to 1000 API calls / month.", QuotaError),
         (422, "No valid response generated", InvalidRequestError),
         (429, "trial key limited to 20 calls a minute", RateLimitError),
         (498, "invalid token", AuthenticationError),

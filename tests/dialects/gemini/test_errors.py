@@ -102,3 +102,22 @@ def test_the_reason_is_the_code_and_the_header_has_the_id():
 )
 def test_bodies_of_any_kind_are_some_error(status, body, expected):
     assert type(read(status, body)) is expected
+
+
+def test_the_field_at_fault_and_when_to_try_again_stand_among_many_details():
+    bad = {
+        "@type": "type.googleapis.com/google.rpc.BadRequest",
+        "fieldViolations": [{"field": "contents[0].parts", "description": "d"}],
+    }
+    found = error(400, "INVALID_ARGUMENT", "words", bad, wrapped=True)
+    assert isinstance(found, InvalidRequestError) and found.param == "contents[0].parts"
+    told = [{"@type": INFO, "reason": "RATE_LIMIT_EXCEEDED"}, {"@type": "m"}, quota("PerMinute"), {"@type": "Help"}, RETRY]
+    assert error(429, "RESOURCE_EXHAUSTED", "words", *told).retry_after == 46.3
+
+
+@pytest.mark.parametrize("details", ["x", [1], [{"fieldViolations": 3}], [{"fieldViolations": [None]}], {"fieldViolations": []}])
+def test_details_of_any_shape_are_read_past(details):
+    assert (
+        type(read(400, json.dumps({"error": {"message": "m", "details": details, "fieldViolations": 1}}).encode()))
+        is InvalidRequestError
+    )

@@ -15,6 +15,7 @@ from trunkline.values.errors import (
     InvalidRequestError,
     MalformedResponseError,
     NotFoundError,
+    QuotaError,
     RateLimitError,
     ServerError,
 )
@@ -139,6 +140,7 @@ def test_an_error_under_200():
 @pytest.mark.parametrize(
     ("status", "words", "kind"),
     [
+        (429, "you have reached your weekly usage limit, upgrade for higher limits", QuotaError),
         (400, "invalid options: x", InvalidRequestError),
         (400, '"m1" does not support thinking', InvalidRequestError),
         (400, "the input length exceeds the context length", ContextLengthError),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...values.errors import AuthenticationError, MalformedResponseError, ProviderError
+from ...values.errors import AuthenticationError, MalformedResponseError, ProviderError, QuotaError
 from ...values.headers import NO_HEADERS, Headers
+from ...values.late_pattern import LatePattern
 from ...wire.http import HttpReply
 from ..dialect import Context
 from ..error_body import error_class, provider_error, read_error, read_error_body, request_id_of
 from ..error_kinds import kind_of_words, normal, says_nothing
 from .pieces import text_or_none
 
+_TOO_MANY = 429
+_MONTHLY = LatePattern(r"(?:/|per) month|monthly")
 _INVALID_TOKEN = 498  # errors-and-limits §2; elsewhere it says that there is no capacity
 
 
@@ -21,6 +24,10 @@ def decode_error(reply: HttpReply, context: Context) -> ProviderError:
     kind = None
     if reply.status == _INVALID_TOKEN and error_class(body, _INVALID_TOKEN) is error_class(read_error({}), _INVALID_TOKEN):
         kind = AuthenticationError
+    elif (
+        reply.status == _TOO_MANY and kind_of_words(body.words) is None and _MONTHLY().search((body.message or "")[:2000].lower())
+    ):
+        kind = QuotaError  # a trial key's calls of the month: waiting is no use
     return provider_error(body, context.target, status=reply.status, headers=reply.headers, kind=kind)
 
 

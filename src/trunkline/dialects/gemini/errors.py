@@ -5,6 +5,8 @@ The text is asked where there is no word: a prompt that is too long, a region th
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...values.errors import (
     InvalidRequestError,
     MalformedResponseError,
@@ -16,6 +18,7 @@ from ...values.errors import (
 from ...values.headers import NO_HEADERS, Headers
 from ...values.late_pattern import LatePattern
 from ...wire.http import HttpReply
+from ...wire.loose_json import loads
 from ..dialect import Context
 from ..error_body import ErrorBody, error_class, provider_error, read_error, read_error_body
 
@@ -26,7 +29,22 @@ _UNPAID = LatePattern(r"\benable billing|\bbilling (?:is |to be )?(?:not |disabl
 
 def decode_error(reply: HttpReply, context: Context) -> ProviderError:
     """The error that an unsuccessful reply is. Never raises."""
-    return _error(read_error_body(reply.body), context, reply.status, reply.headers)
+    error = _error(read_error_body(reply.body), context, reply.status, reply.headers)
+    if type(error) is InvalidRequestError and error.param is None and b"fieldViolations" in reply.body:
+        try:
+            error.param = _field(loads(reply.body))
+        except ValueError:
+            pass
+    return error
+
+
+def _field(body: Any) -> str | None:
+    """The first field that ``google.rpc.BadRequest`` finds fault with."""
+    try:
+        details = (body[0] if isinstance(body, list) else body)["error"]["details"]
+        return next(str(name) for item in details for one in item.get("fieldViolations", ()) if (name := one.get("field")))
+    except (LookupError, TypeError, AttributeError, StopIteration):
+        return None
 
 
 def error_within(value: object, context: Context, headers: Headers = NO_HEADERS) -> ProviderError:

@@ -14,8 +14,9 @@ from ....values.secret import mask_keys
 from ....wire.http import HttpReply
 from ....wire.loose_json import sound
 from ...dialect import Context
-from ...error_body import error_class, read_error
+from ...error_body import read_error
 from ...error_kinds import in_our_words
+from ..errors import kind_of
 from .heads import json_headers
 
 # Of each class: the usual status, and words that tell it where the status does not. The first that an error is an instance of.
@@ -70,7 +71,7 @@ def _told(error: ProviderError) -> tuple[int, str]:
 
 def _is_told(error: ProviderError, status: int, message: str) -> bool:
     """Whether a reader takes this for the error that it is."""
-    return bool(message.strip()) and error_class(read_error({"error": message}), status) is _as_read(error)
+    return bool(message.strip()) and kind_of(read_error({"error": message}), status) is _as_read(error)
 
 
 def _as_read(error: ProviderError) -> type[ProviderError]:
