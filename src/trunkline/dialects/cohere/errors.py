@@ -21,7 +21,7 @@ _INVALID_TOKEN = 498  # errors-and-limits §2; elsewhere it says that there is n
 def decode_error(reply: HttpReply, context: Context) -> ProviderError:
     """The error that a reply with an error status is. Never raises."""
     body = read_error_body(reply.body)
-    kind = None
+    kind: type[ProviderError] | None = None
     if reply.status == _INVALID_TOKEN and error_class(body, _INVALID_TOKEN) is error_class(read_error({}), _INVALID_TOKEN):
         kind = AuthenticationError
     elif (

@@ -5,8 +5,6 @@ The text is asked where there is no word: a prompt that is too long, a region th
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...values.errors import (
     InvalidRequestError,
     MalformedResponseError,
@@ -31,19 +29,17 @@ def decode_error(reply: HttpReply, context: Context) -> ProviderError:
     """The error that an unsuccessful reply is. Never raises."""
     error = _error(read_error_body(reply.body), context, reply.status, reply.headers)
     if type(error) is InvalidRequestError and error.param is None and b"fieldViolations" in reply.body:
-        try:
-            error.param = _field(loads(reply.body))
-        except ValueError:
-            pass
+        error.param = _field(reply.body)
     return error
 
 
-def _field(body: Any) -> str | None:
+def _field(data: bytes) -> str | None:
     """The first field that ``google.rpc.BadRequest`` finds fault with."""
     try:
+        body = loads(data)
         details = (body[0] if isinstance(body, list) else body)["error"]["details"]
         return next(str(name) for item in details for one in item.get("fieldViolations", ()) if (name := one.get("field")))
-    except (LookupError, TypeError, AttributeError, StopIteration):
+    except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
         return None
 
 
