@@ -97,10 +97,12 @@ class AsyncClient:
         """The catalog's models; with ``live`` those that the provider itself names."""
         return await listing.models(self._port.get(), self._calls, provider, live)
 
-    async def health(self, *, ask: bool = True) -> Health:
-        """What is configured, what a call would use and why; with ``ask`` each configured provider is asked for its models (no
-        paid call)."""
-        return await listing.health(self._port.get(), self._calls, ask)
+    async def health(self, *, ask: bool = True, deep: bool = False) -> Health:
+        """What is configured, what a call would use and why. ``ask``: also which servers run on this machine; and each configured
+        provider is asked for its models. No call is paid for but with ``deep``: then each is asked a question of a few words."""
+        from . import checkup  # few ask
+
+        return await checkup.health(self._port.get(), self._calls, ask, deep)
 
     def with_options(self, **options: Unpack[NewOptions]) -> AsyncClient:
         """A client that says these options with every call, over the same connections."""

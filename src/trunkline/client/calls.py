@@ -13,7 +13,7 @@ from ..dialects.dialect import WireRequest
 from ..engine import backend
 from ..engine.backend import declared_async
 from ..engine.call import NO_HOOKS, Call, Hooks, Limits
-from ..engine.destination import Destination, Own, Wire
+from ..engine.destination import Own, Planned, Wire
 from ..engine.program import Program
 from ..engine.verbatim import verbatim
 from ..policy.turns import TurnMemory
@@ -205,7 +205,7 @@ class Calls:
         )
         return self._ready
 
-    def _plan(self, model: ModelName | None, fallbacks: Sequence[ModelName | Mapping[str, Any]]) -> tuple[Destination, ...]:
+    def _plan(self, model: ModelName | None, fallbacks: Sequence[ModelName | Mapping[str, Any]]) -> tuple[Planned, ...]:
         plan = self.destinations.plan(model, fallbacks)
         for destination in plan:
             if isinstance(destination, Own):
@@ -218,12 +218,6 @@ class Calls:
             return Request(**fields)
         for name, value in options.items():
             if value is not None and name in _REQUEST_FIELDS:
-def _is_other_address(wire: Wire, first: Wire) -> bool:
-    """Whether it is the same provider in the same protocol, elsewhere."""
-    same = (wire.provider, wire.target.dialect) == (first.provider, first.target.dialect)
-    return same and wire.base_url != first.base_url
-
-
                 fields[name] = _CONVERTED[name](value) if name in _CONVERTED else value
         if (choice := options.get("tool_choice")) is not None:
             fields["tool_choice"] = to_tool_choice(choice, fields.get("tools", ()))
@@ -232,10 +226,16 @@ def _is_other_address(wire: Wire, first: Wire) -> bool:
         return request
 
 
-def _scope(plan: tuple[Destination, ...]) -> Scope:
+def _is_other_address(wire: Wire, first: Wire) -> bool:
+    """Whether it is the same provider in the same protocol, elsewhere."""
+    same = (wire.provider, wire.target.dialect) == (first.provider, first.target.dialect)
+    return same and wire.base_url != first.base_url
+
+
+def _scope(plan: tuple[Planned, ...]) -> Scope:
     """Whom what a provider sealed in a dict is for: the first target alone."""
     first = plan[0].target
-    return Scope(first.provider, first.model)
+    return Scope(first.owner, first.model)
 
 
 def _with(ready: Call, request: Request) -> Call:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
 from ..dialects.known import client_half_of
-from ..engine.destination import Destination, Own, Signer, Turns, Wire
+from ..engine.destination import Destination, Own, Planned, Signer, Turns, Wire
 from ..providers.auth import Auth, NoAuth, SigV4
-from ..providers.provider import Endpoint, Provider
+from ..providers.provider import Command, Endpoint, Provider
 from ..providers.table import TABLE, is_dialect, is_provider, own_endpoint, provider as provider_row
 from ..values import expect
 from ..values.errors import NoProviderError, UsageError
@@ -23,6 +24,9 @@ from .credentials import Given, chain_signer, given, signer_of
 from .options import BACKUP_OPTIONS, ModelName
 from .settings import Settings
 from .trust import checked_base_url, checked_parameter, refuse_key
+
+if TYPE_CHECKING:
+    from .choosing import Seeker
 
 SEEN_IN_HEALTH = "; `trunkline health` shows what was looked at"
 """How the error ends where nothing is configured."""
@@ -60,6 +64,7 @@ class Destinations:
         self._signers: dict[tuple[str, str, str], Signer] = {}
         self._turns: dict[str, Turns] = {}
         self._heirs: dict[tuple[Any, ...], Destinations] = {}
+        self._seeker: Seeker | None = None
         self._lock = Lock()
 
     @property
@@ -98,9 +103,9 @@ class Destinations:
             return True
         return self._split(owner)[0].name == self._split(before)[0].name
 
-    def plan(self, model: ModelName | None, fallbacks: Sequence[ModelName | Mapping[str, Any]] = ()) -> tuple[Destination, ...]:
-        """The targets to try, in order."""
-        first = self.find(model)
+    def plan(self, model: ModelName | None, fallbacks: Sequence[ModelName | Mapping[str, Any]] = ()) -> tuple[Planned, ...]:
+        """The targets to try, in order. Where nothing is configured, the first has to be looked for."""
+        first = self.seek() if model is None and not self.is_configured() else self.find(model)
         if not fallbacks:
             return (first,)
         if isinstance(fallbacks, str):
@@ -139,6 +144,25 @@ class Destinations:
         if "parameters" in backup:
             said["parameters"] = {**inherited.get("parameters", {}), **handed_parameters(backup["parameters"])}
         return Destinations(self.settings, name, **said)
+
+    def is_configured(self) -> bool:
+        """Whether it is known without a look at this machine who answers when no model is named."""
+        if None in self._known:
+            return True
+        try:
+            self.default()
+        except NoProviderError:
+            return False
+        return True
+
+    def seek(self) -> Seeker:
+        """Whoever answers on this machine: looked for when it is first needed, and remembered."""
+        from .choosing import Seeker
+
+        with self._lock:
+            if self._seeker is None:
+                self._seeker = Seeker(self)
+            return self._seeker
 
     def find(self, model: ModelName | None, field: str = "model") -> Destination:
         """The one target that ``model`` names. ``UsageError`` names ``field``."""
@@ -213,18 +237,25 @@ class Destinations:
             raise UsageError("a provider's name, and no model's", field=field, allowed=f"{name.lower()}/model")
         return provider_row(self.settings.catalog.resolve(name, field).provider), name
 
-    def wire(self, row: Provider, model: str) -> Wire:
-        """The endpoint of ``row`` that serves ``model``, with the key it takes; of several keys a ring of endpoints."""
+    def wire(self, row: Provider, model: str, at: str | None = None) -> Wire:
+        """The endpoint of ``row`` that serves ``model``, with the key it takes; of several keys a ring of endpoints. ``at``: the
+        address at which it was found."""
         record = self.settings.catalog.find(row.name, model)
         endpoint = self._endpoint(row, record)
+        if endpoint.command is not None:
+            return self._program(row, endpoint, endpoint.command, model, record)
         values = Values(self.settings, row, self._parameters if self._has_way(row) else {})
-        handed = self._base_url if self.owns(row) else None
+        handed = at or (self._base_url if self.owns(row) else None)
         if "region" not in values.texts and (region := self._profile_region(row)) is not None:
             values.set("region", region, Origin.USER)
         base_url = self.settings.base_url(row) if handed is None else (handed, Origin.ARGUMENT)
         address = address_of(row, endpoint, values, model, base_url)
         shown = self._shown(row, endpoint, values, handed is not None)
         wires = [self._wire(row, endpoint, model, record, address, each) for each in shown]
+        if row.is_presumed and base_url is None:
+            from .detection import guard
+
+            guard(wires, row.name, address.url)
         if len(wires) == 1:
             return wires[0]
         with self._lock:
@@ -232,6 +263,21 @@ class Destinations:
         for wire in wires:
             wire.ring, wire.turns = wires, turns
         return wires[0]
+
+    def _program(self, row: Provider, endpoint: Endpoint, command: Command, model: str, record: Model | None) -> Wire:
+        """The program that ``row`` is. Whoever could name its address could read what it shows there: no project's file may."""
+        from .programs import program
+
+        keys = () if not self.owns(row) or self._api_key is None else self._api_key
+        if not isinstance(keys, tuple):
+            raise UsageError("a program takes a key as text", field="api_key", got=kind_of(keys), allowed="the key, or None")
+        key = keys[0] if keys else next((found.value for found in self.settings.key_settings(row)), None)
+        url = (self._base_url, Origin.ARGUMENT) if self.owns(row) and self._base_url else self.settings.base_url(row)
+        if url is not None and url[1] <= Origin.PROJECT:
+            raise UsageError(f"a project's file may not say where {row.name} asks", field="base_url", got="an address")
+        target = _target(row, endpoint, model, record, key.id if key is not None else None, None)
+        dialect = client_half_of(endpoint.dialect)
+        return program(command, dialect, target, self.settings.environment(), key, url[0] if url else None, record)
 
     def _endpoint(self, row: Provider, record: Model | None) -> Endpoint:
         """That of the dialect which was handed over, else of the model's only one, else of the settings', else the first."""
@@ -276,7 +322,7 @@ class Destinations:
         refuse_key(shown.origin, address.url, address.origin, row.name, hosts)
         return Wire(
             client_half_of(endpoint.dialect),
-            _target(row, endpoint, model, record, shown.account, self._version),
+            _target(row, endpoint, model, record, shown.account, self._version, address.url),
             address.url,
             shown.auth,
             shown.secret,
@@ -316,7 +362,7 @@ class Shown(NamedTuple):
 
 
 def _target(
-    row: Provider, endpoint: Endpoint, model: str, record: Model | None, account: str | None, version: str | None
+    row: Provider, endpoint: Endpoint, model: str, record: Model | None, account: str | None, version: str | None, url: str = ""
 ) -> Target:
     quirks = record.quirks.over(endpoint.quirks) if record is not None else endpoint.quirks
     if version is not None:
@@ -328,6 +374,7 @@ def _target(
         quirks=quirks,
         max_output=record.max_output if record is not None else None,
         key=account,
+        address=urlsplit(url).netloc.rpartition("@")[2] if url and is_dialect(row.name) else None,
     )
 
 

@@ -9,7 +9,8 @@ class ProviderHealth(msgspec.Struct, frozen=True, kw_only=True):
     """One provider. ``configured``: it has what it needs (a key, an address), else ``problem`` says what is missing.
 
     ``reachable``: it answered when asked for its models (no paid call); None: not asked. ``seconds`` that took, ``models`` how
-    many it named.
+    many it named. ``answered``: it answered a question (a paid call, ``deep`` only), in ``answer_seconds``, for ``answer_cost``
+    USD, where that is known.
     """
 
     provider: str
@@ -19,6 +20,9 @@ class ProviderHealth(msgspec.Struct, frozen=True, kw_only=True):
     reachable: bool | None = None
     seconds: float | None = None
     models: int | None = None
+    answered: bool | None = None
+    answer_seconds: float | None = None
+    answer_cost: str | None = None
     problem: str | None = None
 
 
@@ -35,7 +39,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
         if self.model is None:
             return False
         name = self.model.partition("/")[0]
-        return any(row.provider == name and row.configured and row.reachable is not False for row in self.providers)
+        found = [row for row in self.providers if row.provider == name and row.configured]
+        return any(row.answered if row.answered is not None else row.reachable is not False for row in found)
 
     def __str__(self) -> str:
         lines = [f"model: {self.model or 'none'} ({self.why})"]
@@ -43,5 +48,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
             state = "not configured" if not row.configured else "configured"
             if row.reachable is not None:
                 state = f"reachable in {row.seconds or 0:.2f} s" if row.reachable else "not reachable"
+            if row.answered:
+                state = f"answers in {row.answer_seconds or 0:.2f} s"
             lines.append(f"{row.provider}: {state}" + (f" ({row.problem})" if row.problem else ""))
         return "\n".join(lines)

@@ -1,25 +1,19 @@
-"""What ``models`` and ``health`` ask of providers; written once as coroutines for both clients."""
+"""What ``models`` asks of providers; written once as coroutines for both clients."""
 
 from __future__ import annotations
-
-import msgspec
 
 from ..dialects.dialect import Context
 from ..engine.attempt import bare, complete, failure, fetch
 from ..engine.call import Call, Limits, dress
-from ..engine.destination import Destination, Own, Wire
+from ..engine.destination import Own, Wire
 from ..ports import IO, Deadlines
-from ..providers.provider import Provider
-from ..providers.table import TABLE, provider as provider_row
+from ..providers.table import provider as provider_row
 from ..values import expect
-from ..values.errors import NoProviderError, ProviderError, TrunklineError, UsageError
+from ..values.errors import ProviderError, UsageError
 from ..values.model import Model
 from ..values.request import Request
 from .calls import Calls
-from .destinations import SEEN_IN_HEALTH, Destinations
-from .health import Health, ProviderHealth
 from .setting_values import ErrorStyle
-from .settings import base_url_variables
 
 _PATIENCE = 10.0
 """Seconds for one provider's list of models."""
@@ -72,50 +66,3 @@ async def _page(io: IO, wire: Wire, after: str | None, limits: Deadlines) -> tup
         return wire.dialect.decode_models(reply)
     except ProviderError as error:
         raise complete(io, wire, error, reply) from None
-
-
-async def health(io: IO, calls: Calls, ask: bool) -> Health:
-    """What is configured, what a call would use and why; ``ask`` also asks every configured provider for its models."""
-    destinations, model = calls.destinations, calls.model
-    chosen: Destination | None = None
-    try:
-        why = "it was named" if model is not None else destinations.default()[1]
-        chosen = destinations.find(model)
-    except (NoProviderError, UsageError) as error:
-        why = str(error).removesuffix(SEEN_IN_HEALTH)
-    wires = {row.name: _wire(destinations, row) for row in TABLE}
-    if isinstance(chosen, Wire):
-        wires = {chosen.provider: chosen} | wires | {chosen.provider: chosen}
-    rows = [await _looked_at(io, name, wire, ask, calls.errors) for name, wire in wires.items()]
-    if isinstance(chosen, Own):
-        rows.insert(0, ProviderHealth(provider=chosen.provider, configured=True))
-    name = None if chosen is None else "/".join(part for part in (chosen.provider, chosen.model) if part)
-    return Health(model=name, why=why, providers=tuple(rows))
-
-
-def _wire(destinations: Destinations, row: Provider) -> Wire | str:
-    """Its endpoint, or what is missing. A server that is only presumed is not asked before somebody has said that it is there."""
-    settings = destinations.settings
-    if row.is_presumed and not (settings.base_url(row) or settings.key_settings(row)):
-        return f"set {base_url_variables(row)[0]}, or name it"
-    try:
-        return destinations.wire(row, "")
-    except UsageError as error:
-        lacking = {"api_key": row.key_variables, "base_url": base_url_variables(row)}.get(error.field or "", ())
-        return f"set {' or '.join(lacking)}" if lacking and error.got == "None" else str(error)
-
-
-async def _looked_at(io: IO, name: str, wire: Wire | str, ask: bool, errors: ErrorStyle) -> ProviderHealth:
-    if isinstance(wire, str):
-        return ProviderHealth(provider=name, configured=False, problem=wire)
-    known = ProviderHealth(provider=name, configured=True, key_from=wire.key_from, base_url=wire.base_url)
-    if not ask:
-        return known
-    began = io.now()
-    count: int | None = None
-    problem: str | None = None
-    try:
-        count = len(await listed(io, wire, errors))
-    except TrunklineError as error:
-        problem = str(error)
-    return msgspec.structs.replace(known, reachable=problem is None, seconds=io.now() - began, models=count, problem=problem)

@@ -17,7 +17,7 @@ from ..values.message import Part
 from ..values.request import Request
 from ..values.response import Response, Warning
 from ..values.secret import Secret
-from .destination import Destination
+from .destination import Destination, Planned
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     request: Request
-    plan: tuple[Destination, ...]
+    plan: tuple[Planned, ...]
     limits: Limits = Limits()
     hooks: Hooks = NO_HOOKS
     observers: tuple[Observer, ...] = ()

@@ -45,6 +45,14 @@ class Signer(Protocol):
         ...
 
 
+class Gate(Protocol):
+    """Who makes sure, before anything is said to an address, that it is the one that is meant."""
+
+    async def admit(self, io: IO, limits: Deadlines) -> None:
+        """Returns once it is sure. Raises ``TransportError`` where somebody else is there, or nobody tells who he is."""
+        ...
+
+
 class Note(Protocol):
     """Where it is written down what an attempt has shown."""
 
@@ -76,8 +84,8 @@ class Wire:
     """
 
     __slots__ = (
-        "_headers", "_merged", "_query", "_urls", "base_url", "dialect", "models_url", "record", "ring", "secret", "signer",
-        "target", "turns",
+        "_headers", "_merged", "_query", "_urls", "base_url", "dialect", "gate", "models_url", "record", "ring", "secret",
+        "signer", "target", "turns",
     )  # fmt: skip
 
     def __init__(
@@ -102,6 +110,7 @@ class Wire:
         self.models_url: str | None = models_url
         self.ring: Sequence[Wire] = ()
         self.turns: Turns | None = None
+        self.gate: Gate | None = None
         shown, shown_query = auth.apply(secret)
         self.base_url: str = base_url.rstrip("/")
         self._headers = Headers((*headers, *shown))  # its repr masks what it holds
@@ -137,6 +146,8 @@ class Wire:
     async def exchange(self, io: IO, wire: WireRequest, limits: Deadlines, note: Note | None = None) -> Exchange:
         """The exchange that ``wire`` begins, not yet under way; what it shows stands in ``note``, where that may be refused."""
         request = self.http(wire)
+        if self.gate is not None:
+            await self.gate.admit(io, limits)
         if self.signer is not None:
             request, self.secret = await self.signer.sign(io, request, limits)
             if note is not None:
@@ -213,6 +224,27 @@ class Own:
 
 
 Destination = Wire | Own
+
+
+class Sought:
+    """A target that has to be looked for, when it is first needed. Nothing is known of it before."""
+
+    target: Target = Target("", "", "")
+    provider: str = ""
+    model: str = ""
+
+    async def found(self, io: IO) -> Destination:
+        """The target. Raises ``NoProviderError``, which says where was looked."""
+        raise NotImplementedError
+
+    def in_turn(self) -> Destination:
+        raise AssertionError("is found before its turn comes")
+
+    def __repr__(self) -> str:
+        return "Sought()"
+
+
+Planned = Wire | Own | Sought
 
 
 def join_url(base_url: str, path: str) -> str:

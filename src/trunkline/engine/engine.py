@@ -30,7 +30,7 @@ from ..wire.http import HttpReply
 from . import backend
 from .attempt import deadlines, encode, failure, fetch, late, unary
 from .call import Call, dress, refuse_losses
-from .destination import Destination, Own, Wire
+from .destination import Destination, Own, Sought, Wire
 from .media import with_media
 from .program import Program
 from .settlement import Settlement, called
@@ -77,8 +77,11 @@ async def raw(io: IO, call: Call, request: WireRequest) -> HttpReply:
 
 
 async def prepare(io: IO, call: Call) -> Call:
-    """``call`` with the ``before`` hook heard, turns that the messages lack put back and local media read; a strict one encoded
-    for every target, to see that it can be."""
+    """``call`` with its targets found, the ``before`` hook heard, turns that the messages lack put back and local media read; a
+    strict one encoded for every target, to see that it can be."""
+    if any(isinstance(planned, Sought) for planned in call.plan):
+        found = [await planned.found(io) if isinstance(planned, Sought) else planned for planned in call.plan]
+        call = msgspec.structs.replace(call, plan=tuple(found))
     request = call.request
     if call.hooks.before is not None:
         replaced = await called(call.hooks.before(request))

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from ..values.model import Quirks
 from .profiles import LOCAL, OF_ANYBODY, chat, messages, responses, trio
-from .provider import Endpoint, Provider
+from .provider import Command, Endpoint, Provider
+
+_OF_ANY_PROGRAM = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
+    "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+)  # fmt: skip
+"""What a program needs to find its way home, to its logins and to the network."""
 
 ROWS: tuple[Provider, ...] = (
     Provider(
@@ -62,6 +70,16 @@ ROWS: tuple[Provider, ...] = (
     ),
     Provider(
         name="lemonade", needs_key=False, endpoints=chat("http://127.0.0.1:8000/api/v1", LOCAL),
+    ),
+    Provider(
+        name="claude-cli", needs_key=False, default_model="sonnet", endpoints=(
+            Endpoint(dialect="claude-cli", command=Command(
+                name="claude", key_variable="ANTHROPIC_API_KEY", url_variable="ANTHROPIC_BASE_URL", variables=(
+                    *_OF_ANY_PROGRAM, "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK",
+                    "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY",
+                ),
+            )),
+        ),
     ),
     Provider(
         name="local", needs_key=False, endpoints=chat(None, OF_ANYBODY),

@@ -33,9 +33,20 @@ _CONTINUE = "\n\nGive the assistant's next turn: its words alone, without a tag.
 _ONE_PROMPT = "the program takes one prompt: the turns so far are written into it"
 
 
-def system_of(messages: Sequence[Message]) -> str:
+def system_of(messages: Sequence[Message], losses: Losses) -> str:
     """What comes before the first turn, as the program's whole system prompt; empty: none."""
-    return "\n\n".join(message.text for message in _leading(messages))
+    found = _leading(messages)
+    for part in (part for message in found for part in message.parts):
+        if not isinstance(part, Text):
+            losses.dropped("messages.system", "the program's system prompt is text only")
+        else:
+            _unmarked(part, losses)
+    return "\n\n".join(message.text for message in found)
+
+
+def _unmarked(part: Part, losses: Losses) -> None:
+    if getattr(part, "cache", None) is not None:
+        losses.dropped("cache", "the program caches as it sees fit")
 
 
 def _leading(messages: Sequence[Message]) -> list[Message]:
@@ -74,6 +85,8 @@ def _transcript(turns: Sequence[Message], losses: Losses) -> Iterator[str | Part
 
 def _told(part: Part, losses: Losses) -> Iterator[str | Part]:
     """A part in words, or as it is."""
+    if not isinstance(part, Image | File):
+        _unmarked(part, losses)
     if isinstance(part, Text | Refusal):
         yield part.text
     elif isinstance(part, Image | File | Audio | Video):

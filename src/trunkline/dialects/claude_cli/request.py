@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from ...values.errors import UsageError
 from ...values.model import Target
 from ...values.request import OutputFormat, ReasoningOptions, Request
+from ...wire.loose_json import sound
 from ..anthropic_messages.losses import Losses
 from ..dialect import Context, Encoded, WireRequest
 from .prompt import content_of, system_of
@@ -40,7 +42,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     """The words after the program's name, its own variables, and what it reads (claude-cli §5)."""
     losses = Losses()
     _unsaid(request, losses)
-    system = system_of(request.messages)
+    system = system_of(request.messages, losses)
     first: dict[str, Any] = {"subtype": "initialize", "hooks": None, "systemPrompt": system}
     if request.output is not None:
         _output(request.output, first, losses)
@@ -53,7 +55,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     if request.reasoning is not None:
         words += _reasoning(request.reasoning, losses)
     env = QUIET if request.max_tokens is None else (*QUIET, ("CLAUDE_CODE_MAX_OUTPUT_TOKENS", str(request.max_tokens)))
-    wire = WireRequest(argv=tuple(words), body=lines_of(said), env=env)
+    wire = WireRequest(argv=tuple(words), body=_lines(said, losses), env=env)
     context = Context(target=target, model=target.model, stream=request.stream)
     return Encoded(wire, losses.warnings(), context)
 
@@ -63,10 +65,22 @@ def lines_of(said: list[dict[str, Any]]) -> bytes:
     return b"".join(msgspec.json.encode(item) + b"\n" for item in said)
 
 
+def _lines(said: list[dict[str, Any]], losses: Losses) -> bytes:
+    try:
+        return lines_of(said)
+    except UnicodeEncodeError:
+        losses.approximated("messages", "half of a surrogate pair is no text: U+FFFD in its place")
+        return lines_of([sound(item) for item in said])
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        raise UsageError("cannot be written as JSON", field="output", allowed="what JSON can hold") from None
+
+
 def _unsaid(request: Request, losses: Losses) -> None:
     for name in _UNSAID:
-        if getattr(request, name) not in (None, (), {}, False) and (name, request.n) != ("n", 1):
-            losses.dropped(name, _NO_FLAG)
+        value = getattr(request, name)
+        if value is None or value is False or value in ((), {}) or (name, value) == ("n", 1):
+            continue
+        losses.dropped(name, _NO_FLAG)
     if request.tools:
         losses.dropped("tools", "the program is a model alone here: it is given no tools")
     if request.tool_choice is not None and request.tool_choice.mode not in ("auto", "none"):
@@ -89,9 +103,11 @@ def _output(output: OutputFormat, first: dict[str, Any], losses: Losses) -> None
 def _reasoning(options: ReasoningOptions, losses: Losses) -> list[str]:
     if options.show is not None:
         losses.dropped("reasoning.show", _NO_FLAG)
-    if options.effort == "none" or options.enabled is False:
+    if options.effort == "none" or options.enabled is False or options.budget == 0:
         return ["--thinking", "disabled"]
     if options.budget is not None:
+        if options.effort is not None:
+            losses.dropped("reasoning.effort", "thinking has a budget, which is given too")
         return ["--max-thinking-tokens", str(options.budget)]
     if options.effort is None:
         return ["--thinking", "adaptive"] if options.enabled else []

@@ -63,10 +63,7 @@ class ClaudeEventDecoder:
         for frame in frames:
             if self.done:
                 break
-            try:
-                line = _decode(frame.data)
-            except (ValueError, RecursionError):
-                line = _Line()  # something else that a program may print
+            line = _line(frame.data)
             if line.type == "stream_event":
                 if line.parent_tool_use_id is None:
                     self._event(bytes(line.event), events)
@@ -115,8 +112,8 @@ class ClaudeEventDecoder:
         message = said.get("message")
         if not self._started and isinstance(message, dict) and message.get("model") != _MADE_UP:
             self._started = True
-            names = [name if isinstance(name := message.get(field), str) else None for field in ("id", "model")]
-            events.append(Start(*names, raw=data))
+            id, model = message.get("id"), message.get("model")
+            events.append(Start(id if isinstance(id, str) else None, model if isinstance(model, str) else None, raw=data))
 
     def _result(self, said: dict[str, Any], data: bytes, events: list[Event]) -> None:
         if said.get("is_error") is not False or said.get("subtype") != "success":
@@ -157,6 +154,20 @@ class ClaudeEventDecoder:
         target = self._context.target
         self.error = StreamInterruptedError(words, provider=target.provider, model=target.model or None)
         self.done = True
+
+
+def _line(data: bytes) -> _Line:
+    """A line's head. What is no JSON to the letter (half of a pair of surrogates) is mended first; what a program may print
+    besides has no type."""
+    try:
+        return _decode(data)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        said = _object(data)
+        return msgspec.convert(said | {"event": msgspec.Raw(msgspec.json.encode(said.get("event")))}, _Line)
+    except (ValueError, RecursionError):
+        return _Line()
 
 
 def _object(data: bytes) -> dict[str, Any]:
