@@ -8,11 +8,22 @@ from typing import Any
 import pytest
 
 from tests.dialects.claude_cli.lines import CONTEXT, TARGET
-from trunkline import AuthenticationError, MalformedResponseError
+from trunkline import AuthenticationError, MalformedResponseError, UsageError
 from trunkline.dialects.claude_cli import DIALECT
 from trunkline.dialects.dialect import ClientHalf, Encoded, Framing
 from trunkline.values.media import Data
-from trunkline.values.message import Audio, Image, Message, Opaque, ProviderState, Reasoning, Text, ToolCall, ToolResult
+from trunkline.values.message import (
+    Audio,
+    CacheMark,
+    Image,
+    Message,
+    Opaque,
+    ProviderState,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from trunkline.values.request import OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
 from trunkline.wire.http import HttpReply
 
@@ -159,3 +170,30 @@ def test_the_models_that_it_names_cost_no_call() -> None:
 
 def test_an_unsuccessful_reply_is_an_error() -> None:
     assert DIALECT.decode_error(HttpReply(401, body=b"no"), CONTEXT).status == 401
+
+
+def test_zeros_are_said_too_and_so_are_lost_with_a_word() -> None:
+    found = encoded(Message.user("hi"), temperature=0.0, seed=0, top_k=0, logprobs=False, n=1)
+    assert told(found) == [("dropped", "temperature"), ("dropped", "top_k"), ("dropped", "seed")]
+
+
+def test_what_a_system_prompt_cannot_hold_is_told() -> None:
+    picture = Image(Data(b"x", "image/png"))
+    found = encoded(Message("system", (picture, Text("t", cache=CacheMark()))), Message.user("hi"))
+    assert told(found) == [("dropped", "messages.system"), ("dropped", "cache")]
+
+
+def test_halves_of_characters_are_mended_and_what_is_no_json_is_refused_by_its_field() -> None:
+    found = encoded(Message.system("a\ud800"), Message.user("b\ud800"))
+    assert lines(found)[0]["systemPrompt"] == "a\ufffd"
+    assert lines(found)[1] == "b\ufffd"
+    assert told(found) == [("approximated", "messages")]
+    with pytest.raises(UsageError, match="output"):
+        encoded(Message.user("hi"), output=OutputFormat(schema={"type": object()}))
+
+
+def test_no_thinking_by_budget_and_a_budget_beside_an_effort() -> None:
+    assert encoded(Message.user("hi"), reasoning=ReasoningOptions(budget=0)).wire.argv[-2:] == ("--thinking", "disabled")
+    found = encoded(Message.user("hi"), reasoning=ReasoningOptions("high", 5))
+    assert found.wire.argv[-2:] == ("--max-thinking-tokens", "5")
+    assert told(found) == [("dropped", "reasoning.effort")]

@@ -161,3 +161,11 @@ def test_what_is_not_known_stays_reachable_and_noise_is_passed_over() -> None:
 def test_decoding_is_total(lines: list[dict[str, Any]]) -> None:
     _, decoder = read(*lines, step=50)
     assert decoder.done
+
+
+def test_half_of_a_character_loses_no_line() -> None:
+    """JavaScript writes halves of surrogate pairs as escapes, which a strict reader of JSON refuses."""
+    events, decoder = read(start(), *text("Hel", "lo \ud83d"), *end(), {**RESULT, "result": "Hello \ud83d"})
+    assert decoder.error is None
+    assert fold(events).text == "Hello \ufffd"
+    assert fold(events).usage.input_tokens == 12

@@ -69,7 +69,9 @@ def content_of(messages: Sequence[Message], target: Target, losses: Losses) -> A
     request = Request(model=target.model, messages=(Message("user", tuple(parts)),), max_tokens=1)
     encoded = encode_message(request, target)
     for warning in encoded.warnings:
-        losses.dropped(warning.field, warning.reason)
+        {"dropped": losses.dropped, "renamed": losses.renamed, "approximated": losses.approximated}[warning.kind](
+            warning.field, warning.reason
+        )
     said = msgspec.json.decode(encoded.wire.body)["messages"]
     return said[0]["content"] if said else ""
 
