@@ -174,3 +174,8 @@ def test_names_of_tools():
     assert tool_name("weather<|channel|>commentary") == "weather"
     assert tool_name("weather") == "weather"
     assert tool_name("<|x|>") == "<|x|>"
+
+
+def test_very_many_thoughts_at_once():
+    """So many that what took time by its square would not end."""
+    assert split("<think>a</think>\n" * 100_000 + "Hi") == [("reasoning", "a" * 100_000), ("text", "Hi")]

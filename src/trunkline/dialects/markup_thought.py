@@ -16,6 +16,7 @@ TAGS = {"<think>": "</think>", "[THINK]": "[/THINK]", "<seed:think>": "</seed:th
 BLANK = " \t\r\n"
 MOST_BLANKS = 200  # characters; a text that begins with more begins with no markup
 _LINE_ENDS = "\r\n"
+_AT_ONCE = 4096  # characters
 
 
 def opens_thought(start: str) -> bool | None:
@@ -44,13 +45,17 @@ class Thought:
 
     def feed(self, text: str) -> list[Piece]:
         pieces: list[Piece] = []
-        rest: str | None = self._held + text
-        self._held = ""
-        while rest:
-            if self.over:
+        at = 0
+        while at < len(text) and not self.over:  # each tag costs what is left of its piece
+            rest: str | None = self._held + text[at : at + _AT_ONCE]
+            at += _AT_ONCE
+            self._held = ""
+            while rest and not self.over:
+                rest = self._outside(rest) if self._close is None else self._inside(rest, pieces)
+            if rest:
                 pieces.append(Piece("text", rest))
-                break
-            rest = self._outside(rest) if self._close is None else self._inside(rest, pieces)
+        if at < len(text):
+            pieces.append(Piece("text", text[at:]))
         return pieces
 
     def finish(self) -> list[Piece]:
