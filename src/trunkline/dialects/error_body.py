@@ -292,7 +292,9 @@ def error_class(body: ErrorBody, status: int | None = None, quirks: Quirks = NO_
     if status is None or status < 300:
         status = body.status
     kind = _kind(body, status, quirks)
-    return QuotaError if kind is RateLimitError and (body.retry_after or 0) >= _A_DAY else kind
+    if kind is RateLimitError and status == 429 and (retry_hint(body.message or "") or 0) >= _A_DAY:
+        return QuotaError
+    return kind
 
 
 def _kind(body: ErrorBody, status: int | None, quirks: Quirks) -> Kind:

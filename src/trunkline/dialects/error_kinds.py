@@ -40,6 +40,7 @@ _WORDS = _table({
         organization_usage_limit_exceeded billing_error billing_hard_limit_reached enforced_spend_limit_reached payment_required
         exceeded_current_quota_error exceeded_current_quota insufficient_credits insufficient_balance insufficient_user_quota
         quota_exceeded ServiceQuotaExceededException billing_not_active credits_exhausted arrearage account_overdue base_resp_1008
+        usage_limit_reached usage_not_included
     """,
     ContextLengthError: """
         context_length_exceeded exceed_context_size_error too_many_prompt_tokens max_tokens_exceeded token_limit_exceeded
@@ -71,6 +72,7 @@ _WORDS = _table({
         provider_overloaded no_capacity capacity_exceeded model_overloaded service_unavailable resource_unavailable model_loading
         insufficient_system_resource
     """,
+    ServerError: "model_error",
     RateLimitError: """
         rate_limit_exceeded rate_limit_error rate_limit_reached rate_limit_reached_error rate_limited rate_limit requests tokens
         ThrottlingException throttling too_many_requests TooManyRequestsException limit_requests limit_burst_rate

@@ -14,6 +14,7 @@ from trunkline.values.errors import (
     ContentFilterError,
     ContextLengthError,
     InvalidRequestError,
+    PermissionDeniedError,
     ProviderError,
     QuotaError,
     RateLimitError,
@@ -36,6 +37,8 @@ CODES = [
     ("unsupported_image_media_type", InvalidRequestError),
     ("failed_to_download_image", InvalidRequestError),
     ("image_file_not_found", InvalidRequestError),
+    ("invalid_base64_image", InvalidRequestError),
+    ("data_residency_mismatch", PermissionDeniedError),
     ("vector_store_timeout", ServerError),
     ("something_new", ServerError),
 ]

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...values.errors import ContentFilterError, InvalidRequestError, MalformedResponseError, ProviderError
+from ...values.errors import (
+    ContentFilterError,
+    InvalidRequestError,
+    MalformedResponseError,
+    PermissionDeniedError,
+    ProviderError,
+)
 from ...values.headers import NO_HEADERS, Headers
 from ...wire.http import HttpReply
 from ...wire.loose_json import loads
@@ -14,8 +20,9 @@ from ..error_body import ErrorBody, error_class, provider_error, read_error, rea
 from ..error_kinds import kind_of_words
 
 _FILTERED = frozenset({"biopolicy", "misalignmentpolicyviolation"})
+_ELSEWHERE = "dataresidencymismatch"
 _BAD_INPUT = re.compile(
-    r"invalidimage\w*|imagetoo\w+|imageparseerror|\w*imagemediatype|emptyimagefile|\w*downloadimage|imagefile\w+"
+    r"invalid\w*image\w*|imagetoo\w+|imageparseerror|\w*imagemediatype|emptyimagefile|\w*downloadimage|imagefile\w+"
 )
 """Codes of a response that failed for what was asked (§4): without a status, nothing else would say so."""
 
@@ -58,6 +65,8 @@ def _kind(body: ErrorBody, context: Context, status: int | None) -> type[Provide
         for word in body.words:
             if word in _FILTERED:
                 return ContentFilterError
+            if word == _ELSEWHERE:
+                return PermissionDeniedError
             if _BAD_INPUT.fullmatch(word):
                 return InvalidRequestError
     return error_class(body, status, context.target.quirks)
