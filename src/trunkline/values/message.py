@@ -16,7 +16,8 @@ ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 
 
 class Scope(Value, frozen=True, tag="scope"):
-    """Whom provider state is bound to. None in a field: not bound in that respect. ``account`` is the id of a key."""
+    """Whom provider state is bound to. None in a field: not bound in that respect. ``provider`` is a target's ``owner``,
+    ``account`` the id of a key."""
 
     provider: str | None = None
     model: str | None = None
@@ -25,7 +26,7 @@ class Scope(Value, frozen=True, tag="scope"):
     def covers(self, target: Target) -> bool:
         """Whether state of this scope may be sent to ``target``."""
         return (
-            (self.provider is None or self.provider == target.provider)
+            (self.provider is None or self.provider == target.owner)
             and (self.model is None or self.model == target.model)
             and (self.account is None or self.account == target.key)
         )

@@ -240,7 +240,7 @@ class Target(Value, frozen=True, tag="target"):
     """What a codec must know of whom it speaks to. Plain facts: no key, no address.
 
     ``provider`` and ``model`` as the wire spells them, ``key`` the id of the key in use, ``max_output`` the model's own
-    limit, where known.
+    limit, where known. ``address``: the host of an endpoint of one's own, which alone tells it from others of its dialect.
     """
 
     dialect: str
@@ -251,3 +251,9 @@ class Target(Value, frozen=True, tag="target"):
     region: str | None = None
     quota: str | None = None
     key: str | None = None
+    address: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """Whose state a reply from here holds: the provider's, or that of whoever is at the address."""
+        return self.provider if self.address is None else f"{self.provider} at {self.address}"

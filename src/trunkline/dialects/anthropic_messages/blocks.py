@@ -155,7 +155,7 @@ def _state(data: bytes, context: Context, *, bound: bool) -> ProviderState:
         return ProviderState(ID, data, must_return=bound)
     target = context.target
     scope = Scope(
-        provider=target.provider,
+        provider=target.owner,
         model=target.model if bound else None,
         account=target.key if bound and target.quirks.thinking_bound_to_account else None,
     )

@@ -133,7 +133,7 @@ def state(data: bytes, context: Context, *, bound: bool) -> ProviderState:
     if context.served is not None:
         return ProviderState(ID, data, must_return=bound)
     target = context.target
-    return ProviderState(ID, data, Scope(target.provider, target.model if bound else None), must_return=bound)
+    return ProviderState(ID, data, Scope(target.owner, target.model if bound else None), must_return=bound)
 
 
 def without_nulls(fields: Fields, ours: tuple[str, ...]) -> Fields:

@@ -62,7 +62,7 @@ def arguments_text(value: object) -> str:
 
 def state(value: object, context: Context) -> ProviderState:
     """Something of this protocol's own, for the way back. What a server is asked is bound to nobody."""
-    return ProviderState(ID, msgspec.json.encode(value), Scope() if context.served else Scope(context.target.provider))
+    return ProviderState(ID, msgspec.json.encode(value), Scope() if context.served else Scope(context.target.owner))
 
 
 def plan_state(text: str) -> ProviderState:

@@ -53,8 +53,8 @@ def state_of(fields: Fields, context: Context, *, must_return: bool = False) -> 
         return None
     target = context.target
     if "thoughtSignature" not in fields:
-        return ProviderState(ID, encode(fields), Scope(target.provider))
-    return ProviderState(ID, encode(fields), Scope(target.provider, target.model, target.key), must_return)
+        return ProviderState(ID, encode(fields), Scope(target.owner))
+    return ProviderState(ID, encode(fields), Scope(target.owner, target.model, target.key), must_return)
 
 
 def media_of(part: Fields, field: str, context: Context, path: str) -> tuple[Source, str, str | None, Fields]:
@@ -127,5 +127,5 @@ def _id(inner: object) -> str | None:
 def opaque(part: Fields, kind: str, context: Context) -> Opaque:
     target = context.target
     signed = "thoughtSignature" in part
-    scope = Scope(target.provider, target.model, target.key) if signed else Scope(target.provider)
+    scope = Scope(target.owner, target.model, target.key) if signed else Scope(target.owner)
     return Opaque(kind, ProviderState(ID, encode(part), scope))

@@ -370,7 +370,7 @@ class Gathered:
 
     def _state(self, data: dict[str, Any], *, must_return: bool = False) -> ProviderState:
         target = self.context.target
-        return ProviderState(ID, msgspec.json.encode(data), Scope(target.provider, target.model), must_return)
+        return ProviderState(ID, msgspec.json.encode(data), Scope(target.owner, target.model), must_return)
 
     def reason(self) -> FinishReason:
         """Why it ended: ``tool_calls`` whenever there are calls."""

@@ -89,7 +89,7 @@ def reference(part: dict[str, Any], context: Context) -> Citation:
     """A ``reference`` part: what the text rests on, by the ids of documents."""
     ids = part.get("reference_ids")
     source = ",".join(str(one) for one in ids) if isinstance(ids, list) else None
-    state = ProviderState(ID, msgspec.json.encode(part), Scope(context.target.provider))
+    state = ProviderState(ID, msgspec.json.encode(part), Scope(context.target.owner))
     return Citation("search_result", source=source, state=state)
 
 

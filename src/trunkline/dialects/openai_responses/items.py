@@ -40,7 +40,7 @@ def state_of(data: bytes, context: Context, *, must_return: bool = False) -> Pro
     if context.served is not None:
         return ProviderState(ID, data, must_return=must_return)
     target = context.target
-    return ProviderState(ID, data, Scope(target.provider, target.model, target.key), must_return)
+    return ProviderState(ID, data, Scope(target.owner, target.model, target.key), must_return)
 
 
 def _sound(data: bytes) -> bytes:
