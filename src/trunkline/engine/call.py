@@ -10,7 +10,7 @@ import msgspec
 from ..policy.retry import RetryPolicy
 from ..policy.turns import TurnMemory
 from ..ports import INFINITY, Observer
-from ..values.errors import ProviderError, UsageError
+from ..values.errors import ProviderError, StreamInterruptedError, UsageError
 from ..values.events import Event
 from ..values.headers import Headers
 from ..values.message import Part
@@ -124,3 +124,5 @@ def dress(error: ProviderError, destination: Destination, call: Call) -> None:
             if isinstance(value, str):
                 facts[name] = secret.mask(value)
         error.args = tuple(secret.mask(a) if isinstance(a, str) else a for a in error.args)
+        if isinstance(error, StreamInterruptedError) and error.partial is not None:
+            error.partial = without_key(error.partial, destination)

@@ -192,5 +192,7 @@ async def folded(source: Source) -> Response:
     finally:
         await source.close()
     if source.error is not None:
+        if isinstance(source.error, StreamInterruptedError) and source.error.partial is None:
+            source.error.partial = fold(events)
         raise source.error
     return fold(events)
