@@ -270,8 +270,8 @@ def _on_terminal(run: Command, *args: str) -> str:
 @POSIX
 def test_a_table_on_a_terminal_has_a_head_and_columns(run: Command) -> None:
     lines = _on_terminal(run, "models", "--provider", "groq", "--plain").splitlines()
-    assert lines[0].split()[:3] == ["model", "context", "output"]
-    assert all(line[lines[0].index("context") - 1] == " " for line in lines)
+    assert lines[0].split()[:3] == ["model", "in", "out"]
+    assert all(line[lines[0].index("can") - 1] == " " for line in lines)
     assert sys.stdout is not None
 
 

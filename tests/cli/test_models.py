@@ -36,7 +36,9 @@ def names(run: Command, *arguments: str, **variables: str) -> list[str]:
 
 
 def test_filters_all_hold(run: Command) -> None:
-    found = names(run, "claude", "SONNET", "-p", "anthropic", "--ability", "vision", "--ability", "tools", "--min-context", "1M")
+    found = names(
+        run, "-s", "claude", "-s", "SONNET", "-p", "anthropic", "--ability", "vision", "--ability", "tools", "--min-context", "1M"
+    )
     assert found
     for name in found:
         model = catalog.find("anthropic", name.partition("/")[2])
@@ -44,7 +46,7 @@ def test_filters_all_hold(run: Command) -> None:
         assert "sonnet" in model.id
         assert {"vision", "tools"} <= set(model.abilities or ())
         assert (model.context or 0) >= 1_000_000
-    assert names(run, "no-such-model") == []
+    assert names(run, "--search", "no-such-model") == []
 
 
 def test_by_price_the_cheapest_first(run: Command) -> None:

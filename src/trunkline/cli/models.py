@@ -18,7 +18,7 @@ from .output import colourful, is_terminal, json_out, table
 _EPILOG = """\
 examples:
   trunkline models
-  trunkline models sonnet --provider anthropic
+  trunkline models --provider anthropic --search sonnet
   trunkline models --ability vision --ability tools --max-price 1 --sort price
   trunkline models --min-context 500000 --json | jq '.[].name'
   trunkline models --provider openai --live
@@ -43,7 +43,7 @@ _WIDTH = 80
 
 def add(commands: Commands) -> None:
     parser = add_command(commands, "models", "List models with limits, prices and abilities.", _EPILOG)
-    parser.add_argument("text", nargs="*", help="only models whose names hold all of these words")
+    parser.add_argument("-s", "--search", action="append", metavar="TEXT", help="only those whose names hold this; repeatable")
     provider = parser.add_argument("-p", "--provider", metavar="NAME", help="only this provider's")
     complete(provider, provider_names)
     parser.add_argument(
@@ -96,7 +96,7 @@ def _wanted(model: Model, args: argparse.Namespace, today: str) -> bool:
     price = _price(model, today)
     name = model.name.lower()
     return (
-        all(word.lower() in name for word in args.text)
+        all(text.lower() in name for text in args.search or ())
         and (args.retired or args.live or model.retires is None or model.retires > today)
         and set(args.ability or ()) <= set(model.abilities or ())
         and (args.min_context is None or (model.context or 0) >= args.min_context)

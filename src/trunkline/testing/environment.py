@@ -44,5 +44,6 @@ def _owners() -> dict[str, Provider]:
     """The first provider of each dialect: whose protocol it is."""
     owners: dict[str, Provider] = {}
     for row in TABLE:
-        owners.setdefault(row.endpoints[0].dialect, row)
+        if row.needs_key and row.key_variables:
+            owners.setdefault(row.endpoints[0].dialect, row)
     return owners
