@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Hooks as Hooks,
         Limits as Limits,
     )
+    from .policy.tokens import estimate_tokens as estimate_tokens
     from .policy.turns import TurnMemory as TurnMemory
     from .ports import (
         Backend as Backend,
@@ -166,6 +167,7 @@ _WHERE = {
     "client.health": ("Health", "ProviderHealth"),
     "client.settings": ("Settings",),
     "engine.call": ("Hooks", "Limits"),
+    "policy.tokens": ("estimate_tokens",),
     "policy.turns": ("TurnMemory",),
     "ports": ("Backend", "Observer", "Settled", "StreamingBackend", "correlation_id"),
     "values.errors": (
@@ -213,7 +215,7 @@ __all__ = [
     "StreamingBackend", "Target", "Text", "TextDelta", "Timeout", "Timings", "TlsError", "TokenLogprob", "Tool", "ToolCall",
     "ToolCallDelta", "ToolChoice", "ToolResult", "TransportError", "TruncatedBodyError", "TrunklineError", "TurnMemory",
     "UnsupportedOperationError", "Url", "Usage", "UsageError", "UsageUpdate", "Video", "Warned", "Warning", "__version__",
-    "correlation_id", "fold", "from_json", "to_json", "unfold",
+    "correlation_id", "estimate_tokens", "fold", "from_json", "to_json", "unfold",
 ]  # fmt: skip
 
 

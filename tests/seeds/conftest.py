@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.loopback import Loopback
+from tests.seeds.azure import KEY as KEY, WORDS
 from tests.seeds.documents import Documents
 from tests.seeds.recordings import Recordings, serve
-from trunkline.sim import Simulator
-
-KEY = "sk-of-nobody-0123456789"
+from trunkline.sim import Rule, Say, Simulator
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +37,9 @@ def server(recordings: Recordings) -> Iterator[Loopback]:
 def nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No keys, no files, no proxies of whoever runs the tests."""
     for name in os.environ:
-        if name.startswith(("TRUNKLINE_", "LLM_", "OPENAI_", "ANTHROPIC_")) or name.upper().endswith(("_API_KEY", "_PROXY")):
+        if name.startswith(("TRUNKLINE_", "LLM_", "OPENAI_", "ANTHROPIC_", "AZURE_")) or name.upper().endswith(
+            ("_API_KEY", "_PROXY")
+        ):
             monkeypatch.delenv(name)
     for name in ("HOME", "USERPROFILE", "APPDATA", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
@@ -78,4 +79,18 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
         monkeypatch.setenv("OPENAI_BASE_URL", sim.base_url("openai-chat"))
         monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
         monkeypatch.setenv("ANTHROPIC_BASE_URL", sim.base_url("anthropic-messages"))
+        yield sim
+
+
+@pytest.fixture
+def east() -> Iterator[Simulator]:
+    """A region of Azure's."""
+    with Simulator([Rule(Say(WORDS))], speed=math.inf) as sim:
+        yield sim
+
+
+@pytest.fixture
+def west() -> Iterator[Simulator]:
+    """Another."""
+    with Simulator([Rule(Say(WORDS))], speed=math.inf) as sim:
         yield sim

@@ -6,11 +6,29 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from trunkline import Warning
+
+from .media import (
+    LLMAudioChunk as LLMAudioChunk,
+    LLMAudioResponse as LLMAudioResponse,
+    LLMImageChunk as LLMImageChunk,
+    LLMImageResponse as LLMImageResponse,
+    LLMVideoChunk as LLMVideoChunk,
+    LLMVideoResponse as LLMVideoResponse,
+)
+from .metadata import (
+    ModelCosts as ModelCosts,
+    ModelFamily as ModelFamily,
+    ModelLimits as ModelLimits,
+    ModelMetadata as ModelMetadata,
+    OutputMediaType as OutputMediaType,
+)
+
 
 @dataclass
 class LLMResponse:
     """A whole answer. ``usage``: ``prompt_tokens, completion_tokens, total_tokens``; ``tool_calls``: dicts in OpenAI's shape;
-    ``latency`` in seconds; ``raw`` the provider's reply."""
+    ``latency`` in seconds; ``raw`` the provider's reply; ``warnings``: what of the call the model was not told."""
 
     content: str
     model: str | None = None
@@ -19,6 +37,7 @@ class LLMResponse:
     latency: float | None = None
     tool_calls: list[dict[str, Any]] | None = None
     raw: Any = None
+    warnings: tuple[Warning, ...] = ()
 
 
 @dataclass
