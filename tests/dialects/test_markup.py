@@ -110,7 +110,14 @@ def call(name: str, arguments: str) -> list[tuple[str, str]]:
     ],
 )
 def test_harmony(text, told):
-    assert split(text) == split(*text) == split(text, style="harmony") == told
+    assert split(text, style="harmony") == split(*text, style="harmony") == told
+    if text.startswith("<"):
+        assert split(text) == split(*text) == told
+
+
+@pytest.mark.parametrize("word", ["a", "assistant", "analysis", "to", "final"])
+def test_unasked_no_word_is_held_back_for_what_might_follow_it(word):
+    assert Splitter("auto").feed(word) == [("text", word)]
 
 
 def test_a_style_knows_its_own_markup_only():

@@ -59,7 +59,8 @@ class Splitter:
         """Whether ``text`` tells what it begins with; if so, ``_reader`` or ``plain`` is set."""
         start = text.lstrip(BLANK)
         thought = opens_thought(start) if self._style != "harmony" else False
-        message = opens_harmony(start) if self._style != "think" else False
+        bare = self._style == "harmony"  # else no word is held back for what might follow it
+        message = opens_harmony(start) if bare or (self._style == "auto" and start[:1] in ("", "<")) else False
         if len(text) - len(start) > MOST_BLANKS or (thought is False and message is False):
             self.plain = True
         elif thought:

@@ -23,7 +23,7 @@ SMALL = 4096
 
 @pytest.fixture(scope="module")
 def traffic(corpus):
-    found = [record for record in records(corpus) if record.dialect == "openai-chat"]
+    found = [record for record in records(corpus) if record.kind == "openai-chat"]
     assert len(found) > 1000
     return found
 
