@@ -66,7 +66,7 @@ def test_a_row_is_sound(row: Provider) -> None:
     assert row.key_variables or row.chain or not row.needs_key
     assert set(row.variable_auth) <= set(row.key_variables)
     for endpoint in row.endpoints:
-        assert table.is_dialect(endpoint.dialect)
+        assert table.is_dialect(endpoint.dialect) or endpoint.command is not None
         for url in (endpoint.url, *endpoint.url_where.values(), endpoint.models_url):
             if url is None:
                 continue
@@ -151,6 +151,9 @@ def test_a_row_costs_six_lines_at_most() -> None:
     ]
     lengths = {ast.literal_eval(call.keywords[0].value): (call.end_lineno or 0) - call.lineno + 1 for call in calls}
     assert lengths.keys() == {row.name for row in TABLE}
+    for row in TABLE:
+        if row.endpoints[0].command is not None:  # of a program it says what of the environment it is given
+            del lengths[row.name]
     assert min(lengths.values()) >= 3
     assert max(lengths.values()) - 2 <= 6, lengths  # between the parentheses
     assert median(lengths.values()) <= 5
