@@ -26,12 +26,12 @@ class Person(BaseModel):
     age: int
 
 
-def client_of(attempts: int) -> genai.Client:
+def client_of(version: str, attempts: int) -> genai.Client:
     retries = types.HttpRetryOptions(attempts=attempts, initial_delay=0.02, jitter=0.01, http_status_codes=[429, 500, 529])
-    return genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=BASE, retry_options=retries))
+    return genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=BASE, api_version=version, retry_options=retries))
 
 
-client, patient = client_of(1), client_of(1 + RETRIES)
+client, patient = client_of("v1", 1), client_of("v1beta", 1 + RETRIES)
 
 
 def thoughts(reply: types.GenerateContentResponse, seen: Seen) -> None:
