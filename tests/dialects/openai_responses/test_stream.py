@@ -20,7 +20,7 @@ from tests.dialects.openai_responses.replies import (
     text_item,
     thought,
 )
-from trunkline.values.errors import MalformedResponseError, StreamInterruptedError
+from trunkline.values.errors import MalformedResponseError, RateLimitError, StreamInterruptedError
 from trunkline.values.events import (
     CitationDelta,
     Finish,
@@ -34,7 +34,7 @@ from trunkline.values.events import (
     UsageUpdate,
 )
 from trunkline.values.fold import Fold, fold
-from trunkline.values.message import Opaque, ToolCall
+from trunkline.values.message import Opaque, Text, ToolCall
 
 NOTE = {"type": "url_citation", "start_index": 0, "end_index": 2, "title": "T", "url": "https://a"}
 
@@ -334,3 +334,42 @@ def test_many_items_that_are_open_at_once():
         events, error = read(sse(*added, *told, event("completed", response=reply(*items))))
         assert error is None
         assert [one.part.text for one in events if type(one) is PartDone] == [str(n) for n in range(many)]
+
+
+# --- those that say things twice, or elsewhere ------------------------------------------------------------------------
+
+
+def test_what_is_done_twice_is_there_once():
+    call, words = call_item('{"a":1}'), text_item("Hi")
+    told = [event("output_item.done", output_index=n, item=item) for n, item in ((0, words), (0, words), (1, call), (1, call))]
+    events, error = read(sse(started(), *told, event("completed", response=reply(words, call))))
+    assert (error, fold(events)) == (None, decode(reply(words, call)))
+    assert [one.kind for one in events if type(one) is OpaqueEvent] == ["response.output_item.done"] * 2
+
+
+def test_a_response_that_leaves_out_some_of_its_items_says_none_twice():
+    bare = [{name: value for name, value in item.items() if name != "id"} for item in (text_item("Hi"), call_item("{}"))]
+    items = [thought(), *bare]
+    told = [event("output_item.done", output_index=n, item=item) for n, item in enumerate(items)]
+    found = folded(started(), *told, event("completed", response=reply(*bare)))
+    assert found.parts == decode(reply(*items)).parts
+
+
+def test_an_error_in_a_frame_of_another_name():
+    for name in ("message", "response.failed", "response.completed"):
+        body = sse(started()) + f'event: {name}\ndata: {{"error":{{"code":"rate_limit_exceeded","message":"m"}}}}\n\n'.encode()
+        _, error = read(body)
+        assert (type(error), error and error.provider_message) == (RateLimitError, "m")
+
+
+def test_a_citation_without_a_place_is_of_the_text_at_hand():
+    item = text_item("Hi") | {"id": "msg_2"}
+    events, _ = read(sse(
+        started(),
+        *streamed(thought())[1:3],
+        event("output_item.added", output_index=1, item=item | {"content": []}),
+        event("output_text.delta", delta="Hi", output_index=1, content_index=0),
+        event("output_text.annotation.added", annotation=NOTE, annotation_index=0),
+        event("completed", response=reply()),
+    ))  # fmt: skip
+    assert [one.url for part in fold(events).parts if isinstance(part, Text) for one in part.citations] == ["https://a"]

@@ -102,7 +102,7 @@ class ResponsesEventDecoder:
         self._held: dict[int, list[Event]] = {}  # of items that are done before one that stands before them
         self._places: list[int] = []  # of those, as a heap
         self._done: dict[int, str] = {}  # the types of those that are done
-        self._ids: set[str] = set()
+        self._ids: set[bytes] = set()
         self._next = 0  # the place of an item that names none
         self._calls = 0
         self._parts: list[Part] = []
@@ -142,13 +142,16 @@ class ResponsesEventDecoder:
         if frame.event == "error":
             raise error_in_stream(data, context)
         fields = fields_of(data, context, "$")
-        kind = text_of(fields, "type", context, "$") or frame.event or ""
+        named = text_of(fields, "type", context, "$")
+        if not named and "error" in fields and "response" not in fields:  # whatever the frame is called
+            raise error_in_stream(data, context)
+        kind = named or frame.event or ""
         take = _EVENTS.get(kind)
         if take is not None:
             take(self, fields, data, events)
         elif kind in _PIECES:
             self._loose_piece(kind, fields, data, events)
-        elif kind == "error" or (not kind and "error" in fields):
+        elif kind == "error":
             raise error_in_stream(data, context)
         elif kind not in _SILENT:
             events.append(OpaqueEvent(kind, data, 0, data))
@@ -229,7 +232,10 @@ class ResponsesEventDecoder:
         index = number_of(fields, "output_index")
         if index is None:
             index = self._index_of(raw)
-        self._close(index, bytes(raw), data, events)
+        if index in self._done and index not in self._open and not self._ids.isdisjoint(_ids_of(raw, self._context)):
+            events.append(OpaqueEvent("response.output_item.done", data, 0, data))  # it was said before
+        else:
+            self._close(index, bytes(raw), data, events)
 
     def _index_of(self, raw: msgspec.Raw) -> int:
         """The place of an item that is done and does not say where it stands."""
@@ -243,7 +249,7 @@ class ResponsesEventDecoder:
         if raw is None:
             raw = growing.item() if growing is not None else b"{}"
         parts = parts_of(raw, context, "$.item")
-        kind, item_id = _named(raw, context)
+        kind, _ = _named(raw, context)
         if growing is None:
             self._next = max(self._next, index + 1)
             growing = Growing(kind, {})
@@ -254,7 +260,7 @@ class ResponsesEventDecoder:
         if not growing.told and b'"logprobs"' in raw and (tokens := logprobs_of(raw, context, "$.item")):
             events.append(TextDelta("", 0, None, tuple(tokens)))
         self._parts += parts
-        self._ids.add(item_id)
+        self._ids.update(_ids_of(raw, context))
         self._done[index] = kind
         last = len(parts) - 1
         if index not in self._held:
@@ -270,7 +276,8 @@ class ResponsesEventDecoder:
             events += self._held.pop(heappop(self._places))
 
     def _annotation(self, fields: Fields, data: bytes, events: list[Event]) -> None:
-        item = self._open.get(number_of(fields, "output_index") or 0)
+        index = number_of(fields, "output_index")
+        item = self._open.last("message") if index is None else self._open.get(index)
         if item is None or item.kind != "message":
             events.append(OpaqueEvent("response.output_text.annotation.added", data, 0, data))
             return
@@ -299,8 +306,8 @@ class ResponsesEventDecoder:
             self._usage(response, None, events)
             raise error_within(what_failed({"status": msgspec.Raw(b'"failed"'), **response}), context)
         for n, raw in enumerate(list_of(response, "output", context, "$.response")):
-            kind, item_id = _named(raw, context)
-            if not ((item_id and item_id in self._ids) or self._done.get(n) == kind):
+            kind, _ = _named(raw, context)
+            if self._ids.isdisjoint(_ids_of(raw, context)) and self._done.get(n) != kind:
                 self._close(n if n in self._open or n not in self._done else self._next, bytes(raw), None, events)
         for index in self._open:
             self._close(index, None, None, events)
@@ -327,6 +334,13 @@ def _named(raw: bytes | msgspec.Raw, context: Context) -> tuple[str, str]:
     fields = fields_of(raw, context, "$.item")
     kind = text_of(fields, "type", context, "$.item")
     return kind or ("message" if "role" in fields else ""), text_of(fields, "id", context, "$.item")
+
+
+def _ids_of(raw: bytes | msgspec.Raw, context: Context) -> set[bytes]:
+    """What tells an item from others: its id, and that of its call. One without any is told by all that it says."""
+    fields = fields_of(raw, context, "$.item")
+    said = {bytes(fields[name]) for name in ("id", "call_id") if name in fields} - {b"null", b'""'}
+    return said or {bytes(raw)}
 
 
 _Take = Callable[[ResponsesEventDecoder, Fields, bytes, list[Event]], None]
