@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from tests.virtual import World
 from trunkline import AsyncClient, Client
 from trunkline.client.settings import Settings
 from trunkline.sim.scripted import Scripted
-from trunkline.values.errors import AuthenticationError, NoProviderError, UsageError
+from trunkline.values.errors import AuthenticationError, NoProviderError, TransportError, UsageError
 from trunkline.values.request import Request
 from trunkline.wire.http import HttpRequest
 
@@ -98,9 +100,76 @@ def test_what_cannot_be_found_is_refused_before_anything_is_sent(
     assert caught.value.field == field
 
 
+def alone(answer: Callable[[HttpRequest], Scripted] = lambda _: chat()) -> World:
+    """A machine on which no model server runs."""
+    return World(lambda request: Scripted(refuse=True) if "//127.0.0.1:" in request.url else answer(request))
+
+
 def test_nothing_configured_says_what_to_do() -> None:
+    io = alone()
     with pytest.raises(NoProviderError, match=r"ANTHROPIC_API_KEY.*OPENAI_API_KEY.*trunkline health"):
-        Client(settings=Settings({}), io=World()).generate("hi")
+        Client(settings=Settings({}), io=io).generate("hi")
+    assert {method for method, _ in asked(io)} == {"GET"}  # nothing but who is there
+
+
+def asked(io: World) -> list[tuple[str, str]]:
+    return [(request.method, request.url) for request in io.requests]
+
+
+RUNS = {
+    "http://127.0.0.1:11434/api/version": b'{"version": "0.12"}',
+    "http://127.0.0.1:11434/api/tags": b'{"models": [{"name": "qwen3:8b", "model": "qwen3:8b"}, {"name": "b"}]}',
+}
+
+
+def ollama(request: HttpRequest) -> Scripted:
+    if request.url.startswith("http://127.0.0.1:11434/api/chat"):
+        said = {"model": "qwen3:8b", "message": {"role": "assistant", "content": "hello"}, "done": True, "done_reason": "stop"}
+        return Scripted(200, {}, [json.dumps(said).encode()])
+    body = RUNS.get(request.url)
+    return Scripted(refuse=True) if body is None else Scripted(200, {}, [body])
+
+
+def test_with_nothing_configured_a_server_that_runs_here_answers() -> None:
+    io = World(ollama)
+    llm = Client(settings=Settings({}), io=io)
+    assert io.requests == []
+    reply = llm.generate("hi")
+    assert (reply.text, reply.provider, reply.model) == ("hello", "ollama", "qwen3:8b")
+    before = len(io.requests)
+    assert llm.generate("again").text == "hello"
+    assert len(io.requests) == before + 1  # found once
+    with llm.stream("hi") as stream:
+        assert "".join(event.text or "" for event in stream) == "hello"
+    health = llm.health()
+    assert (health.model, health.ok) == ("ollama/qwen3:8b", True)
+    assert "ollama runs at http://127.0.0.1:11434" in health.why
+
+
+def test_a_key_goes_before_whoever_runs_here() -> None:
+    io = World(lambda request: chat() if "api.openai.com" in request.url else ollama(request))
+    assert Client(settings=Settings({"OPENAI_API_KEY": OPENAI}), io=io).generate("hi").provider == "openai"
+    assert len(io.requests) == 1
+
+
+def test_no_prompt_goes_to_somebody_else_at_a_usual_port() -> None:
+    io = World(lambda _: Scripted(200, {"server": "uvicorn"}, [b'{"status": "ok"}']))
+    with pytest.raises(TransportError, match=r"8080 is no mlx server.*base_url") as caught:
+        Client("mlx/m", settings=Settings({}), io=io).generate("the secret plan")
+    assert caught.value.attempts is not None
+    assert {method for method, _ in asked(io)} == {"GET"}
+    named = World(lambda _: chat())
+    assert Client("mlx/m", base_url="http://127.0.0.1:8080", settings=Settings({}), io=named).generate("hi").text
+    assert [method for method, _ in asked(named)] == ["POST"]
+
+
+def test_a_server_at_its_usual_port_is_asked_once_who_it_is() -> None:
+    io = World(
+        lambda request: chat() if request.method == "POST" else Scripted(200, {"server": "BaseHTTP/0.6"}, [b'{"status": "ok"}'])
+    )
+    llm = Client("mlx/m", settings=Settings({}), io=io)
+    assert [llm.generate("hi").text for _ in range(2)]
+    assert [method for method, _ in asked(io)] == ["GET", "POST", "POST"]
 
 
 @pytest.mark.parametrize(
@@ -220,9 +289,9 @@ def test_health_sends_each_key_to_its_own_provider() -> None:
     def answer(request: HttpRequest) -> Scripted:
         return Scripted(200, {}, [b'{"object": "list", "data": [{"id": "a"}, {"id": "b"}]}'])
 
-    io = World(answer)
+    io = alone(answer)
     health = Client("groq/x", api_key=ARGUMENT, settings=Settings(KEYS), io=io).health()
-    went = {url.split("/")[2]: key for url, key in sent(io)}
+    went = {url.split("/")[2]: key for url, key in sent(io) if "127.0.0.1" not in url}
     assert went == {"api.groq.com": ARGUMENT, "api.openai.com": OPENAI, "api.anthropic.com": ANTHROPIC}
     assert (health.model, health.ok) == ("groq/x", True)
     rows = {row.provider: row for row in health.providers}
@@ -241,19 +310,34 @@ def test_health_without_asking_sends_nothing() -> None:
 
 
 def test_health_of_nothing() -> None:
-    health = Client(settings=Settings({}), io=World()).health()
+    health = Client(settings=Settings({}), io=alone()).health()
     assert (health.model, health.ok) == (None, False)
     assert "no provider is configured" in health.why
     assert "none" in str(health)
 
 
 def test_health_tells_what_is_wrong_without_the_key() -> None:
-    io = World([failed(401, f"bad key {OPENAI}")])
+    io = alone(lambda _: failed(401, f"bad key {OPENAI}"))
     health = Client("openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": OPENAI}), io=io).health()
     (row,) = [row for row in health.providers if row.provider == "openai"]
     assert (row.reachable, health.ok) == (False, False)
     assert "401" in (row.problem or "")
     assert OPENAI not in repr(health) + str(health)
+
+
+def test_health_pays_for_nothing_but_deep() -> None:
+    def answer(request: HttpRequest) -> Scripted:
+        return chat() if request.method == "POST" else Scripted(200, {}, [b'{"object": "list", "data": [{"id": "a"}]}'])
+
+    io = alone(answer)
+    llm = Client("openai/gpt-5.4", settings=Settings({"OPENAI_API_KEY": OPENAI}), io=io)
+    (row,) = [row for row in llm.health().providers if row.configured]
+    assert (row.reachable, row.answered) == (True, None)
+    assert {method for method, _ in asked(io)} == {"GET"}
+    (row,) = [row for row in llm.health(deep=True).providers if row.configured]
+    assert (row.answered, row.problem) == (True, None)
+    assert row.answer_seconds is not None
+    assert [method for method, _ in asked(io)].count("POST") == 1
 
 
 def test_health_of_a_target_of_ones_own() -> None:
@@ -263,7 +347,7 @@ def test_health_of_a_target_of_ones_own() -> None:
         def generate(self, request: Request) -> str:
             return "x"
 
-    health = Client(Mine(), settings=Settings({}), io=World()).health()
+    health = Client(Mine(), settings=Settings({}), io=alone()).health()
     assert (health.model, health.ok) == ("mine", True)
 
 

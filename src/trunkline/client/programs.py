@@ -34,4 +34,4 @@ def place_of(command: Command, environ: Mapping[str, str]) -> str | None:
     """Where the program is; None: nowhere on the PATH."""
     from shutil import which  # slow to import, and few look
 
-    return which(command.name, path=environ.get("PATH"))
+    return which(command.name, path=environ.get("PATH", ""))
