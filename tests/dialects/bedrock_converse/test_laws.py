@@ -267,3 +267,12 @@ def test_long_streams():
     assert len(msgspec.json.decode(thought.state.data)["reasoningContent"]["reasoningText"]["signature"]) == 100 * many
     assert isinstance(result, HostedToolResult)
     assert msgspec.json.decode(result.data) == [{"text": "b" * 50 * many}]
+
+
+def test_a_start_that_says_nothing_begins_no_part():
+    for said in ({}, {"text": None}, {"text": ""}, {"reasoningContent": {}}):
+        first = {"text": "Hi"} if "reasoningContent" not in said else {"reasoningContent": {"text": "Hi"}}
+        opened = ("contentBlockStart", {"contentBlockIndex": 0, "start": said})
+        plain, begins = (framed(start(), *how, delta(0, **first), stop(0), *end()) for how in ((), (opened,)))
+        assert folded(begins) == folded(plain)
+    assert folded(framed(start(), opened, stop(0), *end())).parts == ()

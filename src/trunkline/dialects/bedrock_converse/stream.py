@@ -29,7 +29,20 @@ from ..dialect import Context
 from .blocks import RESULT, citation_of
 from .errors import error_in_stream
 from .open_block import OpenBlock
-from .pieces import REFUSED, SERVER_TOOL, Fields, encode, fields_of, inner, malformed, path_of, text_of, value_of, values_of
+from .pieces import (
+    REFUSED,
+    SERVER_TOOL,
+    Fields,
+    encode,
+    fields_of,
+    inner,
+    malformed,
+    path_of,
+    text_of,
+    value_of,
+    values_of,
+    without_nulls,
+)
 from .response import extra_of, model_of, reason_of, stop_sequence_of, tier_of, usage_of
 
 
@@ -60,6 +73,8 @@ class _Delta(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Delta).decode
 _whole_number = msgspec.json.Decoder(int).decode
 _DELTA = "contentBlockDelta"
+_BY_DELTA = frozenset({"", "reasoningContent"})
+"""What a start says of a block of which nothing is known until its first delta."""
 
 
 class ConverseEventDecoder:
@@ -194,8 +209,11 @@ class ConverseEventDecoder:
         index = self._index(fields)
         if index in self._blocks:
             self._close(index, None, events)
-        start = inner(fields, "start", context, "$")
+        start = without_nulls(inner(fields, "start", context, "$"), ())
         kind = next(iter(start), "")
+        if kind in _BY_DELTA:  # some begin also those that begin with their first delta
+            events.append(OpaqueEvent("contentBlockStart", data, 0, data))
+            return
         said = inner(start, kind, context, "$.start") if kind in ("toolUse", RESULT, "image") else start
         self._open(index, kind, said, data, events)
 
