@@ -171,6 +171,13 @@ def test_an_unknown_name_is_told_what_there_is() -> None:
     assert "openai-chat" in str(caught.value)
 
 
+@pytest.mark.parametrize(("name", "meant"), table._NICKNAMES.items())
+def test_what_people_call_them_is_understood_but_no_name(name: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=rf"did you mean {meant}\?"):
+        provider(name)
+    assert provider(meant).name == meant
+
+
 def test_an_endpoint_of_ones_own_needs_no_key_and_shows_one_as_its_dialect_does() -> None:
     chat = own_endpoint("openai-chat", "http://127.0.0.1:9/v1")
     assert (chat.name, chat.needs_key, chat.needs_base_url, chat.hosts) == ("openai-chat", False, False, ("127.0.0.1",))

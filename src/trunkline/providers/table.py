@@ -23,6 +23,14 @@ TABLE: tuple[Provider, ...] = (
 
 _BY_NAME = {row.name: row for row in TABLE}
 
+# What people call some of them; only the hint of an error knows these.
+_NICKNAMES = {
+    "google": "gemini", "google-ai": "gemini", "vertexai": "vertex", "aws": "bedrock", "x-ai": "xai",
+    "claude": "anthropic", "gpt": "openai", "chatgpt": "openai", "moonshotai": "moonshot", "kimi": "moonshot", "alibaba": "dashscope",
+    "qwen": "dashscope", "doubao": "volcengine", "glm": "zai", "hf": "huggingface", "llama.cpp": "llamacpp",
+    "lm-studio": "lmstudio", "tencent": "hunyuan",
+}  # fmt: skip
+
 # How a key is shown to an endpoint of one's own, and what is safe to think of a server that nobody has described.
 _OWN: dict[str, tuple[Auth, Quirks]] = {
     CHAT: (Bearer(), OF_ANYBODY),
@@ -49,7 +57,8 @@ def provider(name: str, field: str = "provider") -> Provider:
     if row is None:
         import difflib  # only for this message
 
-        near = difflib.get_close_matches(name.lower(), [*_BY_NAME, *_OWN], 1)
+        known = _NICKNAMES.get(name.lower())
+        near = [known] if known else difflib.get_close_matches(name.lower(), [*_BY_NAME, *_OWN], 1)
         raise UsageError(
             "no such provider" + (f" (did you mean {near[0]}?)" if near else ""),
             field=field,
