@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 from tests.cli.loopback import KEY, Command, Loopback, Reply, Seen
@@ -18,7 +19,7 @@ def test_a_provider_that_answers(run: Command, serve: Serve) -> None:
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("model: openai/m-1 (")
     row = next(line.split("\t") for line in done.out.splitlines() if line.startswith("openai\t"))
-    assert row[1].startswith("answers in ")
+    assert row[1].startswith("there in ")
     assert (row[2], row[3]) == ("environment", f"{server.url}/v1")
     assert [(seen.method, seen.path) for seen in server.seen] == [("GET", "/v1/models")]
     told = json.loads(run("health", "--json", **environ).out)
@@ -42,10 +43,25 @@ def test_a_provider_that_does_not_answer(run: Command, serve: Serve) -> None:
 
 
 def test_nothing_configured(run: Command) -> None:
-    done = run("health")
+    done = run("health", "--offline", "--all")
     assert (done.code, done.err) == (1, "")
     assert done.out.startswith("model: none (")
     assert "trunkline health" not in done.out
-    rows = {row[0]: row[4] for line in done.out.splitlines()[1:] if len(row := line.split("\t")) == 5}
-    assert (rows["groq"], rows["local"]) == ("set GROQ_API_KEY", "set LOCAL_BASE_URL")
-    assert "`trunkline health` shows what was looked at" in run("ask", "Why?").err
+    rows = dict(row for line in done.out.splitlines()[1:] if len(row := line.split("\t")) == 2)
+    assert (rows["groq"], rows["local"], rows["bedrock"]) == (
+        "set GROQ_API_KEY",
+        "set LOCAL_BASE_URL",
+        "set AWS_REGION or AWS_DEFAULT_REGION",
+    )
+    assert re.search(r"not configured: \d+ providers", run("health", "--offline").out)
+
+
+def test_deep_asks_a_question_of_each(run: Command, serve: Serve) -> None:
+    answer = {"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "OK"}}]}
+    server = serve(lambda seen: Reply(LIST if seen.method == "GET" else json.dumps(answer).encode()))
+    environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{server.url}/v1", "TRUNKLINE_MODEL": "openai/m-1"}
+    done = run("health", "--deep", **environ)
+    assert done.code == 0
+    assert "openai\tanswers in " in done.out
+    assert [seen.method for seen in server.seen] == ["GET", "POST"]
+    assert run("health", "--deep", "--offline", **environ).code == 2

@@ -8,23 +8,28 @@ import msgspec
 
 from .. import Health, ProviderHealth
 from .options import Commands, add_command, add_json, add_plain, add_target, client
-from .output import is_terminal, json_out, out, table
+from .output import json_out, out, table
 
 _EPILOG = """\
 examples:
   trunkline health
   trunkline health --offline
+  trunkline health --all
   trunkline health --json | jq .ok
 
-Each configured provider is asked for its list of models, which costs nothing.
-Exit code 1: no call could be answered.
+Servers on this machine are looked for, and each configured provider is asked for its
+list of models, which costs nothing. --deep also asks each a question of a few words,
+which is paid for. Exit code 1: no call could be answered.
 """
 
 
 def add(commands: Commands) -> None:
     parser = add_command(commands, "health", "Show which providers are configured and answer.", _EPILOG)
     add_target(parser)
-    parser.add_argument("--offline", action="store_true", help="ask nobody; only show what is configured")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--offline", action="store_true", help="ask nobody; only show what is configured")
+    how.add_argument("--deep", action="store_true", help="also ask each a question (a paid call)")
+    parser.add_argument("--all", action="store_true", help="also show what each of the others lacks")
     add_json(parser)
     add_plain(parser)
     parser.set_defaults(run=run)
@@ -32,28 +37,33 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     with client(args) as llm:
-        found = llm.health(ask=not args.offline)
+        found = llm.health(ask=not args.offline, deep=args.deep)
     if args.json:
         json_out({"ok": found.ok, **msgspec.to_builtins(found)})
     else:
         out(f"model: {found.model or 'none'} ({found.why})")
-        _show(found, plain=args.plain)
+        _show(found, everything=args.all, plain=args.plain)
     return 0 if found.ok else 1
 
 
-def _show(found: Health, *, plain: bool) -> None:
-    """All in one table into a pipe; on a terminal what is missing has one of its own, because its words are many."""
-    missing = [row for row in found.providers if not row.configured and is_terminal()]
-    rows = [row for row in found.providers if row not in missing]
+def _show(found: Health, *, everything: bool, plain: bool) -> None:
+    """Those that are configured; the others, each with what it lacks, only where everything is asked for."""
+    missing = [row for row in found.providers if not row.configured]
+    rows = [row for row in found.providers if row.configured]
     if rows:
         table(("provider", "state", "key from", "address", "problem"), map(_row, rows), plain=plain)
-    if missing:
+    if missing and everything:
         out("")
         table(("not configured", "what is missing"), [(row.provider, row.problem or "-") for row in missing], plain=plain)
+    elif missing:
+        out(f"not configured: {len(missing)} {'others' if rows else 'providers'} (trunkline health --all)")
 
 
 def _row(row: ProviderHealth) -> tuple[str, ...]:
-    state = "configured" if row.configured else "not configured"
+    state = "configured"
     if row.reachable is not None:
-        state = f"answers in {row.seconds or 0:.2f} s" if row.reachable else "does not answer"
+        state = f"there in {row.seconds or 0:.2f} s" if row.reachable else "does not answer"
+    if row.answered is not None:
+        cost = f", {row.answer_cost} USD" if row.answer_cost else ""
+        state = f"answers in {row.answer_seconds or 0:.2f} s{cost}" if row.answered else "does not answer"
     return row.provider, state, row.key_from or "-", row.base_url or "-", row.problem or "-"

@@ -77,7 +77,11 @@ def _wire(destinations: Destinations, row: Provider, servers: Servers | None) ->
             return f"{'does not run at its usual port; ' if looked else ''}set {base_url_variables(row)[0]}, or name it"
         return destinations.wire(row, row.default_model or "")
     except UsageError as error:
-        lacking = {"api_key": row.key_variables, "base_url": base_url_variables(row)}.get(error.field or "", ())
+        lacking = {
+            "api_key": row.key_variables,
+            "base_url": base_url_variables(row),
+            **{parameter.name: parameter.variables for parameter in row.parameters},
+        }.get(error.field or "", ())
         return f"set {' or '.join(lacking)}" if lacking and error.got == "None" else str(error)
 
 
