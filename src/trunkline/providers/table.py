@@ -26,8 +26,8 @@ _BY_NAME = {row.name: row for row in TABLE}
 # What people call some of them; only the hint of an error knows these.
 _NICKNAMES = {
     "google": "gemini", "google-ai": "gemini", "vertexai": "vertex", "aws": "bedrock", "x-ai": "xai",
-    "claude": "anthropic", "gpt": "openai", "chatgpt": "openai", "moonshotai": "moonshot", "kimi": "moonshot", "alibaba": "dashscope",
-    "qwen": "dashscope", "doubao": "volcengine", "glm": "zai", "hf": "huggingface", "llama.cpp": "llamacpp",
+    "claude": "anthropic", "gpt": "openai", "chatgpt": "openai", "moonshotai": "moonshot", "kimi": "moonshot",
+    "alibaba": "dashscope", "qwen": "dashscope", "doubao": "volcengine", "glm": "zai", "hf": "huggingface", "llama.cpp": "llamacpp",
     "lm-studio": "lmstudio", "tencent": "hunyuan",
 }  # fmt: skip
 
