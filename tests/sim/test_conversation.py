@@ -118,3 +118,4 @@ def test_a_limit_is_demanded_of_what_is_answered() -> None:
     assert "Field required" in str(out_of_version(request, version))
     assert out_of_version(request, version, counted=True) is None
     assert out_of_version(request, None) is None
+    assert out_of_version(request, "publishers") is None  # what Gemini calls a version: Vertex AI answers without a limit

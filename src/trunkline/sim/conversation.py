@@ -41,9 +41,9 @@ SAMPLES_NO_MORE = "2026-10-21"
 
 
 def out_of_version(request: Request, version: str | None, *, counted: bool = False) -> InvalidRequestError | None:
-    """Why a protocol that has versions refuses this request in ``version``; None where it does not. ``counted``: its tokens are
-    only counted. Source: anthropic-messages §3 and §4."""
-    if version is None:
+    """Why a protocol whose versions are days refuses this request in ``version``; None where it does not. ``counted``: its tokens
+    are only counted. Source: anthropic-messages §3 and §4."""
+    if version is None or not version[:1].isdecimal():  # of Gemini it says whose addresses they are
         return None
     if request.max_tokens is None and not counted:
         return _refused("max_tokens", "max_tokens: Field required")
