@@ -54,7 +54,8 @@ class Program:
 
     ``stop``: its word for an ordinary end. ``only``: the scenarios that it is for; ``lacks``: those that it has not, and why. ``hides``: what
     it does not show, by scenario or (``""``) for all; ``otherwise``: what it shows or does in another way. ``errors``: its classes, by
-    status (``every_error``: the same for all), ``broken``: that of a broken stream.
+    status (``every_error``: the same for all), ``broken``: that of a broken stream. ``variables``: of its
+    environment.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Program:
     every_error: str = ""
     broken: str = ""
     otherwise: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def finish(self) -> str:
@@ -93,7 +95,7 @@ class Program:
     def run(self, base_url: str, scenarios: Sequence[str], home: Path) -> dict[str, Any]:
         """What it printed: ``{scenario: what it saw}``."""
         line = [*self._command(home), self.dialect, base_url, *scenarios]
-        environment = scrubbed(home, LITELLM_LOCAL_MODEL_COST_MAP="True")
+        environment = scrubbed(home, LITELLM_LOCAL_MODEL_COST_MAP="True", **self.variables)
         done = subprocess.run(line, capture_output=True, text=True, cwd=home, env=environment, timeout=300, check=False)
         assert done.returncode == 0, f"{self.name} ended with {done.returncode}:\n{done.stderr[-4000:]}"
         try:

@@ -243,6 +243,16 @@ PROGRAMS: tuple[Program, ...] = (
         otherwise=_HTTPX_BREAKS | {"broken-event": {"error": "ServerError"}},
     ),
     Program(
+        "google-vertex",
+        "google",
+        "google_genai.py",
+        "gemini",
+        only=("chat", "stream", "tools", "toolstream-parallel", "image", "structured", "error-429", "models", "count"),
+        lacks=_THOUGHTS,
+        errors=_GOOGLE_SDK,
+        variables={"GOOGLE_GENAI_USE_VERTEXAI": "true"},
+    ),
+    Program(
         "botocore",
         "aws",
         "botocore_client.py",

@@ -142,7 +142,7 @@ run(
         "retry": lambda name, seen: ask(name, seen, by=patient),
         "retrystream": lambda name, seen: stream(name, seen, by=patient),
         "count": lambda name, seen: seen.update(output=client.models.count_tokens(model=MODEL, contents=name).total_tokens),
-        "models": lambda name, seen: seen.update(output=[model.name.removeprefix("models/") for model in client.models.list()]),
+        "models": lambda name, seen: seen.update(output=[model.name.rpartition("/")[2] for model in client.models.list()]),
     },
     told,
 )
