@@ -300,3 +300,18 @@ def test_a_call_with_words_in_its_own_part_is_a_call(words, parts):
     for response in (whole, fold(events)):
         assert (response.text, response.finish_reason, len(response.parts)) == (words, "tool_calls", parts)
         assert [(call.id, call.state is not None) for call in response.tool_calls] == [("c", True)]
+
+
+@pytest.mark.parametrize("cited", [(0,), (1,), (0, 1), (0, 1, 2)])
+def test_sources_told_before_the_words_that_rest_on_them_find_their_place(cited):
+    web = {"groundingChunks": [{"web": {"uri": "https://a.example"}}]}
+    web |= {"groundingSupports": [{"segment": {"endIndex": 6, "text": "abcdef"}, "groundingChunkIndices": [0]}]}
+    pieces = [
+        reply({"text": words}, finish=finish, candidate={"groundingMetadata": web} if n in cited else {})
+        for n, (words, finish) in enumerate([("abc", None), ("def", None), (".", "STOP")])
+    ]
+    whole = decode(reply({"text": "abcdef."}, candidate={"groundingMetadata": web}))
+    for events, decoder in (read(sse(*pieces)), read(array(*pieces))):
+        assert decoder.error is None
+        assert fold(events).parts == whole.parts
+        assert [citation.text_end for part in whole.parts if isinstance(part, Text) for citation in part.citations] == [6]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import structs
+
 from ...values.events import AudioDelta, CitationDelta, Event, Finish, PartDone, ReasoningDelta, TextDelta
 from ...values.media import Data
 from ...values.message import Audio, Citation, Part, Reasoning, Text, ToolCall
@@ -36,8 +38,8 @@ class Gathered:
     """One candidate. ``take`` reads what came of it and tells its events; ``parts`` is what it amounts to."""
 
     __slots__ = (
-        "_calls", "_citations", "_context", "_held", "_hosted", "_placed", "_text", "blocked", "extra", "logprobs", "number",
-        "raw_reason", "reply_id",
+        "_calls", "_citations", "_context", "_held", "_hosted", "_placed", "_text", "_unplaced", "blocked", "extra", "logprobs",
+        "number", "raw_reason", "reply_id",
     )  # fmt: skip
 
     def __init__(self, number: int, context: Context, reply_id: str | None) -> None:
@@ -54,6 +56,7 @@ class Gathered:
         self._hosted = ""
         self._citations: dict[Citation, None] = {}
         self._placed: tuple[object, object] | None = None
+        self._unplaced: tuple[object, object] | None = None
 
     # --- reading --------------------------------------------------------------------------------------------------------
 
@@ -69,18 +72,22 @@ class Gathered:
         for name, value in candidate.items():
             if name not in _NAMED and value is not None:
                 self.extra[name] = value
-        self._cite((candidate.get("groundingMetadata"), candidate.get("citationMetadata")), candidate, events)
+        self._cite((candidate.get("groundingMetadata"), candidate.get("citationMetadata")), events)
 
-    def _cite(self, said: tuple[object, object], candidate: Fields, events: list[Event]) -> None:
-        """Its citations. A stream may say the same in every piece: once all of it has a place, it is not looked at again."""
-        if said in ((None, None), self._placed):
+    def _cite(self, said: tuple[object, object], events: list[Event], *, last: bool = False) -> None:
+        """Its citations. A stream may say the same in every piece: it is not looked at again, but at the end: what has no
+        place yet may get one when more of the text has come."""
+        if said in ((None, None), self._placed) or (said == self._unplaced and not last):
             return
-        found = citations_of(candidate, self._text)
+        found = citations_of({"groundingMetadata": said[0], "citationMetadata": said[1]}, self._text)
         for citation in found:
             if citation not in self._citations:
+                if citation.text_end is not None and self._unplaced:
+                    self._citations.pop(structs.replace(citation, text_start=None, text_end=None), None)
                 self._citations[citation] = None
                 events.append(CitationDelta(citation, self.number))
-        self._placed = said if all(citation.text_end is not None for citation in found) else None
+        unplaced = any(citation.text_end is None for citation in found)
+        self._placed, self._unplaced = (None, said) if unplaced else (said, None)
 
     def _content(self, content: object, events: list[Event], path: str) -> None:
         if not isinstance(content, dict):
@@ -220,6 +227,8 @@ class Gathered:
         """No more is to come."""
         if (call := self._open_call()) is not None:
             call.close(events)
+        if self._unplaced is not None:
+            self._cite(self._unplaced, events, last=True)
 
     def done(self, extra: dict[str, Any]) -> list[Event]:
         """The events that close it."""
