@@ -279,3 +279,17 @@ def test_half_surrogates():
 def test_an_extra_that_is_no_json():
     with pytest.raises(UsageError, match="JSON"):
         encode("q", extra_body={"x": object()})
+
+
+@pytest.mark.parametrize(
+    ("asked", "level"),
+    [
+        (ReasoningOptions(budget=500), "low"),
+        (ReasoningOptions(budget=5000), "medium"),
+        (ReasoningOptions(budget=50_000), "high"),
+        (ReasoningOptions(enabled=True), None),
+    ],
+)
+def test_a_model_that_always_thinks_takes_a_level_and_nothing_else(asked, level):
+    sent, _ = encode("hi", reasoning=asked, aim=Quirks(thinking="always", efforts=("low", "medium", "high")))
+    assert sent.get("think") == level

@@ -141,3 +141,15 @@ def test_a_call_in_markup():
     events, _ = read(lines(*[line({"content": letter}) for letter in text], LAST), aim)
     assert fold(events).tool_calls == decode(body({"content": text}), aim).tool_calls
     assert fold(events).tool_calls[0].arguments == {"a": 1}
+
+
+def test_calls_of_one_id_get_an_id_each():
+    calls = [{"id": "x", "function": {"name": "f", "arguments": {"n": n}}} for n in range(3)]
+    whole = decode(body({"tool_calls": calls}))
+    events, decoder = read(lines(line({"tool_calls": calls[:1]}), line({"tool_calls": calls[1:]}), body()))
+    assert decoder.error is None
+    for response in (whole, fold(events)):
+        assert [call.arguments["n"] for call in response.tool_calls] == [0, 1, 2]
+        assert response.tool_calls[0].id == "x"
+        assert len({call.id for call in response.tool_calls}) == 3
+    assert whole.parts == fold(events).parts

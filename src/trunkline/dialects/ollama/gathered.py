@@ -48,7 +48,7 @@ class Gathered:
     """``take`` reads a body or a line and tells its events; ``parts`` is what they amount to."""
 
     __slots__ = (
-        "calls", "context", "created", "extra", "logprobs", "model", "moment", "raw_reason", "reasoning", "splitter", "text",
+        "calls", "context", "created", "extra", "ids", "logprobs", "model", "moment", "raw_reason", "reasoning", "splitter", "text",
         "usage",
     )  # fmt: skip
 
@@ -62,6 +62,7 @@ class Gathered:
         self.text: list[str] = []
         self.reasoning: list[str] = []
         self.calls: list[_Call] = []
+        self.ids: set[str] = set()
         self.logprobs: list[TokenLogprob] = []
         self.usage: Usage = Usage()
         self.raw_reason: str | None = None
@@ -142,7 +143,10 @@ class Gathered:
         events.append(ToolCallDelta(len(self.calls) - 1, call.id, call.name, text))
 
     def _begin(self, name: str, id: str | None = None) -> _Call:
-        call = _Call(id or call_id(self.moment, len(self.calls)), self.context.tool_names.get(name, name))
+        if not id or id in self.ids:  # answers name their call: no two may share an id (local-servers §7)
+            id = call_id(self.moment, len(self.calls))
+        self.ids.add(id)
+        call = _Call(id, self.context.tool_names.get(name, name))
         self.calls.append(call)
         return call
 

@@ -20,6 +20,8 @@ _JSON = (("content-type", "application/json"),)
 _ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
 _REFUSED = "this model refuses or ignores it"
 _EFFORTS = ("low", "medium", "high", "max")
+_BUDGETS = ((2048, "low"), (8192, "medium"))
+"""Tokens up to which a budget is a level, where a model knows levels only."""
 _UNKNOWN = (
     "logit_bias", "verbosity", "audio", "prediction", "service_tier", "user", "cache_key", "metadata", "store",
 )  # fmt: skip
@@ -91,7 +93,13 @@ def _reasoning(wanted: ReasoningOptions, quirks: Quirks, losses: Losses, body: W
     elif asked:
         if wanted.budget is not None:
             losses.approximated("reasoning.budget", "thinking is switched on, or has a level, here")
-        body["think"] = True if wanted.effort is None else _level(wanted.effort, quirks, losses)
+        if wanted.effort is not None:
+            body["think"] = _level(wanted.effort, quirks, losses)
+        elif quirks.thinking != "always":
+            body["think"] = True
+        elif wanted.budget is not None:  # it takes a level and nothing else (local-servers §3)
+            effort = next((level for most, level in _BUDGETS if wanted.budget <= most), "high")
+            body["think"] = _level(effort, quirks, losses)
 
 
 def _level(effort: str, quirks: Quirks, losses: Losses) -> str:
