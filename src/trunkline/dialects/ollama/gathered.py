@@ -48,8 +48,8 @@ class Gathered:
     """``take`` reads a body or a line and tells its events; ``parts`` is what they amount to."""
 
     __slots__ = (
-        "calls", "context", "created", "extra", "ids", "logprobs", "model", "moment", "raw_reason", "reasoning", "splitter", "text",
-        "usage",
+        "calls", "context", "created", "extra", "ids", "logprobs", "model", "moment", "raw_reason", "reasoning", "splitter",
+        "text", "usage",
     )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
