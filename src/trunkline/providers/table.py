@@ -27,8 +27,8 @@ _BY_NAME = {row.name: row for row in TABLE}
 _NICKNAMES = {
     "google": "gemini", "google-ai": "gemini", "vertexai": "vertex", "aws": "bedrock", "x-ai": "xai",
     "claude": "anthropic", "gpt": "openai", "chatgpt": "openai", "moonshotai": "moonshot", "kimi": "moonshot",
-    "alibaba": "dashscope", "qwen": "dashscope", "doubao": "volcengine", "glm": "zai", "hf": "huggingface", "llama.cpp": "llamacpp",
-    "lm-studio": "lmstudio", "tencent": "hunyuan",
+    "alibaba": "dashscope", "qwen": "dashscope", "doubao": "volcengine", "glm": "zai", "hf": "huggingface",
+    "llama.cpp": "llamacpp", "lm-studio": "lmstudio", "tencent": "hunyuan",
 }  # fmt: skip
 
 # How a key is shown to an endpoint of one's own, and what is safe to think of a server that nobody has described.
