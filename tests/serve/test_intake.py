@@ -100,7 +100,10 @@ def test_whatever_the_bytes_there_is_an_answer(data: bytes, coding: str) -> None
     [
         ({"authorization": "Bearer sk-1"}, "sk-1"),
         ({"authorization": "bearer  sk-1 "}, "sk-1"),
-        ({"authorization": "AWS4-HMAC-SHA256 Credential=AKID/20261120/us-east-1/bedrock/aws4_request, SignedHeaders=host"}, "AKID"),
+        (
+            {"authorization": "AWS4-HMAC-SHA256 Credential=AKID/20261120/us-east-1/bedrock/aws4_request, SignedHeaders=host"},
+            "AKID",
+        ),
         ({"authorization": "AWS4-HMAC-SHA256 Signature=0"}, None),
         ({"x-api-key": "sk-2"}, "sk-2"),
         ({"x-goog-api-key": "sk-3"}, "sk-3"),
@@ -117,3 +120,17 @@ def test_credentials(headers: dict[str, str], key: str | None) -> None:
     found = credential_of(Headers(headers.items()))
     assert (found and found.reveal()) == key
     assert "sk-" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "headers,query,key",
+    [
+        ({}, b"alt=sse&key=sk-%34", "sk-4"),
+        ({"x-goog-api-key": "sk-3"}, b"key=sk-4", "sk-3"),
+        ({}, b"monkey=sk-4", None),
+        ({}, b"key=", None),
+    ],
+)
+def test_a_key_in_the_query(headers: dict[str, str], query: bytes, key: str | None) -> None:
+    found = credential_of(Headers(headers.items()), query)
+    assert (found and found.reveal()) == key

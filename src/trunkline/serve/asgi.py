@@ -140,7 +140,7 @@ class _Request:
             connection=self._line,
             decoded=None if decoded is None else Decoded(decoded.request, decoded.warnings, context),
             model=match.model,
-            key=credential_of(self._headers),
+            key=credential_of(self._headers, self._scope.get("query_string") or b""),
         )
 
     async def _answer(self, asked: Asked) -> None:

@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import parse_qs
 
 from ..values.errors import InvalidRequestError
 from ..values.headers import Headers
@@ -74,15 +75,15 @@ def decoded(data: bytes, coding: int, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def credential_of(headers: Headers) -> Secret | None:
-    """What the asker showed: a bearer token, the id of the key that an AWS client signed with (the signature itself is not checked),
-    else a key in a header of its own."""
+def credential_of(headers: Headers, query: bytes = b"") -> Secret | None:
+    """What the asker showed: a bearer token, or the id of the key that an AWS client signed with (the signature itself is not
+    checked); else a key in a header of its own, else ``key`` in the query (gemini §2)."""
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return Secret(token.strip())
     if scheme == "AWS4-HMAC-SHA256" and (signer := _SIGNER.search(token)):
         return Secret(signer[1])
-    key = headers.first(_KEY_HEADERS)
+    key = headers.first(_KEY_HEADERS) or (parse_qs(query.decode("latin-1")).get("key", [None])[0] if b"key=" in query else None)
     return Secret(key.strip()) if key and key.strip() else None
 
 
