@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from threading import Lock
 from typing import NamedTuple, Protocol
@@ -226,16 +227,16 @@ class Own:
 Destination = Wire | Own
 
 
-class Sought:
+class Sought(ABC):
     """A target that has to be looked for, when it is first needed. Nothing is known of it before."""
 
     target: Target = Target("", "", "")
     provider: str = ""
     model: str = ""
 
+    @abstractmethod
     async def found(self, io: IO) -> Destination:
         """The target. Raises ``NoProviderError``, which says where was looked."""
-        raise NotImplementedError
 
     def in_turn(self) -> Destination:
         raise AssertionError("is found before its turn comes")
