@@ -14,6 +14,7 @@ from ...values.message import (
     HostedToolResult,
     Image,
     Message,
+    Opaque,
     Part,
     Reasoning,
     Refusal,
@@ -30,6 +31,7 @@ from ..anthropic_messages.request import encode_request as encode_message
 _NAMES = {"user": "user", "assistant": "assistant", "tool": "tools", "system": "system"}
 _SO_FAR = "The conversation so far, each turn between tags that name who spoke:\n\n"
 _CONTINUE = "\n\nGive the assistant's next turn: its words alone, without a tag."
+_FOREIGN = "it is bound to another provider"
 _ONE_PROMPT = "the program takes one prompt: the turns so far are written into it"
 
 
@@ -86,22 +88,26 @@ def _transcript(turns: Sequence[Message], losses: Losses) -> Iterator[str | Part
 
 
 def _told(part: Part, losses: Losses) -> Iterator[str | Part]:
-    """A part in words, or as it is."""
+    """A part in words, or as it is. What a provider keeps in it for itself is no business of the program's."""
+    if not isinstance(part, Reasoning | Opaque | HostedToolCall | HostedToolResult) and part.state is not None:
+        losses.dropped(f"messages.{part.__struct_config__.tag}.state", _FOREIGN)
+    if isinstance(part, Text) and part.citations:
+        losses.dropped("messages.citations", "the program is told words only")
     if not isinstance(part, Image | File):
         _unmarked(part, losses)
     if isinstance(part, Text | Refusal):
         yield part.text
     elif isinstance(part, Image | File | Audio | Video):
         yield part
-    elif isinstance(part, ToolCall | HostedToolCall):
+    elif isinstance(part, ToolCall):
         yield f'<call id="{part.id}" tool="{part.name}">{part.raw_arguments}</call>'
     elif isinstance(part, ToolResult):
         yield f'<result call="{part.tool_call_id}"{" failed" * part.is_error}>'
         for inner in part.parts:
             yield from _told(inner, losses)
         yield "</result>"
-    elif isinstance(part, HostedToolResult):
-        yield f'<result call="{part.tool_call_id}">{part.data.decode("utf-8", "replace")}</result>'
+    elif isinstance(part, HostedToolCall | HostedToolResult):
+        losses.dropped("messages.hosted_tool", _FOREIGN)
     elif isinstance(part, Reasoning):
         losses.dropped("messages.reasoning", "the program takes none back")
     else:
