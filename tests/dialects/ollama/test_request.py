@@ -150,6 +150,7 @@ def test_what_cannot_be_said_is_told():
     assert losses(encoded) == [
         ("dropped", "messages.name"), ("dropped", "cache"), ("dropped", "messages.image.detail"), ("dropped", "messages.video"),
         ("approximated", "messages.text"), ("dropped", "messages.text.state"), ("dropped", "messages.citations"),
+        ("approximated", "messages.refusal"),
         ("dropped", "messages.reasoning"), ("dropped", "messages.reasoning.state"), ("dropped", "messages.tool_call.state"),
         ("dropped", "messages.image"), ("approximated", "messages.tool_result.is_error"), ("dropped", "messages.tool_result.state"),
     ]  # fmt: skip

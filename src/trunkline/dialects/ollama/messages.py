@@ -107,6 +107,7 @@ class MessageWriter:
                     self._losses.dropped("messages.citations", "this protocol has no citations")
                 texts.append(part.text)
             elif type(part) is Refusal:
+                self._losses.approximated("messages.refusal", "a refusal is text like any other here")
                 texts.append(part.text)
             elif type(part) is Reasoning:
                 self._reasoning(part, thoughts)
