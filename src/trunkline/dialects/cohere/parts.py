@@ -34,6 +34,8 @@ class PartWriter:
         if getattr(part, "cache", None) is not None:
             self._losses.dropped("cache", "prompts are cached without being asked here")
         if isinstance(part, Text):
+            if part.state is not None:
+                self._losses.dropped("messages.text.state", "words have no state here")
             return {"type": "text", "text": part.text} if part.text else None
         if isinstance(part, Opaque):
             return self.fields(part.state, f"messages.{part.kind}")

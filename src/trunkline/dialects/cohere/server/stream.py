@@ -27,7 +27,7 @@ from ....values.response import TokenLogprob, Usage, Warning
 from ....wire.loose_json import clean_text
 from ...dialect import Context
 from ..losses import Losses
-from ..pieces import object_of, objects
+from ..pieces import ID, object_of, objects
 from .errors import error_end
 from .pieces import call_of, cite, is_citation, is_plan, item_of, judge, logprob, reason_of, thought, usage_of, words_of
 from .response import NAMED, NO_MODEL, reply_id
@@ -245,6 +245,8 @@ class CohereEventEncoder:
             self._say_arguments(part.raw_arguments[len(said) :])
         else:
             self._losses.approximated("message.tool_call.arguments", "others were said already")
+        if part.state is not None and part.state.dialect == ID:
+            self._losses.dropped("message.tool_call.state", "the call had begun when it was known")
         self._end_call()
 
     def _say_arguments(self, text: str) -> None:
