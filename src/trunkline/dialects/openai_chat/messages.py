@@ -116,9 +116,9 @@ class MessageWriter:
             if type(part) in (Text, Refusal) and part.state is not None:
                 self._losses.dropped(f"messages.{tag(part)}.state", "this protocol keeps no state there")
             if type(part) is Text:
-                self._citations(part)
                 if part.text:
                     content.append(self._parts.marked({"type": "text", "text": part.text}, part.cache))
+                content += self._citations(part)
             elif type(part) is ToolCall and self._quirks.no_tools:
                 self._losses.approximated("messages.tool_call", _NO_TOOLS)
                 content.append({"type": "text", "text": f"(Tool call {part.id}: {part.name} {part.raw_arguments or '{}'})"})
@@ -149,10 +149,11 @@ class MessageWriter:
             said.setdefault(self._field, _UNSAID)
         return said
 
-    def _citations(self, part: Text) -> None:
-        """Citations are the provider's word, and not taken back here: those of others, which others would take, are a loss."""
-        if any(citation.state is not None and not citation.state.fits(ID, self._target) for citation in part.citations):
-            self._losses.dropped("messages.citations", "they are bound to another provider")
+    def _citations(self, part: Text) -> list[Wire]:
+        """Citations are the provider's word, and not taken back here, but for those that stand as parts of their own, which go
+        behind their text; those of others, which others would take, are a loss."""
+        states = [citation.state for citation in part.citations if citation.state is not None]
+        return [item for state in states if (item := self._parts.fields(state, "messages.citations")) is not None]
 
     def _spoken(self, part: Audio, said: Wire, content: list[Any]) -> None:
         """What the model said aloud goes back by its id, to whoever gave that; to others as its words."""
