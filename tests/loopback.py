@@ -87,7 +87,7 @@ class Loopback:
             return _reset(connection)
         fields = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
         connection.sendall(f"HTTP/1.1 {reply.status} Word\r\n{fields}transfer-encoding: chunked\r\n\r\n".encode("latin-1"))
-        for piece in reply.body:
+        for piece in reply.pieces:
             delay, data = piece if isinstance(piece, tuple) else (0.0, piece)
             if delay:
                 time.sleep(delay)
