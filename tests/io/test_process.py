@@ -241,3 +241,33 @@ def test_close_before_head_and_read_without_head(port: Port) -> None:
         await exchange.close()
 
     port.run(call)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sessions")
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_a_program_leaves_behind_is_not_waited_for(port: Port, apart: bool) -> None:
+    """It holds the pipe open; in a session of its own (``apart``) it cannot even be ended."""
+    program = (
+        "import subprocess, sys\n"
+        "left = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'], start_new_session=sys.argv[1] == 'True')\n"
+        "print(left.pid)"
+    )
+    began = time.monotonic()
+    pid = int(port.run(lambda io: output(io, python(program, str(apart)))))
+    assert time.monotonic() - began < 12
+    if apart:
+        os.kill(pid, 9)
+    assert gone_within(pid, 5)
+
+
+def test_slow_readers_of_a_program_that_is_gone_get_all_of_it(port: Port) -> None:
+    async def slowly(io: IO) -> int:
+        exchange = io.spawn(python("import sys; sys.stdout.write('x' * 1_000_000)"), Deadlines())
+        try:
+            size = len(await exchange.read())
+            await io.sleep(2.5)
+            return size + len(await rest(exchange))
+        finally:
+            await exchange.close()
+
+    assert port.run(slowly) == 1_000_000

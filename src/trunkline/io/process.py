@@ -1,6 +1,6 @@
 """A program that answers on its standard output, as an exchange.
 
-Three threads serve it (its input, its output, its complaints): pipes cannot be waited for with a deadline on every
+Four threads serve it (its input, its output, its complaints, its end): pipes cannot be waited for with a deadline on every
 system, threads can. No shell is involved, and the environment is exactly the one that was given.
 """
 
@@ -49,6 +49,9 @@ class Child:
         self._room = threading.Semaphore(_AHEAD)
         self._complaints: deque[bytes] = deque(maxlen=8)
         self._over = False
+        self._reads = 0
+        self._reading = False
+        self._ended = threading.Event()
         self._lock = threading.RLock()  # re-entrant: a finalizer may kill the program in any thread
         self.exit_code: int | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -65,7 +68,8 @@ class Child:
         self._listener.start()
         if request.stdin:
             _serve(self._write_input, request.stdin)
-        _serve(self._read_output)  # last: at its end it waits for the listener
+        _serve(self._read_output)  # at its end it waits for the listener
+        _serve(self._outlive)
         if not request.stdin:
             _close(self._process.stdin)
 
@@ -112,18 +116,41 @@ class Child:
         assert source is not None
         while True:
             self._room.acquire()
+            self._reading = True
             data = b"" if self._over else os.read(source.fileno(), _READ)
-            if not data:
+            self._reading = False
+            self._reads += 1
+            if not data or self._ended.is_set():
                 break
             if not self._hand_over(data):
                 break
+        self._end()
+        _close(source)
+
+    def _outlive(self) -> None:
+        """Once the program is gone, what it left running behind it may hold its output open: that is not waited for."""
+        self._process.wait()
+        seen = self._reads
+        while not self._ended.wait(GRACE):
+            if not self._reading or self._reads != seen:
+                seen = self._reads
+                continue  # there is more of its output, or nobody fetches it
+            _kill_tree(self._process)
+            if not self._ended.wait(GRACE) and self._reading and self._reads == seen:
+                self._end()  # it has left the tree, and keeps the pipe
+
+    def _end(self) -> None:
+        """The program has ended, and so has what it says."""
+        with self._lock:
+            if self._ended.is_set():
+                return
+            self._ended.set()
         self._listener.join(1)  # something that it started may hold the pipe open
         self.exit_code = self._process.wait()
         with self._lock:
             if not self._over:
                 self._over = True
                 _kill_tree(self._process)  # what it left running behind it
-        _close(source)
         self._clean_up()
         self._hand_over(b"")
 
