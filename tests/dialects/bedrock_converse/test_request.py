@@ -356,3 +356,21 @@ def test_long_conversations():
 def test_many_documents_of_one_name():
     found, _ = content(*[File(Data(b"a", "text/plain"), "a.txt")] * 30_000, judged=False)
     assert found[-1]["document"]["name"] == "a 30000"
+
+
+def test_what_a_tool_answers_takes_no_mark_no_citations_and_no_sound():
+    wav, own = Data(b"a", "audio/wav"), ProviderState("bedrock-converse", b'{"title":"t"}')
+    shown = ToolResult("1", (Text("a", (Citation("web", url="u", state=own),), CacheMark()), Audio(wav), Audio(wav, "b")))
+    body, encoded = encode("hi", Message.assistant(ToolCall("1", "weather")), Message.tool(shown), tools=(WEATHER,))
+    assert body["messages"][2]["content"] == [{"toolResult": {"toolUseId": "1", "content": [{"text": "a"}, {"text": "b"}]}}]
+    assert losses(encoded) == [
+        ("dropped", "messages.cache"), ("dropped", "messages.citations"), ("dropped", "messages.audio"),
+        ("approximated", "messages.audio"), ("dropped", "messages.tool_result"),
+    ]  # fmt: skip
+
+
+def test_no_tool_is_forced_that_is_not_given():
+    tools = (WEATHER, HostedTool("web_search", "search"))
+    body, encoded = encode("hi", tools=tools, tool_choice=ToolChoice("tool", ("search",)))
+    assert body["toolConfig"]["toolChoice"] == {"auto": {}}
+    assert losses(encoded) == [("dropped", "tools.hosted"), ("approximated", "tool_choice")]

@@ -333,3 +333,16 @@ def test_state_that_is_no_object_is_told():
     said, lost = items("hi", Message.assistant(Text("Hi", state=bad)))
     assert said[1:] == [{"role": "assistant", "content": "Hi"}]
     assert lost == [("dropped", "messages.text.state")]
+
+
+def test_what_users_and_tools_cannot_bear_is_told():
+    mark, foreign = CacheMark(), ProviderState("gemini", b"{}")
+    said, lost = items(
+        Message.user(Text("a", (Citation("url", url="u"),), state=foreign), Text("", cache=mark)),
+        Message.assistant(ToolCall("1", "w")),
+        Message.tool(ToolResult("1", cache=mark)),
+    )
+    assert said[0]["content"] == [{"type": "input_text", "text": "a"}]
+    assert lost == [
+        ("dropped", "messages.citations"), ("dropped", "messages.text.state"), ("dropped", "cache"), ("dropped", "cache"),
+    ]  # fmt: skip

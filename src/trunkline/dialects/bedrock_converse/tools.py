@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from ...values.message import CacheMark
@@ -134,7 +134,8 @@ def encode_tools(
     if not encoded:
         return _stand_ins(called, losses)
     config: dict[str, Any] = {"tools": encoded}
-    said = _choice(request, names, losses, forceable=forceable)
+    given = {spec.get("name") for tool in encoded for spec in tool.values()}
+    said = _choice(request, names, losses, given, forceable=forceable)
     if said is not None:
         config["toolChoice"] = said
     if request.parallel_tool_calls is False:
@@ -161,7 +162,9 @@ def _chosen(request: Request, losses: Losses) -> tuple[AnyTool, ...]:
     return tools
 
 
-def _choice(request: Request, names: Names, losses: Losses, *, forceable: bool) -> dict[str, Any] | None:
+def _choice(
+    request: Request, names: Names, losses: Losses, given: Container[str | None], *, forceable: bool
+) -> dict[str, Any] | None:
     choice = request.tool_choice
     if choice is None or choice.mode == "none":
         return None
@@ -170,4 +173,9 @@ def _choice(request: Request, names: Names, losses: Losses, *, forceable: bool) 
     if not forceable:
         losses.approximated("tool_choice", "a call cannot be forced while this model thinks: auto")
         return {"auto": {}}
-    return {"tool": {"name": names.of(choice.names[0])}} if len(choice.names) == 1 else {"any": {}}
+    if len(choice.names) != 1:
+        return {"any": {}}
+    if (name := names.of(choice.names[0])) in given:
+        return {"tool": {"name": name}}
+    losses.approximated("tool_choice", "the tool that it names cannot be given here: auto")
+    return {"auto": {}}

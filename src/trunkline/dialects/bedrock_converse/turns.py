@@ -225,7 +225,7 @@ class Turns:
 
     def _result(self, part: ToolResult) -> Block:
         own = self._fields_of(part.state, "messages.tool_result.state") if part.state is not None else None
-        shown = [(inner, self._shown(inner)) for inner in part.parts]
+        shown = [(inner, self._answered(inner)) for inner in part.parts]
         content = [block for _, block in shown if block is not None]
         if any(block is None and inner != Text("") for inner, block in shown):
             self._losses.dropped("messages.tool_result", "some of what a tool answered cannot be said here")
@@ -233,6 +233,21 @@ class Turns:
         if part.is_error:
             said["status"] = "error"
         return {"toolResult": {**(own or {}), **said}}
+
+    def _answered(self, part: Part) -> Block | None:
+        """A piece of what a tool answered, which takes no mark, no citations and no sound."""
+        if getattr(part, "cache", None) is not None:
+            self._losses.dropped("messages.cache", "a piece of what a tool answered cannot be marked, only the whole")
+        if type(part) is Text and part.citations:
+            self._losses.dropped("messages.citations", "what a tool answered cites nothing here")
+            part = Text(part.text)
+        if type(part) is not Audio:
+            return self._shown(part)
+        if part.transcript:
+            self._losses.approximated("messages.audio", "tools answer no sound here: its transcript is sent")
+            return {"text": part.transcript}
+        self._losses.dropped("messages.audio", "tools answer no sound here")
+        return None
 
     def _new_call_id(self, ours: str) -> str:
         """The id of a call: ``ours``, or what stands for it where the protocol refuses it or has seen it before."""

@@ -49,7 +49,7 @@ class ContentWriter:
 
     def _part(self, part: Part, role: str) -> Wire | Fields | None:
         if type(part) is Text:
-            return self.marked({"type": "input_text", "text": part.text}, part.cache) if part.text else None
+            return self._text(part)
         if type(part) is Opaque:
             return self.fields(part.state, f"messages.{part.kind}")
         if role == "system":
@@ -62,6 +62,17 @@ class ContentWriter:
         if type(part) is Audio:
             return self._sound(part, role)
         self.lost(part, f"a {role} message of this protocol has no such part")
+        return None
+
+    def _text(self, part: Text) -> Wire | None:
+        if part.citations:
+            self._losses.dropped("messages.citations", "only what the model said cites here")
+        if part.state is not None:
+            self._losses.dropped("messages.text.state", "only what the model said has one here")
+        if part.text:
+            return self.marked({"type": "input_text", "text": part.text}, part.cache)
+        if part.cache is not None:
+            self._losses.dropped("cache", "an empty text takes no cache mark")
         return None
 
     def lost(self, part: Part, reason: str) -> None:

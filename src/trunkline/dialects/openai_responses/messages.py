@@ -106,6 +106,8 @@ class ItemWriter:
             self._losses.approximated("messages.tool_result.is_error", "that it failed is said by its text only")
         if result.cache is not None and output and isinstance(output[-1], dict):
             self._contents.marked(output[-1], result.cache)
+        elif result.cache is not None:
+            self._losses.dropped("cache", "an answer without content takes no cache mark")
         plain = len(output) == 1 and output[0].keys() == {"type", "text"}
         wire: Wire = {
             "type": "custom_tool_call_output" if result.tool_call_id in self._custom else "function_call_output",
