@@ -14,7 +14,7 @@ from tests.dialects.bedrock_converse.reading import Told, begun, delta, end, fol
 from trunkline.dialects.bedrock_converse import DIALECT
 from trunkline.values.errors import MalformedResponseError, ProviderError
 from trunkline.values.fold import fold, unfold
-from trunkline.values.message import HostedToolResult, Message, Reasoning, Text
+from trunkline.values.message import HostedToolResult, Message, Opaque, Reasoning, Text
 from trunkline.values.request import Request
 from trunkline.values.response import Response
 from trunkline.wire.http import HttpReply
@@ -276,3 +276,9 @@ def test_a_start_that_says_nothing_begins_no_part():
         plain, begins = (framed(start(), *how, delta(0, **first), stop(0), *end()) for how in ((), (opened,)))
         assert folded(begins) == folded(plain)
     assert folded(framed(start(), opened, stop(0), *end())).parts == ()
+
+
+def test_a_delta_without_any_in_a_block_that_nobody_knows():
+    opened = begun(0, toolAddition={"name": "w"})
+    reply = folded(framed(start(), opened, ("contentBlockDelta", {"contentBlockIndex": 0}), stop(0), *end()))
+    assert [part.kind for part in reply.parts if isinstance(part, Opaque)] == ["toolAddition"]

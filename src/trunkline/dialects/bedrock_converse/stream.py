@@ -282,7 +282,8 @@ class ConverseEventDecoder:
         elif type(delta.image) is msgspec.Raw:
             self._of_kind("image", index, events).results.append(bytes(delta.image))
         elif (block := self._blocks.get(index)) is not None and block.kind not in ("text", "reasoning", "toolUse"):
-            block.results.append(bytes(fields_of(data, self._context, "$")["delta"]))
+            said = fields_of(data, self._context, "$").get("delta")
+            block.results.append(b"{}" if said is None else bytes(said))
 
     def _block_stop(self, fields: Fields, data: bytes, events: list[Event]) -> None:
         self._close(self._index(fields), data, events)
