@@ -32,6 +32,8 @@ def _session(llm: Client, args: argparse.Namespace, *, plain: bool, interactive:
     if model is None:
         found = llm.health(ask=False)
         if found.model is None:
+            found = llm.health()  # whoever runs on this machine
+        if found.model is None:
             raise NoProviderError(found.why)
         model = found.model
     session = Session(llm, model, options, plain=plain, interactive=interactive)
