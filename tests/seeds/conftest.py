@@ -41,6 +41,7 @@ def nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             ("_API_KEY", "_PROXY")
         ):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))  # no programs
     for name in ("HOME", "USERPROFILE", "APPDATA", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     (tmp_path / "work").mkdir()

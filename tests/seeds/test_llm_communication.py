@@ -197,7 +197,10 @@ def test_the_block_reads_the_environment_as_we_do(documents: Documents, monkeypa
     assert KEY not in repr(ProviderConfig.from_env("openai"))
 
 
-@pytest.mark.parametrize("method", [LLMCommunication.__init__, LLMCommunication.generate_text, LLMCommunication.generate_stream])
+METHODS = ("__init__", "generate_text", "generate_response", "generate_stream", "get_provider_info", "health_check")
+
+
+@pytest.mark.parametrize("method", [getattr(LLMCommunication, name) for name in METHODS])
 def test_the_parameters_are_the_documents(method: Callable[..., Any], documents: Documents) -> None:
     theirs = run(documents.block("A", "5.1 LLMCommunication"), LLMResponse=object, **NAMES)["LLMCommunication"]
     wanted = inspect.signature(getattr(theirs, method.__name__)).parameters.values()

@@ -8,9 +8,9 @@ from typing import Any
 
 from trunkline import Event, Request, Response
 
-from ...backends import Translated, begun, options
+from ...backends import Translated, begun, options, to_dicts
 from .interfaces.llm_interfaces import ILLM
-from .translation import from_answer, from_chunk, to_dicts, to_tools
+from .translation import from_answer, from_chunk, to_tools
 
 
 class ILLMBackend:

@@ -3,64 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from trunkline import (
     Event,
     Finish,
-    Image,
     Message,
-    Part,
     Response,
     Text,
     TextDelta,
     Tool,
     ToolCall,
-    ToolResult,
     UnsupportedOperationError,
-    Url,
     Usage,
     UsageUpdate,
 )
 
 from ...backends import finish_reason
 from .interfaces.llm_interfaces import LLMResponse, LLMStreamChunk
-
-
-def to_dicts(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """Messages as dicts in OpenAI's shape. ``UnsupportedOperationError`` for parts that it is not told of: media other than
-    pictures by URL, provider's own items."""
-    return [made for message in messages for made in _to_dict(message)]
-
-
-def _to_dict(message: Message) -> Iterator[dict[str, Any]]:
-    if message.role == "tool":
-        for part in message.parts:
-            if isinstance(part, ToolResult):
-                yield {"role": "tool", "tool_call_id": part.tool_call_id, "content": _content(part.parts)}
-        return
-    calls = [
-        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.raw_arguments}}
-        for call in message.tool_calls
-    ]
-    said = [part for part in message.parts if not isinstance(part, ToolCall)]
-    yield {"role": message.role, "content": _content(said), **({"tool_calls": calls} if calls else {})}
-
-
-def _content(parts: Sequence[Part]) -> str | list[dict[str, Any]]:
-    """Plain text where there is nothing else."""
-    if all(isinstance(part, Text) for part in parts):
-        return "".join(part.text for part in parts if isinstance(part, Text))
-    return [_item(part) for part in parts]
-
-
-def _item(part: Part) -> dict[str, Any]:
-    if isinstance(part, Text):
-        return {"type": "text", "text": part.text}
-    if isinstance(part, Image) and isinstance(part.source, Url):
-        return {"type": "image_url", "image_url": {"url": part.source.url}}
-    raise UnsupportedOperationError(f"a model of your own is not told of {type(part).__name__}", hint="text, and images by URL")
 
 
 def to_tools(tools: Iterable[Any]) -> list[dict[str, Any]]:
