@@ -13,7 +13,7 @@ import pytest
 
 from trunkline.client.settings import base_url_variables
 from trunkline.engine.destination import join_url
-from trunkline.providers import rows_clouds, rows_gateways, rows_hosts, rows_local, rows_makers, table
+from trunkline.providers import catalog, rows_clouds, rows_gateways, rows_hosts, rows_local, rows_makers, table
 from trunkline.providers.address import filled, gaps, host_in, matches
 from trunkline.providers.auth import Bearer, HeaderAuth
 from trunkline.providers.local import LOCAL
@@ -236,3 +236,8 @@ def test_habits_that_few_have(flag: str, rows: dict[str, object]) -> None:
 def test_a_choice_among_some_tools_is_openais_own() -> None:
     speakers = [row for row in TABLE if row.endpoint().dialect == "openai-chat"]
     assert [row.name for row in speakers if not row.endpoint().quirks.no_allowed_tools] == ["openai", "azure"]
+
+
+def test_nobody_is_given_a_retired_model_who_named_none() -> None:
+    defaults = [catalog.find(row.name, row.default_model) for row in TABLE if row.default_model]
+    assert [model.name for model in defaults if model is not None and model.retires is not None] == []

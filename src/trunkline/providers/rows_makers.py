@@ -106,7 +106,7 @@ ROWS: tuple[Provider, ...] = (
         messages("https://api.minimax.io/anthropic", cn="https://api.minimaxi.com/anthropic")),
     ),
     Provider(
-        name="perplexity", key_variables=("PERPLEXITY_API_KEY",), hosts=("api.perplexity.ai",), default_model="sonar",
+        name="perplexity", key_variables=("PERPLEXITY_API_KEY",), hosts=("api.perplexity.ai",),
         endpoints=(*chat("https://api.perplexity.ai", Quirks(
             alternate_roles=True, no_tools=True, cost_field="cost.total_cost", reasoning_style="effort", markup="think",
         ).over(PLAIN)), responses("https://api.perplexity.ai/v1", PLAIN)),
