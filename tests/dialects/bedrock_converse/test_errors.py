@@ -112,3 +112,14 @@ def test_an_error_in_a_200():
         DIALECT.decode_response(reply(200, {"message": "slow"}, x_amzn_errortype="ThrottlingException"), context())
     with pytest.raises(errors.MalformedResponseError, match=r"\$\.output"):
         DIALECT.decode_response(reply(200, {}), context())
+
+
+def test_no_key_is_told():
+    key = "sk-abcdefghijklmnopqrstuvwxyz123456"
+    for error in (
+        errors.ServerError(f"bad {key}"),
+        errors.InvalidRequestError(f"bad {key}"),
+        errors.ContextLengthError(f"bad {key}"),
+    ):
+        assert key.encode() not in DIALECT.encode_error(error, context()).body
+        assert key.encode() not in DIALECT.event_encoder(context()).error(error)

@@ -24,6 +24,7 @@ from ....values.errors import (
     ServerError,
 )
 from ....values.headers import Headers
+from ....values.secret import mask_keys
 from ....wire.aws_event_stream import EXCEPTION, encode_frame
 from ....wire.http import HttpReply
 from ....wire.loose_json import clean_text
@@ -104,7 +105,7 @@ def _body(message: str) -> bytes:
 def _messages(error: ProviderError) -> tuple[str, str]:
     """What people read, and the same without the provider's words, should these tell another kind of error. For two kinds the
     words are the only place where the protocol says which it is."""
-    words = error.provider_message or error.message or "an error without a word"
+    words = mask_keys(error.provider_message or error.message or "an error without a word")
     if isinstance(error, ContextLengthError):
         return (words if "too long" in words.lower() else f"{_TOO_LONG} {words}"), _TOO_LONG
     if isinstance(error, ContentFilterError):
