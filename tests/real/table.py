@@ -27,7 +27,7 @@ _SDK = {
     529: "InternalServerError",
 }
 _ANTHROPIC_SDK = _SDK | {413: "ContentTooLargeError", 503: "ServiceUnavailableError", 529: "OverloadedError"}
-_PYDANTIC_AI: dict[str, Any] = {
+_PYDANTIC_AI = {
     400: "ModelRequestRejectedError",
     401: "ModelAuthenticationError",
     403: "ModelAuthenticationError",
