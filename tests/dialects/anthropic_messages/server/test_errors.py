@@ -106,3 +106,10 @@ def test_a_refused_request_tells_its_path_and_no_more():
     assert said(refused)[1] == {
         "type": "invalid_request_error", "message": "messages[0].role: user, assistant or system is expected",
     }  # fmt: skip
+
+
+def test_no_key_is_told():
+    key = "sk-abcdefghijklmnopqrstuvwxyz123456"
+    for error in (ServerError(f"bad {key}"), InvalidRequestError(f"bad {key}"), ContextLengthError(f"bad {key}")):
+        assert key.encode() not in DIALECT.encode_error(error, served()).body
+        assert key.encode() not in DIALECT.event_encoder(served()).error(error)

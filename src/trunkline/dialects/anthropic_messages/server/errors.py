@@ -26,6 +26,7 @@ from ....values.errors import (
 )
 from ....values.headers import Headers
 from ....values.late_pattern import LatePattern
+from ....values.secret import mask_keys
 from ....wire.http import HttpReply
 from ....wire.loose_json import clean_text
 from ...dialect import Context
@@ -110,7 +111,7 @@ def _reply(error: ProviderError, context: Context, status: int, kind: str, code:
 
 def _message(error: ProviderError) -> str:
     """What people read; for two kinds of error the only place where the protocol says which it is."""
-    words = error.provider_message or error.message or "an error without a word"
+    words = mask_keys(error.provider_message or error.message or "an error without a word")
     if isinstance(error, ContextLengthError) and "prompt is too long" not in words:
         return _too_long(words)
     if isinstance(error, ContentFilterError) and "content filtering policy" not in words.lower():
