@@ -90,6 +90,7 @@ def test_what_cannot_be_said_is_told():
     assert losses(reply) == [
         ("dropped", "reasoning.state"), ("dropped", "reasoning"), ("dropped", "citations"), ("dropped", "text.state"),
         ("approximated", "refusal"), ("dropped", "image"), ("approximated", "tool_call.arguments"), ("dropped", "tool_call.state"),
+        ("approximated", "tool_call"),
         ("dropped", "usage.cache_read_tokens"), ("dropped", "usage.cache_write_tokens"), ("dropped", "usage.reasoning_tokens"),
         ("dropped", "alternatives"), ("dropped", "stop_sequence"),
     ]  # fmt: skip

@@ -33,6 +33,12 @@ def head(said: Any, context: Context) -> Wire:
     return {"model": said.model or context.model or MODEL, "created_at": moment_of(created)}
 
 
+_NOT_APART = (
+    "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "input_audio_tokens", "output_audio_tokens",
+    "input_image_tokens", "output_image_tokens",
+)  # fmt: skip
+
+
 def ending(reason: FinishReason, raw: str | None, usage: Usage, extra: Wire, losses: Losses) -> Wire:
     """What the last line, or the whole reply, says of the end."""
     word = raw or _PLAIN.get(reason) or ("length" if reason == _CUT_SHORT else "stop")
@@ -45,7 +51,7 @@ def ending(reason: FinishReason, raw: str | None, usage: Usage, extra: Wire, los
     for name, count in (("prompt_eval_count", usage.input_tokens), ("eval_count", usage.output_tokens)):
         if count is not None:
             said[name] = count
-    for name in ("cache_read_tokens", "cache_write_tokens", "reasoning_tokens"):
+    for name in _NOT_APART:
         if getattr(usage, name):
             losses.dropped(f"usage.{name}", "this protocol does not count them apart")
     return {**said, **own}
@@ -61,7 +67,9 @@ def message_extra(extra: Wire, said: Wire) -> None:
 def call(part: ToolCall, index: int, losses: Losses) -> Wire:
     """A call. Its arguments are an object: what is none stands in one."""
     arguments: Any = {CUSTOM_INPUT: part.raw_arguments}
-    if part.kind != "custom":
+    if part.kind == "custom":
+        losses.approximated("tool_call", f"there are no calls with plain input here: it stands in an object, as {CUSTOM_INPUT}")
+    else:
         raw = part.raw_arguments.encode("utf-8", "surrogatepass")
         try:
             parsed = loads(raw) if raw.strip() else {}
