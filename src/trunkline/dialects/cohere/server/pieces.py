@@ -192,10 +192,10 @@ def reason_of(reason: FinishReason, raw: str | None, sequence: str | None, losse
     """Why it ended: as it was said in this protocol, or in its nearest word."""
     if raw and raw.isupper() and raw != "TOOL_CALL" and finish_reason(raw, calls=calls) == reason:
         return raw
-    if reason == "stop" and sequence is not None:
-        return "STOP_SEQUENCE"
     if sequence is not None:
         losses.dropped("stop_sequence", "which it was is not said here")
+        if reason == "stop":
+            return "STOP_SEQUENCE"
     if reason == "tool_calls" and not calls:
         losses.approximated("finish_reason", "there is no call of a tool: COMPLETE")
         return "COMPLETE"
