@@ -187,6 +187,8 @@ class Blocks:
         made = rebuilt(citation)
         if made is None:
             self.losses.dropped("message.citations", "this protocol has no such form of them")
+        elif citation.text_start is not None or citation.text_end is not None:
+            self.losses.approximated("message.citations.place", "a citation is of the whole text of its block here")
         return made
 
 
