@@ -32,6 +32,7 @@ _NAMES = {"user": "user", "assistant": "assistant", "tool": "tools", "system": "
 _SO_FAR = "The conversation so far, each turn between tags that name who spoke:\n\n"
 _CONTINUE = "\n\nGive the assistant's next turn: its words alone, without a tag."
 _FOREIGN = "it is bound to another provider"
+_NO_NAMES = "who speaks has no name here"
 _ONE_PROMPT = "the program takes one prompt: the turns so far are written into it"
 
 
@@ -65,6 +66,8 @@ def content_of(messages: Sequence[Message], target: Target, losses: Losses) -> A
     turns = messages[len(_leading(messages)) :]
     if len(turns) == 1 and turns[0].role == "user":
         parts = list(turns[0].parts)
+        if turns[0].name is not None:
+            losses.dropped("messages.name", _NO_NAMES)
     else:
         losses.approximated("messages", _ONE_PROMPT)
         parts = _joined([_SO_FAR, *_transcript(turns, losses), _CONTINUE])
@@ -81,6 +84,8 @@ def content_of(messages: Sequence[Message], target: Target, losses: Losses) -> A
 def _transcript(turns: Sequence[Message], losses: Losses) -> Iterator[str | Part]:
     for number, turn in enumerate(turns):
         name = _NAMES[turn.role]
+        if turn.name is not None:
+            losses.dropped("messages.name", _NO_NAMES)
         yield f"{chr(10) * 2 * bool(number)}<{name}>\n"
         for part in turn.parts:
             yield from _told(part, losses)
