@@ -28,26 +28,26 @@ class Documents:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def blocks(self, system: str, heading: str) -> list[str]:
-        """The Python blocks under the headings that begin with ``heading``, import root changed; at least one."""
+    def blocks(self, system: str, heading: str, language: str = "python") -> list[str]:
+        """The blocks of ``language`` under the headings that begin with ``heading``, import root changed; at least one."""
         found: list[str] = []
-        language: str | None = None  # of the block that the line is in
+        inside: str | None = None  # the language of the block that the line is in
         here, lines = "", list[str]()
         for line in (self._folder / FILES[system]).read_text(encoding="utf-8").splitlines():
             if (fence := _FENCE.match(line)) is not None:
-                if language == "python" and here.startswith(heading):
+                if inside == language and here.startswith(heading):
                     found.append(moved("\n".join(lines) + "\n", system))
-                language, lines = (None if language is not None else fence[1]), []
-            elif language is not None:
+                inside, lines = (None if inside is not None else fence[1]), []
+            elif inside is not None:
                 lines.append(line)
             elif (named := _HEADING.match(line)) is not None:
                 here = named[1]
         assert found, f"no block under {heading!r} in {FILES[system]}"
         return found
 
-    def block(self, system: str, heading: str) -> str:
+    def block(self, system: str, heading: str, language: str = "python") -> str:
         """The first of them."""
-        return self.blocks(system, heading)[0]
+        return self.blocks(system, heading, language)[0]
 
 
 def moved(code: str, system: str) -> str:
