@@ -393,3 +393,15 @@ def test_another_model_in_the_body_counts_for_nothing():
     assert [str(warning) for warning in decoded({"model": "models/other"}).warnings] == [
         "model was dropped: the path names another one, which counts"
     ]
+
+
+def test_a_long_conversation_is_read_in_one_go():
+    """Pieces of a stream as turns, and answers of thousands of calls: looking at all others for each would take minutes."""
+    numbers = range(10_000)
+    spoken = [{"role": "model", "parts": [{"text": "a"}]} for _ in numbers]
+    calls = [{"functionCall": {"id": f"c{n}", "name": "f", "args": {}}} for n in numbers]
+    answers = [{"functionResponse": {"id": f"c{n}", "name": "f", "response": {"output": "x"}}} for n in numbers]
+    turns = [{"role": "model", "parts": calls}, {"role": "user", "parts": answers}]
+    said, results = asked({"contents": [*spoken, *turns]}).messages
+    assert len(said.parts) == 2 * len(numbers)
+    assert [result.tool_call_id for result in results.parts] == [call.id for call in said.tool_calls]

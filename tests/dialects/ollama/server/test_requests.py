@@ -159,3 +159,15 @@ def test_a_request_goes_on_as_it_came():
     decoded = DIALECT.decode_request(asked(came))
     fields = {name: getattr(decoded.request, name) for name in ("tools", "output", "max_tokens", "reasoning", "extra_body")}
     assert encode(*decoded.request.messages, **fields)[0] == came
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_answers_of_thousands_of_calls_find_theirs(ids):
+    """Looking through all calls for each answer would take minutes."""
+    numbers = range(10_000)
+    calls = [{**({"id": f"c{n}"} if ids else {}), "function": {"name": "f", "arguments": {}}} for n in numbers]
+    answers = [{"role": "tool", "content": "x", **({"tool_call_id": f"c{n}"} if ids else {"tool_name": "f"})} for n in numbers]
+    said = decode(
+        messages=[{"role": "user", "content": "hi"}, {"role": "assistant", "tool_calls": calls}, *answers]
+    ).request.messages
+    assert [message.parts[0].tool_call_id for message in said[2:]] == [call.id for call in said[1].tool_calls]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from ..pieces import made_up_id
 
 
 class Calls:
     """The calls of a conversation, as they come by."""
 
-    __slots__ = ("_hosted", "_known", "_made", "_open")
+    __slots__ = ("_hosted", "_known", "_made", "_named", "_open", "_order")
 
     def __init__(self) -> None:
-        self._open: list[tuple[str, str]] = []
-        """Id and name of the calls that have no answer yet."""
+        self._open: dict[str, str] = {}
+        """Name by id of the calls that have no answer yet; the same in order, of each name and of all."""
+        self._named: dict[str, deque[str]] = {}
+        self._order: deque[str] = deque()
         self._known: set[str] = set()
         self._made = 0
         self._hosted: list[str] = []
@@ -24,7 +28,9 @@ class Calls:
     def called(self, id: str | None, name: str) -> str:
         """The id of a call: its own, or one that is made up, the same every time."""
         id = id or self._new()
-        self._open.append((id, name))
+        self._open[id] = name
+        self._named.setdefault(name, deque()).append(id)
+        self._order.append(id)
         self._known.add(id)
         return id
 
@@ -32,15 +38,21 @@ class Calls:
         """The id of the call that this answers: the one with the id; else the first of that name; else the first without an
         answer, where there is no id either."""
         if id is not None and id in self._known:
-            self._open = [call for call in self._open if call[0] != id]
+            self._open.pop(id, None)
             return id
-        found = next((call for call in self._open if call[1] == name), None)
+        found = self._first(self._named.get(name))
         if found is None and id is None:
-            found = self._open[0] if self._open else None
+            found = self._first(self._order)
         if found is None:
             return id or self._new()
-        self._open.remove(found)
-        return found[0]
+        del self._open[found]
+        return found
+
+    def _first(self, ids: deque[str] | None) -> str | None:
+        """The first that has no answer yet."""
+        while ids and ids[0] not in self._open:
+            ids.popleft()
+        return ids[0] if ids else None
 
     def hosted(self, id: str | None) -> str:
         """The id of a call of the provider's own tool."""

@@ -28,18 +28,22 @@ def messages_of(fields: Fields, losses: Losses) -> tuple[Message, ...]:
     else:
         turns.add(contents, "contents")
     turns.end()
+    turns.heard()
     if not any(message.role != "system" for message in turns.messages):
         refuse("contents", "at least one turn is expected")
     return tuple(turns.messages)
 
 
 class _Turns:
-    __slots__ = ("_bare", "_calls", "_losses", "messages")
+    __slots__ = ("_bare", "_calls", "_losses", "_spoken", "_turn_said", "messages")
 
     def __init__(self, losses: Losses) -> None:
         self.messages: list[Message] = []
         self._losses = losses
         self._calls = Calls()
+        self._spoken: list[Part] = []
+        self._turn_said: tuple[Part, ...] | None = None
+        """Of the model, as long as it speaks: the last of its turns."""
         self._bare: list[Part] = []
         """Parts that stand where turns should: they make up one of the user's."""
 
@@ -95,6 +99,8 @@ class _Turns:
         others = tuple([part for part in parts if type(part) is not ToolResult])
         if role == "user" and any(type(part) is ToolCall for part in others):
             refuse(path, "calls of functions are the model's")
+        if results or role != "assistant":
+            self.heard()
         if results:
             if parts[: len(results)] != results:
                 self._losses.approximated("contents.functionResponse", "answers of tools come before all else in their turn")
@@ -108,11 +114,11 @@ class _Turns:
 
     def _said(self, parts: tuple[Part, ...]) -> None:
         """A turn of the model's; programs that keep the pieces of a stream send each as a turn of its own: they are one."""
-        last = self.messages[-1] if self.messages else None
-        before = last.parts if last is not None and last.role == "assistant" else ()
-        said = tuple([part for part in (*before, *parts) if part != Text("")])
-        made = Message("assistant", said or parts)
-        if last is not None and last.role == "assistant":
-            self.messages[-1] = made
-        else:
-            self.messages.append(made)
+        self._spoken += [part for part in parts if part != Text("")]
+        self._turn_said = parts
+
+    def heard(self) -> None:
+        """The model's turn is over."""
+        if self._turn_said is not None:
+            self.messages.append(Message("assistant", tuple(self._spoken) or self._turn_said))
+            self._spoken, self._turn_said = [], None

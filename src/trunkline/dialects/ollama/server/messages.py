@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -26,11 +27,13 @@ class MessageReader:
     """Reads the messages of one request. A call without an id gets one of its place; an answer that names no call is that of the
     first call of its tool that has none, else of the first that has none."""
 
-    __slots__ = ("_losses", "_open")
+    __slots__ = ("_answered", "_losses", "_open")
 
     def __init__(self, losses: Losses) -> None:
         self._losses = losses
-        self._open: list[ToolCall] = []
+        self._open: dict[tuple[str, str | None], deque[ToolCall]] = {}
+        """The calls in order: all of them, those of each tool, of each id, of each tool and id."""
+        self._answered: set[int] = set()
 
     def read(self, value: object) -> tuple[Message, ...]:
         """All of them; none means that the model is to be loaded."""
@@ -75,17 +78,27 @@ class MessageReader:
             calls.append(
                 ToolCall(given or f"call_{n}_{k}", name, _arguments(function.get("arguments"), f"{place}.function.arguments"))
             )
-        self._open += calls
+        for made in calls:
+            for kind in (("", None), ("", made.name), (made.id, None), (made.id, made.name)):
+                self._open.setdefault(kind, deque()).append(made)
         return calls
 
     def _result(self, fields: Json, parts: tuple[Part, ...], at: str, n: int) -> Message:
         name = optional_text(fields, "tool_name", at) or optional_text(fields, "name", at) or None
         call_id = optional_text(fields, "tool_call_id", at)
-        asked = [call for call in self._open if call_id in (None, "", call.id)]
-        found = next((call for call in asked if call.name == name), asked[0] if asked and (call_id or name is None) else None)
+        found = self._first(call_id or "", name)
+        if found is None and (call_id or name is None):
+            found = self._first(call_id or "", None)
         if found is not None:
-            self._open.remove(found)
+            self._answered.add(id(found))
         return Message("tool", (ToolResult(call_id or (found.id if found else f"call_{n}"), parts, name=name),))
+
+    def _first(self, call_id: str, name: str | None) -> ToolCall | None:
+        """The first call of that id (empty: of any) and tool (None: of any) that has no answer."""
+        waiting = self._open.get((call_id, name))
+        while waiting and id(waiting[0]) in self._answered:
+            waiting.popleft()
+        return waiting[0] if waiting else None
 
 
 def _arguments(value: object, at: str) -> str:
