@@ -211,3 +211,17 @@ def test_lists_of_models_and_limits():
         ("x-trial-endpoint-call-limit", "20"), ("x-trial-endpoint-call-remaining", "19"),
     )  # fmt: skip
     assert DIALECT.limit_headers(RateLimits(now=0)) == ()
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_thousands_of_calls_at_once_are_said_one_after_another(backwards):
+    numbers = range(4000)
+    ended = reversed(numbers) if backwards else numbers
+    said, _ = again(
+        *[ToolCallDelta(n, f"c{n}", "f", '{"n":') for n in numbers],
+        TextDelta("after"),
+        *[ToolCallDelta(n, arguments=f"{n}}}") for n in numbers],
+        *[PartDone(ToolCall(f"c{n}", "f", f'{{"n":{n}}}'), n) for n in ended],
+    )
+    assert [call.arguments["n"] for call in said.tool_calls] == list(numbers)
+    assert said.text == "after"

@@ -28,14 +28,18 @@ _CALL = frozenset({"id", "type", "index", "function"})
 def read_messages(value: object, context: Context, losses: Losses) -> tuple[Message, ...]:
     """All of them; answers of tools that follow each other are one message."""
     messages: list[Message] = []
+    answers: list[Part] = []
     for n, item in enumerate(items(value, "messages")):
         at = f"messages[{n}]"
         message = _message(mapping(item, at), at, context, losses)
-        if message.role == "tool" and messages and messages[-1].role == "tool":
-            messages[-1] = Message("tool", messages[-1].parts + message.parts)
-        else:
-            messages.append(message)
-    return tuple(messages)
+        if message.role == "tool":
+            answers += message.parts
+            continue
+        if answers:
+            messages.append(Message("tool", tuple(answers)))
+            answers = []
+        messages.append(message)
+    return (*messages, Message("tool", tuple(answers))) if answers else tuple(messages)
 
 
 def with_documents(messages: tuple[Message, ...], value: object) -> tuple[Message, ...]:

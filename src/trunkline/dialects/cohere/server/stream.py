@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -46,8 +47,8 @@ class CohereEventEncoder:
     is not its own waits."""
 
     __slots__ = (
-        "_arguments", "_call", "_cited", "_context", "_done", "_ended", "_held", "_losses", "_over", "_said", "_source", "_text",
-        "_usage", "_waiting", "_words", "_writer", "warnings",
+        "_arguments", "_call", "_calls", "_cited", "_context", "_done", "_ended", "_held", "_losses", "_over", "_said", "_source",
+        "_text", "_usage", "_waiting", "_words", "_writer", "warnings",
     )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
@@ -64,7 +65,9 @@ class CohereEventEncoder:
         self._call: int | None = None
         self._arguments: list[str] = []
         self._done: set[int] = set()
-        self._waiting: list[Event] = []
+        self._waiting: deque[Event | int] = deque()
+        self._calls: dict[int, list[Event]] = {}
+        """The events of each call that stands among those that wait, by its number."""
         self._usage = Usage()
         self._ended: Finish | None = None
         self._over = False
@@ -87,13 +90,33 @@ class CohereEventEncoder:
             self._losses.dropped("alternatives", "there is one choice here")
             return b""
         self._take(event)
+        self._go_on()
         return self._writer.taken()
 
     def _take(self, event: Event) -> None:
         if self._call is not None and not self._of_the_call(event):
-            self._waiting.append(event)
+            self._wait(event)
         else:
             _TAKE[type(event)](self, event)
+
+    def _wait(self, event: Event) -> None:
+        """Events of one call wait together, where the first of them stands."""
+        call = type(event) is ToolCallDelta or (type(event) is PartDone and type(event.part) is ToolCall)
+        index: int | None = event.index if call else None  # type: ignore[attr-defined]
+        if index is None:
+            self._waiting.append(event)
+        elif index in self._calls:
+            self._calls[index].append(event)
+        else:
+            self._calls[index] = [event]
+            self._waiting.append(index)
+
+    def _go_on(self) -> None:
+        """Say what waits, until a call is open again."""
+        while self._call is None and self._waiting:
+            head = self._waiting.popleft()
+            for event in self._calls.pop(head) if isinstance(head, int) else (head,):
+                _TAKE[type(event)](self, event)
 
     def _of_the_call(self, event: Event) -> bool:
         if type(event) in (Start, UsageUpdate, Finish):
@@ -122,6 +145,7 @@ class CohereEventEncoder:
         """Say all that waits, and close what is open."""
         while self._call is not None or self._waiting:
             self._end_call()
+            self._go_on()
         self._close()
         self._say_held()
 
@@ -260,9 +284,6 @@ class CohereEventEncoder:
             self._done.add(self._call)
             self._call = None
             self._close()
-        waiting, self._waiting = self._waiting, []
-        for event in waiting:
-            self._take(event)
 
     # --- parts --------------------------------------------------------------------------------------------------------
 
