@@ -1,4 +1,4 @@
-"""System D, an application core: models of its own behind the protocol ``ILLM``, run by the library's engine.
+"""System D, an application core: models of its own behind the protocol ``ILLM``, run by the library's engine, and one on Azure.
 
 ``python examples/application_core.py``
 """
@@ -10,11 +10,20 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulated import MODELS, provider
+from simulated import MODELS, NO_KEY, provider
 
 from trunkline import AsyncClient
-from trunkline.compat.core.llms import ILLM, ILLMBackend, LLMResponse, LLMStreamChunk
-from trunkline.sim import Rule, Say, When
+from trunkline.compat.core.llms import (
+    ILLM,
+    AzureConnector,
+    GPT_4_1_Mini_Metadata,
+    GPT_4_1_MiniLLM,
+    ILLMBackend,
+    LLMResponse,
+    LLMStreamChunk,
+    UnsupportedOperationError,
+)
+from trunkline.sim import Fail, Rule, Say, Simulator, When
 
 PLAY = [
     Rule(Say(("Approve it: ", "the order of 2 April is for the same sum.")), when=When(text="approve")),
@@ -81,6 +90,29 @@ async def main() -> None:
             print(f"  {line}")
         for deployment in (first, backup):
             await deployment.client.close()
+    await two_regions(ctx)
+
+
+async def two_regions(ctx: Context) -> None:
+    """A model on Azure whose first region is down: always simulated, since nobody can order an outage."""
+    with Simulator([Rule(Fail(503))]) as east, Simulator([Rule(Say(("The west ", "answers.")))]) as west:
+        config = {
+            "api_key": NO_KEY,
+            "endpoint": east.url,
+            "deployment_name": "gpt-4.1-mini",
+            "backups": [{"endpoint": west.url}],  # key and deployment are inherited
+        }
+        async with AzureConnector(config) as connector:
+            llm = GPT_4_1_MiniLLM(connector, GPT_4_1_Mini_Metadata())
+            print("\nAzure:   ", end="")
+            async for chunk in llm.stream_answer([{"role": "user", "content": "Who answers?"}], ctx, max_tokens=50):
+                print(chunk.content, end="", flush=True)
+            answer = await llm.get_answer([{"role": "user", "content": "Again?"}], ctx, temperature=0.2)
+            print(f"\n  {answer.model}: {answer.finish_reason}; {answer.warnings[0]}")
+            try:
+                await llm.get_image([{"role": "user", "content": "a cat"}], ctx)
+            except UnsupportedOperationError as error:
+                print(f"  {error}")
 
 
 if __name__ == "__main__":

@@ -31,10 +31,13 @@ PLAY = [
 def main() -> None:
     with provider(PLAY):
         llm = LLMCommunication(max_tokens=300)
+        print("Who can answer, in this order:", ", ".join(llm.provider_manager.detect_available_providers()))
         said = talk(llm)
-        print("\nModerator:", llm.generate_text(f"{said}\nSum this up in one sentence."))
+        summary = llm.generate_response([{"role": "user", "content": f"{said}\nSum this up in one sentence."}])
+        print("\nModerator:", summary.content)
         print("Votes:", ", ".join(vote(llm, said)))
         fail()
+        print(f"The moderator was {summary.provider}'s {summary.model}: {summary.usage.total_tokens} tokens")
 
 
 def talk(llm: LLMCommunication) -> str:

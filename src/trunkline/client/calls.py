@@ -15,7 +15,6 @@ from ..engine.backend import declared_async
 from ..engine.call import NO_HOOKS, Call, Hooks, Limits
 from ..engine.destination import Own, Planned, Wire
 from ..engine.program import Program
-from ..engine.verbatim import verbatim
 from ..policy.turns import TurnMemory
 from ..ports import Observer
 from ..telemetry import logs
@@ -182,6 +181,8 @@ class Calls:
 
     def raw_stream(self, method: str, path: str, options: Mapping[str, Any]) -> Call:
         """A call of ``stream_request``."""
+        from ..engine.verbatim import verbatim  # few ask
+
         call, request = self.raw(method, path, options)
         return verbatim(call, request)
 
