@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -82,14 +83,22 @@ def content_of(messages: Sequence[Message], target: Target, losses: Losses) -> A
 
 
 def _transcript(turns: Sequence[Message], losses: Losses) -> Iterator[str | Part]:
-    for number, turn in enumerate(turns):
-        name = _NAMES[turn.role]
+    """The turns between tags that no turn can end by itself: none of them stands in what is said."""
+    told = [[piece for part in turn.parts for piece in _told(part, losses)] for turn in turns]
+    words = "".join(piece for turn in told for piece in turn if isinstance(piece, str))
+    mark = next(mark for mark in _marks() if not any(f"</{name}{mark}>" in words for name in _NAMES.values()))
+    for number, (turn, pieces) in enumerate(zip(turns, told, strict=True)):
+        name = f"{_NAMES[turn.role]}{mark}"
         if turn.name is not None:
             losses.dropped("messages.name", _NO_NAMES)
         yield f"{chr(10) * 2 * bool(number)}<{name}>\n"
-        for part in turn.parts:
-            yield from _told(part, losses)
+        yield from pieces
         yield f"\n</{name}>"
+
+
+def _marks() -> Iterator[str]:
+    yield ""
+    yield from (f"-{number}" for number in count(2))
 
 
 def _told(part: Part, losses: Losses) -> Iterator[str | Part]:
