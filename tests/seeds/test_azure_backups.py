@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -163,6 +164,15 @@ def test_a_reply_that_is_none(east: Simulator) -> None:
                 await llm.get_answer(ASK, CTX)
 
     ask(mini(east), act)
+
+
+def test_a_whole_answer_in_place_of_a_stream(east: Simulator) -> None:
+    choice = {"index": 0, "finish_reason": "length", "message": {"role": "assistant", "content": "two and"}}
+    usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+    body = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+    east.use([Rule(Raw([json.dumps(body).encode()], headers={"content-type": "application/json"}))])
+    first, last = ask(mini(east), heard)
+    assert (first.content, last.finish_reason, last.usage, last.is_final) == ("two and", "length", usage, True)
 
 
 def test_a_stream_may_be_left(east: Simulator) -> None:

@@ -60,14 +60,8 @@ class _PieceDecoder:
     def __init__(self, decoder: EventDecoder) -> None:
         self._decoder = decoder
         self._held: list[Event] | None = []
-
-    @property
-    def done(self) -> bool:
-        return self._decoder.done
-
-    @property
-    def error(self) -> ProviderError | None:
-        return self._decoder.error
+        self.done: bool = False
+        self.error: ProviderError | None = None
 
     def feed(self, frames: Sequence[Frame]) -> list[Event]:
         events: list[Event] = []
@@ -76,17 +70,18 @@ class _PieceDecoder:
                 break
             events.append(OpaqueEvent(KIND, frame.data))
             events += self._decoder.feed([frame])
-        return self._released(events, self._decoder.done and self._decoder.error is None)
+        return self._released(events)
 
     def finish(self) -> list[Event]:
-        events = self._decoder.finish()
-        return self._released(events, self._decoder.error is None)
+        return self._released(self._decoder.finish())
 
-    def _released(self, events: list[Event], ended: bool) -> list[Event]:
+    def _released(self, events: list[Event]) -> list[Event]:
+        self.done, self.error = self._decoder.done, self._decoder.error
         if self._held is None:
             return events
         self._held += events
-        if not ended and not tell([event for event in self._held if not isinstance(event, OpaqueEvent)]):
+        well = self.done and self.error is None
+        if not well and not tell([event for event in self._held if not isinstance(event, OpaqueEvent)]):
             return []
         events, self._held = self._held, None
         return events

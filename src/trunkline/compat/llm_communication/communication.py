@@ -27,7 +27,7 @@ class LLMCommunication:
         if unknown:
             raise LLMException(f"unknown: {', '.join(sorted(unknown))}")
         said = {name: value for name, value in config.items() if value is not None}
-        self.provider_manager = ProviderManager()
+        self.provider_manager: ProviderManager = ProviderManager()
         if provider is not None:
             self._take(provider, said)
         elif said:

@@ -12,13 +12,16 @@ from trunkline import (
     AsyncClient,
     DeadlineError,
     Event,
+    Finish,
     MalformedResponseError,
     OpaqueEvent,
     OverloadedError,
     ServerError,
+    TextDelta,
     Timeout,
     TransportError,
     UnsupportedOperationError,
+    UsageUpdate,
 )
 
 from ...pieces import Pieces
@@ -100,7 +103,7 @@ class ClientConnector(BaseConnector):
         """The provider's answer, piece by piece, each as it stands on the wire. Raises ``ProviderError``; before the first piece
         that says something, backups take over."""
         body = self._prepared({**payload, "stream": True})
-        return Pieces(self._get_session().stream_request("POST", f"/{path.lstrip('/')}", json=body), _pieces)
+        return Pieces(self._get_session().stream_request("POST", f"/{path.lstrip('/')}", json=body), _Wire().read)
 
     async def close(self) -> None:
         """Close the connections. A later request opens others."""
@@ -109,6 +112,22 @@ class ClientConnector(BaseConnector):
             await client.close()
 
 
-def _pieces(event: Event) -> Iterator[dict[str, Any]]:
-    if isinstance(event, OpaqueEvent) and event.kind == "wire" and event.data.lstrip().startswith(b"{"):
-        yield json.loads(event.data)
+class _Wire:
+    """The pieces of a stream. Where a whole answer came although a stream was asked for, they are made of what it says."""
+
+    def __init__(self) -> None:
+        self._streams = False
+
+    def read(self, event: Event) -> Iterator[dict[str, Any]]:
+        if isinstance(event, OpaqueEvent) and event.kind == "wire":
+            self._streams = True
+            if event.data.lstrip().startswith(b"{"):
+                yield json.loads(event.data)
+        elif self._streams:
+            return
+        elif isinstance(event, TextDelta):
+            yield {"choices": [{"index": event.choice, "delta": {"content": event.text}, "finish_reason": None}]}
+        elif isinstance(event, UsageUpdate):
+            yield {"choices": [], "usage": event.usage.raw}
+        elif isinstance(event, Finish):
+            yield {"choices": [{"index": event.choice, "delta": {}, "finish_reason": event.raw_reason or event.reason}]}
