@@ -73,8 +73,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
     """In a conversation with tool calls every reply's reasoning must go back, else 400 (Gemini 3: the signature of its calls)."""
     markup: Literal["think", "think_open", "harmony", "auto"] | None = None
     """Reasoning comes as markup inside the text, where whoever runs the model does not take it out: between ``<think>`` tags
-    (``think_open``: the template has opened the tag, so that a reply begins inside), or as the messages of the ``harmony`` format;
-    ``auto``: either, told by how the text begins. Only text that begins with such markup is taken for it, but for ``think_open``."""
+    (``think_open``: the template has opened the tag, so that a reply begins inside), or as the messages of the ``harmony``
+    format; ``auto``: either, told by how the text begins. Only text that begins with such markup is taken for it, but for
+    ``think_open``."""
     reasoning_style: (
         Literal[
             "effort", "openrouter", "thinking_type", "enable_thinking", "together", "chat_template", "reasoning_config", "none"
