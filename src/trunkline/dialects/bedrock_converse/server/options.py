@@ -45,9 +45,13 @@ def output_of(output: Object) -> OutputFormat | None:
         return None
     structure = format.get("structure") if isinstance(format, dict) else None
     said = structure.get("jsonSchema") if isinstance(structure, dict) else None
-    if not isinstance(said, dict):
+    if not (isinstance(format, dict) and isinstance(structure, dict) and isinstance(said, dict)):
         refuse("outputConfig.textFormat.structure.jsonSchema", "an object is expected")
-    if said.keys() - {"schema", "name", "description"}:
+    if (
+        said.keys() - {"schema", "name", "description"}
+        or structure.keys() - {"jsonSchema"}
+        or format.keys() - {"type", "structure"}
+    ):
         return None
     try:
         schema = loads(said["schema"].encode("utf-8", "surrogatepass"))

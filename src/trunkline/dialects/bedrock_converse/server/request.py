@@ -74,7 +74,7 @@ def _decode(http: HttpRequest) -> Decoded:
         messages=messages_of(fields, context, losses),
         stream=context.stream,
         tools=tools_of(config, losses),
-        tool_choice=choice_of(config),
+        tool_choice=choice_of(config, losses),
         output=form,
         max_tokens=whole(inference, "maxTokens", "inferenceConfig."),
         temperature=number(inference, "temperature", "inferenceConfig."),

@@ -28,7 +28,7 @@ def tools_of(config: Fields, losses: Losses) -> tuple[AnyTool, ...]:
             _mark(tools, raw, f"{at}.cachePoint", losses)
         else:
             where = f"{at}.{kind}" if kind in ("toolSpec", SYSTEM_TOOL) else at  # a path quotes no name that is not ours
-            tools.append(_tool(kind, object_at(raw, where), f"{where}."))
+            tools.append(_tool(kind, object_at(raw, where), f"{where}.", losses))
     return tuple(tools)
 
 
@@ -41,13 +41,15 @@ def _mark(tools: list[AnyTool], raw: msgspec.Raw, path: str, losses: Losses) -> 
         tools[-1] = msgspec.structs.replace(last, cache=mark)
 
 
-def _tool(kind: str, fields: Fields, at: str) -> AnyTool:
+def _tool(kind: str, fields: Fields, at: str, losses: Losses) -> AnyTool:
     if kind != "toolSpec":
         name = required_text(fields, "name", at) if kind == SYSTEM_TOOL else text(fields, "name", at)
         return HostedTool(kind, name, _rest(fields, ("name",), at))
     name = required_text(fields, "name", at)
     holder = inner_object(fields, "inputSchema", at)
     schema = value_at(holder["json"], f"{at}inputSchema.json") if "json" in holder else None
+    if holder.keys() - {"json"}:
+        losses.dropped(f"{at}inputSchema", "a schema is its JSON, and nothing beside it")
     if not isinstance(schema, dict):
         refuse(f"{at}inputSchema.json", "a JSON Schema is expected, as an object")
     return Tool(name, text(fields, "description", at), schema, flag(fields, "strict", at), extra=_rest(fields, _NAMED, at))
@@ -57,7 +59,7 @@ def _rest(fields: Fields, ours: tuple[str, ...], at: str) -> dict[str, Any]:
     return {name: value_at(raw, at[:-1]) for name, raw in without_nulls(fields, ours).items()}
 
 
-def choice_of(config: Fields) -> ToolChoice | None:
+def choice_of(config: Fields, losses: Losses) -> ToolChoice | None:
     said = without_nulls(inner_object(config, "toolChoice", "toolConfig."), ())
     if not said:
         return None
@@ -67,4 +69,6 @@ def choice_of(config: Fields) -> ToolChoice | None:
         return ToolChoice("tool", (required_text(chosen, "name", "toolConfig.toolChoice.tool."),))
     if kind not in ("auto", "any") or others:
         refuse("toolConfig.toolChoice", "one of auto, any and tool is expected")
+    if object_at(raw, f"toolConfig.toolChoice.{kind}"):
+        losses.dropped(f"toolConfig.toolChoice.{kind}", "our values have no such field")
     return ToolChoice("auto" if kind == "auto" else "required")
