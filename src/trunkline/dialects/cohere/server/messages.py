@@ -86,7 +86,7 @@ def _assistant(fields: Json, at: str, context: Context, losses: Losses) -> list[
         _cite(said, items(cited, f"{at}.citations"), at, context, losses)
     parts += [part for part in said if part != Text("")]
     for n, call in enumerate(items(fields.get("tool_calls") or [], f"{at}.tool_calls")):
-        parts.append(_call(mapping(call, f"{at}.tool_calls[{n}]"), f"{at}.tool_calls[{n}]"))
+        parts.append(_call(mapping(call, f"{at}.tool_calls[{n}]"), f"{at}.tool_calls[{n}]", losses))
     return parts
 
 
@@ -105,8 +105,10 @@ def _cite(said: list[Part], cited: list[object], at: str, context: Context, loss
         said[n] = replace(said[n], citations=tuple(citations))
 
 
-def _call(call: Json, at: str) -> ToolCall:
+def _call(call: Json, at: str, losses: Losses) -> ToolCall:
     function = mapping(call.get("function"), f"{at}.function")
+    if other_fields(function, frozenset({"name", "arguments"})):
+        losses.dropped(f"{at}.function", "our values have no such field")
     others = other_fields(call, _CALL)
     return ToolCall(
         filled(call.get("id"), f"{at}.id"),

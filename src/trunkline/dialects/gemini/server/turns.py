@@ -49,6 +49,12 @@ class _Turns:
 
     def system(self, raw: msgspec.Raw) -> None:
         parts = self._parts(raw, "systemInstruction")
+        if (
+            first_sign(raw) == b"{"
+            and {"parts", "role"} & (said := object_at(raw, "systemInstruction").keys())
+            and said - {"parts", "role"}
+        ):
+            self._losses.dropped("systemInstruction", "instructions have parts, and nothing else")
         if any(isinstance(part, (ToolCall, ToolResult)) for part in parts):
             refuse("systemInstruction", "instructions are text")
         if any(part != Text("") for part in parts):

@@ -100,7 +100,11 @@ class ItemReader:
         if content is None or content in ("", []):
             return
         if isinstance(content, list):
-            item = {**item, "content": [_of_assistant(part, f"{at}.content[{n}]") for n, part in enumerate(content)]}
+            said = [_of_assistant(part, f"{at}.content[{n}]") for n, part in enumerate(content)]
+            for part in said:
+                if (kind := part.get("type")) in ("output_text", "refusal"):
+                    self._parts.only(part, _SAID, f"input.{kind}")
+            item = {**item, "content": said}
         parts = self._own({**item, "type": "message"}, at)
         last = self._open[-1] if self._open else None
         if isinstance(last, (Text, Refusal)) and isinstance(parts[0], (Text, Refusal)) and last.state == parts[0].state:
@@ -131,6 +135,9 @@ class ItemReader:
             told = _RESULT - {"type"}  # no call of this request tells that it is a custom tool's
         own = {name: value for name, value in item.items() if name not in told and value is not None}
         return ToolResult(call_id, parts, state=unbound(own) if own else None)
+
+
+_SAID = ("type", "text", "refusal", "annotations", "logprobs")
 
 
 def _of_assistant(part: object, at: str) -> Json:
