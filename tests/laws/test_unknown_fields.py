@@ -7,13 +7,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from trunkline.dialects.known import dialect_of
+from tests.laws.features import CALL, CLOCK, OTHER_CALL, PDF, PNG, SCHEMA, WEATHER
+from tests.laws.states import conversation, home, reply
+from tests.laws.wires import arrived
+from trunkline.dialects.dialect import WireRequest
+from trunkline.dialects.known import DIALECTS, dialect_of
+from trunkline.values.errors import InvalidRequestError
 from trunkline.values.headers import Headers
+from trunkline.values.message import CacheMark, File, Image, Message, Reasoning, Text, ToolResult
 from trunkline.values.model import Target
+from trunkline.values.request import OutputFormat, ReasoningOptions, Request, ToolChoice
 from trunkline.wire.http import HttpRequest
 
-PROBE, VALUE = "x_probe", {"a": [1, {"b": "c"}]}
+PROBE, VALUE = "xProbe", {"a": [1, {"b": "c"}]}
 PIXELS = "iVBORw0KGgo="
 FUNCTION = {"type": "function", "function": {"name": "f"}}
 CUSTOM = {"type": "custom", "custom": {"name": "cu"}}
@@ -144,5 +152,79 @@ def test_no_field_vanishes(dialect: str, request_: dict[str, Any]) -> None:
         kept = [at for at, found in objects(wire) if found.get(PROBE) == VALUE]
         moved = path[:1] == ("functions",) and [[name for name in at if isinstance(name, str)][:2] for at in kept] == [TAKEN]
         if kept != [path] and not moved and not warnings - known:
+            lost.append(path)
+    assert not lost, lost
+
+
+# --- the other dialects: bodies as their client halves write them --------------------------------------------------------
+
+OTHERS = [dialect for dialect in DIALECTS if dialect not in ("openai-chat", "anthropic-messages")]
+EVERYTHING = Request(
+    model="m",
+    messages=(
+        Message.system("Be brief."),
+        Message.user("see", Image(PNG), File(PDF, filename="a.pdf"), Text("long", cache=CacheMark())),
+        Message.assistant(Reasoning("hm"), Text("Let me see."), CALL, OTHER_CALL),
+        Message.tool(ToolResult("call_1", (Text("4"), Image(PNG)))),
+        Message.tool(ToolResult("call_2", (Text("no"),), is_error=True)),
+        Message.user("more"),
+    ),
+    tools=(WEATHER, CLOCK),
+    tool_choice=ToolChoice("required"),
+    max_tokens=100,
+    temperature=0.5,
+    stop=("END",),
+    seed=1,
+    logprobs=True,
+    reasoning=ReasoningOptions(effort="low"),
+    metadata={"a": "b"},
+)
+SAID_BY_US = {
+    "as asked": EVERYTHING,
+    "with an answer's form": replace(
+        EVERYTHING, tools=(), tool_choice=None, messages=EVERYTHING.messages[:2], output=OutputFormat(SCHEMA)
+    ),
+}
+
+
+def sealed(dialect: str) -> Request:
+    """A conversation that holds all that a provider of the dialect may have sealed."""
+    return Request(model="m", messages=conversation(reply(dialect).message), tools=(WEATHER,))
+
+
+def _names(path: tuple[str | int, ...]) -> list[str | int]:
+    """Where it stands but for its number among tools: one protocol gathers its functions in one of them."""
+    return [step for n, step in enumerate(path) if n != 1 or path[0] != "tools"]
+
+
+def passed_on_there(dialect: str, wire: WireRequest, body: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    half = dialect_of(dialect)
+    decoded = half.decode_request(arrived(dialect, replace(wire, body=json.dumps(body).encode())))
+    encoded = half.encode_request(decoded.request, decoded.context.target)
+    return json.loads(encoded.wire.body), {str(warning) for warning in (*decoded.warnings, *encoded.warnings)}
+
+
+@pytest.mark.parametrize("what", [*SAID_BY_US, "sealed"])
+@pytest.mark.parametrize("dialect", OTHERS)
+def test_no_field_vanishes_elsewhere(dialect: str, what: str) -> None:
+    asked = sealed(dialect) if what == "sealed" else SAID_BY_US[what]
+    wire = dialect_of(dialect).encode_request(asked, home(dialect)).wire
+    said = json.loads(wire.body)
+    _, known = passed_on_there(dialect, wire, said)
+    lost = []
+    for path, found in objects(said):
+        if PROBE in found:
+            continue
+        body = json.loads(wire.body)
+        place: Any = body
+        for step in path:
+            place = place[step]
+        place[PROBE] = VALUE
+        try:
+            back, warnings = passed_on_there(dialect, wire, body)
+        except InvalidRequestError:  # said aloud, too
+            continue
+        kept = [at for at, found in objects(back) if found.get(PROBE) == VALUE]
+        if list(map(_names, kept)) != [_names(path)] and not warnings - known:
             lost.append(path)
     assert not lost, lost
