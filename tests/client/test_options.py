@@ -416,7 +416,13 @@ def test_a_message_that_was_built_of_wrong_types_is_refused_before_anything_is_s
 
 @pytest.mark.parametrize(
     "options",
-    [{"api_key": KEY.encode()}, {"api_key": [KEY, 5]}, {"api_key": [KEY, f"{KEY} x"]}, {"base_url": f"https://u:{KEY}@h"}, {"base_url": f"https://h:{KEY}/"}],
+    [
+        {"api_key": KEY.encode()},
+        {"api_key": [KEY, 5]},
+        {"api_key": [KEY, f"{KEY} x"]},
+        {"base_url": f"https://u:{KEY}@h"},
+        {"base_url": f"https://h:{KEY}/"},
+    ],
 )
 def test_a_key_in_another_shape_or_in_an_address_is_not_shown_either(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:

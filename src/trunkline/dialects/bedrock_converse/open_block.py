@@ -20,7 +20,8 @@ class OpenBlock:
     __slots__ = ("call", "citations", "custom", "fields", "kind", "pieces", "redacted", "results", "signatures")
 
     def __init__(self, kind: str, fields: Fields) -> None:
-        self.kind, self.fields = kind, fields
+        self.kind: str = kind
+        self.fields: Fields = fields
         self.call: int | None = None
         self.custom: bool = False
         self.pieces: list[str] = []

@@ -10,7 +10,7 @@ from ..losses import Losses
 from .pieces import Wire, as_json, is_worded
 
 _encode = msgspec.json.Encoder().encode
-PROGRESS = {
+PROGRESS: dict[str, tuple[str, ...]] = {
     "web_search_call": ("in_progress", "searching", "completed"),
     "file_search_call": ("in_progress", "searching", "completed"),
     "code_interpreter_call": ("in_progress", "interpreting", "completed"),
