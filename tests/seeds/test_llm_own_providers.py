@@ -97,5 +97,5 @@ def test_one_that_cannot_be_looked_at_is_not_available() -> None:
     manager = ProviderManager()
     manager.register_provider("broken", Broken())
     assert manager.detect_available_providers() == []
-    with pytest.raises(ProviderUnavailableException, match="broken"):
+    with pytest.raises(ProviderUnavailableException, match="broken: RuntimeError: no idea"):
         manager.get_active_provider()

@@ -77,9 +77,8 @@ class ProviderManager:
 
     def problems(self) -> str:
         """What each that is not available lacks."""
-        lacking = {name: each for name, each in self._in_order() if not _is_available(each)}
-        told = {name: each.problem() if isinstance(each, LibraryProvider) else "not available" for name, each in lacking.items()}
-        return "; ".join(f"{name}: {problem}" for name, problem in told.items()) or "none is known"
+        told = {name: _problem(each) for name, each in self._in_order()}
+        return "; ".join(f"{name}: {problem}" for name, problem in told.items() if problem) or "none is known"
 
     # --- asking -----------------------------------------------------------------------------------------------------------
 
@@ -127,8 +126,18 @@ def _was_available(provider: BaseProvider) -> bool:
 
 
 def _is_available(provider: BaseProvider) -> bool:
-    """A provider of the host's own may raise: then it is not."""
     try:
         return bool(provider.is_available())
-    except Exception:  # noqa: BLE001 - the host's own code, and the question is only whether it can be asked
+    except Exception:  # noqa: BLE001 - then it cannot be asked; `problems` tells why
         return False
+
+
+def _problem(provider: BaseProvider) -> str | None:
+    """Why it cannot be asked; None: it can. A provider of the host's own may raise when it is looked at: that is why."""
+    try:
+        available = provider.is_available()
+    except Exception as error:  # noqa: BLE001 - told by `problems`
+        return f"{type(error).__name__}: {error}"
+    if available:
+        return None
+    return provider.problem() if isinstance(provider, LibraryProvider) else "not available"
