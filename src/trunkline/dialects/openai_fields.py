@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from ..values.errors import InvalidRequestError
 from ..wire.loose_json import loads
+from .losses import Losses
 
 Json = dict[str, Any]
 
@@ -20,12 +21,6 @@ _ENDLESS = re.compile(rb"NaN|Infinity|[eE]\+?[0-9]{3}|(?<![0-9])[0-9]{300}")
 _KINDS: dict[type, str] = {
     type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"
 }  # fmt: skip
-
-
-class Losses(Protocol):
-    """Where it is noted what our values cannot hold."""
-
-    def dropped(self, field: str, reason: str) -> None: ...
 
 
 def refuse(at: str | None, reason: str, code: str = "invalid_value") -> NoReturn:

@@ -12,8 +12,8 @@ from ...values.model import Target
 from ...values.request import OutputFormat, Request
 from ...wire.loose_json import clean_text
 from ..dialect import Context, Encoded, WireRequest
+from ..losses import Losses
 from . import thinking
-from .losses import Losses
 from .tools import Names, cache_control, encode_tools
 from .turns import Turns
 
@@ -67,7 +67,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
             headers=_headers(request, version, _betas(plan, turns, version)),
             body=_bytes(body, losses),
         ),
-        losses.warnings(),
+        tuple(losses.warnings),
         Context(
             target=target,
             model=target.model,

@@ -8,7 +8,7 @@ from typing import Any
 from ...values.message import CacheMark
 from ...values.model import Quirks
 from ...values.request import AnyTool, CustomTool, HostedTool, Request, Tool
-from .losses import Losses
+from ..losses import Losses
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}").fullmatch
 _NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9_-]")

@@ -31,7 +31,7 @@ from ...values.message import (
 )
 from ...values.model import Target
 from ...wire.loose_json import clean_text
-from .losses import Losses
+from ..losses import Losses
 from .tools import CUSTOM_INPUT, Names, cache_control
 
 ID = "anthropic-messages"

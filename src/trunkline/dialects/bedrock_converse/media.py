@@ -9,7 +9,7 @@ from typing import Any
 from ...values.errors import UsageError
 from ...values.media import Data, FileId, LocalFile, Source, Url
 from ...values.message import Audio, File, Image, Video
-from .losses import Losses
+from ..losses import Losses
 from .pieces import AUDIOS, DOCUMENTS, IMAGES, VIDEOS
 
 Block = dict[str, Any]

@@ -13,8 +13,8 @@ from ...values.model import Target
 from ...values.request import OutputFormat, Request
 from ...wire.loose_json import clean_text
 from ..dialect import Context, Encoded, WireRequest
+from ..losses import Losses
 from . import thinking
-from .losses import Losses
 from .tools import Names, encode_tools
 from .turns import Turns
 
@@ -72,7 +72,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
             headers=_headers(request),
             body=_bytes(body, losses),
         ),
-        losses.warnings(),
+        tuple(losses.warnings),
         Context(
             target=target,
             model=target.model,

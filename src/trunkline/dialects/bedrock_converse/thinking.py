@@ -8,7 +8,7 @@ import msgspec
 
 from ...values.model import Target
 from ...values.request import Effort, ReasoningOptions, Request
-from .losses import Losses
+from ..losses import Losses
 
 EFFORTS: tuple[Effort, ...] = ("low", "medium", "high", "xhigh", "max")
 BUDGETS: dict[str, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 65536}

@@ -9,7 +9,7 @@ from typing import Any
 from ...values.message import CacheMark
 from ...values.model import Quirks
 from ...values.request import AnyTool, CustomTool, HostedTool, Request, Tool
-from .losses import Losses
+from ..losses import Losses
 from .pieces import CUSTOM_INPUT, SYSTEM_TOOL
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}").fullmatch

@@ -29,7 +29,7 @@ from ...values.message import (
 )
 from ...values.model import Target
 from ...wire.loose_json import clean_text
-from .losses import Losses
+from ..losses import Losses
 from .media import Media
 from .pieces import CUSTOM_INPUT, ID
 from .tools import Names, cache_point

@@ -26,8 +26,8 @@ from ...values.message import (
 )
 from ...values.model import Target
 from ...values.request import Request
-from ..anthropic_messages.losses import Losses
 from ..anthropic_messages.request import encode_request as encode_message
+from ..losses import Losses
 
 _NAMES = {"user": "user", "assistant": "assistant", "tool": "tools", "system": "system"}
 _SO_FAR = "The conversation so far, each turn between tags that name who spoke:\n\n"

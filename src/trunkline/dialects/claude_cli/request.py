@@ -11,8 +11,8 @@ from ...values.errors import UsageError
 from ...values.model import Target
 from ...values.request import OutputFormat, ReasoningOptions, Request
 from ...wire.loose_json import sound
-from ..anthropic_messages.losses import Losses
 from ..dialect import Context, Encoded, WireRequest
+from ..losses import Losses
 from .prompt import content_of, system_of
 
 ID = "claude-cli"
@@ -57,7 +57,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     env = QUIET if request.max_tokens is None else (*QUIET, ("CLAUDE_CODE_MAX_OUTPUT_TOKENS", str(request.max_tokens)))
     wire = WireRequest(argv=tuple(words), body=_lines(said, losses), env=env)
     context = Context(target=target, model=target.model, stream=request.stream)
-    return Encoded(wire, losses.warnings(), context)
+    return Encoded(wire, tuple(losses.warnings), context)
 
 
 def lines_of(said: list[dict[str, Any]]) -> bytes:

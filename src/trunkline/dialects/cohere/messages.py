@@ -9,7 +9,7 @@ import msgspec
 
 from ...values.message import Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from ...values.model import Target
-from .losses import Losses
+from ..losses import Losses
 from .names import Names
 from .parts import PartWriter, Wire
 from .pieces import CUSTOM_INPUT, ID, PLAN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .losses import Losses
+from ..losses import Losses
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}").fullmatch
 _OTHERS = re.compile(r"[^A-Za-z0-9_]")

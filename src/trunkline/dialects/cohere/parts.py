@@ -11,7 +11,7 @@ from ...values.errors import UsageError
 from ...values.media import Data, FileId, LocalFile, Source, Url
 from ...values.message import Audio, File, Image, Opaque, Part, ProviderState, Text
 from ...values.model import Target
-from .losses import Losses
+from ..losses import Losses
 from .pieces import ID
 
 Wire = dict[str, Any]

@@ -11,7 +11,7 @@ from ...values.model import Quirks, Target
 from ...values.request import OutputFormat, ReasoningOptions, Request
 from ...wire.loose_json import clean_text
 from ..dialect import Context, Encoded, WireRequest
-from .losses import Losses
+from ..losses import Losses
 from .messages import MessageWriter
 from .names import Names
 from .tools import Wire, merged, write_tools

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...values.errors import UsageError
 from ...values.request import CustomTool, HostedTool, Request, Tool, ToolChoice
-from .losses import Losses
+from ..losses import Losses
 from .names import Names
 from .pieces import CUSTOM_INPUT
 

@@ -28,9 +28,9 @@ from ...values.message import (
 )
 from ...values.model import Target
 from ...wire.loose_json import clean_text
+from ..losses import Losses
 from . import results
 from .calls import CUSTOM_INPUT
-from .losses import Losses
 from .names import Names
 from .pieces import HOSTED_CALLS, HOSTED_RESULTS, ID, wire_id
 

@@ -13,7 +13,7 @@ from ...values.model import Target
 from ...values.request import OutputFormat, Request
 from ...wire.loose_json import clean_text
 from ..dialect import Context, Encoded, WireRequest
-from .losses import Losses
+from ..losses import Losses
 from .names import Names
 from .schemas import subset_of
 from .thinking import thinking_config
@@ -67,7 +67,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
         tool_names=names.wire,
         custom_tools=names.custom,
     )
-    return Encoded(wire, losses.warnings(), context)
+    return Encoded(wire, tuple(losses.warnings), context)
 
 
 def model_path(model: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...values.model import Target
 from ...values.request import ReasoningOptions
-from .losses import Losses
+from ..losses import Losses
 
 BUDGETS: dict[str, int] = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24_576, "xhigh": 24_576, "max": 24_576}
 """Tokens for an effort, as the vendor's OpenAI-compatible service has it; used only where a model takes no effort."""

@@ -8,8 +8,8 @@ from typing import Any
 from ...values.message import CacheMark
 from ...values.model import Quirks
 from ...values.request import CustomTool, HostedTool, Request, Tool, ToolChoice
+from ..losses import Losses
 from .calls import CUSTOM_INPUT
-from .losses import Losses
 from .names import Names
 from .schemas import subset_of
 

@@ -10,7 +10,7 @@ import msgspec
 
 from ...values.message import Message, Part, Text, ToolCall, ToolResult
 from ...values.model import Target
-from .losses import Losses
+from ..losses import Losses
 from .names import Names
 from .parts import PartWriter, Wire
 

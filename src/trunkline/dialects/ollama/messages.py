@@ -13,7 +13,7 @@ from ...values.media import Data, LocalFile
 from ...values.message import Image, Message, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from ...values.model import Target
 from ...wire.loose_json import loads
-from .losses import Losses
+from ..losses import Losses
 from .pieces import CUSTOM_INPUT
 
 Wire = dict[str, Any]

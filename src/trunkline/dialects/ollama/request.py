@@ -11,7 +11,7 @@ from ...values.model import Quirks, Target
 from ...values.request import EFFORTS, OutputFormat, ReasoningOptions, Request
 from ...wire.loose_json import clean_text
 from ..dialect import Context, Encoded, WireRequest
-from .losses import Losses
+from ..losses import Losses
 from .messages import MessageWriter
 from .tools import Wire, merged, write_tools
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...values.request import AnyTool, CustomTool, HostedTool, Request, Tool, ToolChoice
-from .losses import Losses
+from ..losses import Losses
 from .pieces import CUSTOM_INPUT
 
 Wire = dict[str, Any]

@@ -18,7 +18,7 @@ from ...values.message import (
     ToolResult,
 )
 from ...values.model import Target
-from .losses import Losses
+from ..losses import Losses
 from .names import Names
 from .parts import PartWriter, Wire, cache_control, tag
 from .pieces import ID

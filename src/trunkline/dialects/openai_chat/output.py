@@ -10,7 +10,7 @@ import msgspec
 from ...values.model import Quirks
 from ...values.request import OutputFormat
 from ...wire.loose_json import clean_text
-from .losses import Losses
+from ..losses import Losses
 from .parts import Wire
 
 REFUSED = "this endpoint refuses or ignores it"

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...values.model import Quirks
 from ...values.request import EFFORTS, ReasoningOptions
-from .losses import Losses
+from ..losses import Losses
 
 _FIELD = "reasoning"
 # The least budget (tokens) that is called by each effort, where only efforts exist.

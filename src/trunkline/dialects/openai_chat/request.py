@@ -10,7 +10,7 @@ from ...values.errors import UsageError
 from ...values.model import Quirks, Target
 from ...values.request import CustomTool, HostedTool, Request, Tool, ToolChoice
 from ..dialect import Context, Encoded, WireRequest
-from .losses import Losses
+from ..losses import Losses
 from .messages import MessageWriter, mark_end
 from .names import Names
 from .output import REFUSED, cleaned, write_format, write_strict

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...values.model import Quirks
 from ...values.request import EFFORTS, ReasoningOptions
-from .losses import Losses
+from ..losses import Losses
 
 # The least budget (tokens) that is called by each effort, since there are efforts only.
 _BUDGETS = ((0, "none"), (1, "minimal"), (1_025, "low"), (4_097, "medium"), (12_289, "high"), (32_769, "xhigh"))

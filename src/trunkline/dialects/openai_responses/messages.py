@@ -30,9 +30,9 @@ from ...values.message import (
     ToolResult,
 )
 from ...values.model import Target
+from ..losses import Losses
 from .contents import FOREIGN, ContentWriter, Fields, Wire
 from .fields import encode
-from .losses import Losses
 from .names import Names
 from .pieces import ID
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from .losses import Losses
+from ..losses import Losses
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 _LONGEST_ID = 64

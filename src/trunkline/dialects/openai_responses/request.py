@@ -12,8 +12,8 @@ from ...values.model import Quirks, Target
 from ...values.request import OutputFormat, Request
 from ...wire.loose_json import clean_text
 from ..dialect import Context, Encoded, WireRequest
+from ..losses import Losses
 from .effort import effort_of, never_reasons, write_reasoning
-from .losses import Losses
 from .merging import merged
 from .messages import ItemWriter, speaks_of_json
 from .names import Names

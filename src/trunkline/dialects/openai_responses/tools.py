@@ -8,7 +8,7 @@ from typing import Any
 from ...values.errors import UsageError
 from ...values.model import Quirks
 from ...values.request import AnyTool, CustomTool, HostedTool, Request, Tool, ToolChoice
-from .losses import Losses
+from ..losses import Losses
 from .merging import merged
 from .names import Names
 

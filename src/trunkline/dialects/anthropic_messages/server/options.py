@@ -7,7 +7,7 @@ from typing import Any, cast
 import msgspec
 
 from ....values.request import Effort, OutputFormat, ReasoningOptions
-from ..losses import Losses
+from ...losses import Losses
 from ..thinking import EFFORTS
 from .fields import refuse, value_at
 

@@ -20,8 +20,8 @@ from ....values.message import (
     ToolCall,
 )
 from ....wire.loose_json import clean_text, loads
+from ...losses import Losses
 from ..blocks import REFUSED, encode
-from ..losses import Losses
 from ..tools import CUSTOM_INPUT
 from ..turns import ID
 from . import stand_in

@@ -11,8 +11,8 @@ from ....values.model import Target
 from ....values.request import Request
 from ....wire.http import HttpRequest
 from ...dialect import Context, Decoded, Served
+from ...losses import Losses
 from ..blocks import Fields
-from ..losses import Losses
 from ..request import VERSION
 from ..turns import ID
 from .fields import cache_mark, fields_of_body, flag, items_at, number, refuse, required_text, text, value_at, whole
@@ -73,7 +73,7 @@ def _decode(http: HttpRequest) -> Decoded:
         extra_query=_extra_query(http, losses),
         extra_body=_extra_body(fields, rest | {"metadata": metadata}),
     )
-    return Decoded(request, losses.warnings(), context)
+    return Decoded(request, tuple(losses.warnings), context)
 
 
 def _cache(fields: Fields) -> CacheMark | None:

@@ -10,7 +10,7 @@ from ....values.headers import Headers
 from ....values.response import FinishReason, Response, Usage
 from ....wire.loose_json import DEEPEST, clean_text
 from ...dialect import Context, EncodedReply
-from ..losses import Losses
+from ...losses import Losses
 from ..response import NAMED, usage_of
 from . import stand_in
 from .pieces import Blocks
@@ -48,7 +48,9 @@ def encode_response(response: Response, context: Context) -> EncodedReply:
         **{name: value for name, value in response.extra.items() if name not in NAMED},
         "usage": usage_in_words(response.usage, response.service_tier, losses),
     }
-    return EncodedReply(200, Headers(reply_headers(context, response.request_id)), json_bytes(body, losses), losses.warnings())
+    return EncodedReply(
+        200, Headers(reply_headers(context, response.request_id)), json_bytes(body, losses), tuple(losses.warnings)
+    )
 
 
 def _unsayable(response: Response, losses: Losses) -> None:

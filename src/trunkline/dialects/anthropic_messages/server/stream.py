@@ -24,8 +24,8 @@ from ....values.events import (
 )
 from ....values.response import FinishReason, Usage, Warning
 from ...dialect import Context
+from ...losses import Losses
 from ..blocks import REFUSED, encode
-from ..losses import Losses
 from ..response import NAMED
 from .errors import stream_error
 from .pieces import Blocks
@@ -40,29 +40,6 @@ _BLOCK_EVENTS = ("content_block_start", "content_block_delta", "content_block_st
 _OWN_EVENTS = (*_BLOCK_EVENTS, "message_start", "message_delta", "message_stop", "ping", "error")
 
 
-class _Told(Losses):
-    """Losses that stand in a list as they arise."""
-
-    __slots__ = ("_list",)
-
-    def __init__(self, told: list[Warning]) -> None:
-        super().__init__()
-        self._list = told
-
-    def _tell(self, warning: Warning) -> None:
-        if warning not in self._list:
-            self._list.append(warning)
-
-    def dropped(self, field: str, reason: str) -> None:
-        self._tell(Warning("dropped", field, reason))
-
-    def renamed(self, field: str, reason: str) -> None:
-        self._tell(Warning("renamed", field, reason))
-
-    def approximated(self, field: str, reason: str) -> None:
-        self._tell(Warning("approximated", field, reason))
-
-
 class MessagesEncoder:
     """Events to bytes (see ``dialect.EventEncoder``). The head waits until something is said, so that early usage stands in it;
     ``message_delta`` comes at the very end, because usage may come after the reason."""
@@ -72,8 +49,8 @@ class MessagesEncoder:
     )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
-        self.warnings: list[Warning] = []
-        self._losses = _Told(self.warnings)
+        self._losses = Losses()
+        self.warnings: list[Warning] = self._losses.warnings
         self._context = context
         self._blocks = Blocks(self._losses)
         message: dict[str, Any] = {

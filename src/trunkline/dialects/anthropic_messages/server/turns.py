@@ -8,8 +8,8 @@ import msgspec
 
 from ....values.message import Message, Part, Text, ToolResult
 from ...dialect import Context
+from ...losses import Losses
 from ..blocks import Fields
-from ..losses import Losses
 from .blocks import said_part, user_part
 from .fields import is_list, is_null, items_at, object_at, refuse, required_text, value_at
 

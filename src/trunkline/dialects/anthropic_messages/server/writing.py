@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
+from ...losses import Losses
 from ..blocks import encode
-from ..losses import Losses
 from . import stand_in
 from .pieces import Block, opened
 from .response import Object, json_bytes

@@ -22,8 +22,8 @@ from ....values.message import (
     ToolCall,
 )
 from ....wire.loose_json import clean_text, loads
+from ...losses import Losses
 from ..blocks import RESULT
-from ..losses import Losses
 from ..media import Media
 from ..pieces import CUSTOM_INPUT, ID, REFUSED, SERVER_TOOL, encode
 from . import stand_in

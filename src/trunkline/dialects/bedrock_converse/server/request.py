@@ -11,7 +11,7 @@ from ....values.model import Target
 from ....values.request import Request
 from ....wire.http import HttpRequest
 from ...dialect import Context, Decoded, Served
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import ID, Fields
 from .fields import (
     fields_of_body,
@@ -86,7 +86,7 @@ def _decode(http: HttpRequest) -> Decoded:
         extra_query=_extra_query(http),
         extra_body=_extra_body(fields, rest),
     )
-    return Decoded(request, losses.warnings(), context)
+    return Decoded(request, tuple(losses.warnings), context)
 
 
 def _asked(http: HttpRequest) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from ....values.headers import Headers
 from ....values.response import FinishReason, Response, Usage
 from ....wire.loose_json import DEEPEST, clean_text
 from ...dialect import Context, EncodedReply
-from ..losses import Losses
+from ...losses import Losses
 from ..response import NAMED, stop_sequence_of, tier_of, usage_of
 from . import stand_in
 from .parts import Blocks
@@ -56,7 +56,9 @@ def encode_response(response: Response, context: Context) -> EncodedReply:
         "usage": usage_in_words(response.usage, losses),
         **extra,
     }
-    return EncodedReply(200, Headers(reply_headers(context, response.request_id)), json_bytes(body, losses), losses.warnings())
+    return EncodedReply(
+        200, Headers(reply_headers(context, response.request_id)), json_bytes(body, losses), tuple(losses.warnings)
+    )
 
 
 def extra_in_words(extra: Object, sequence: str | None, tier: str | None, losses: Losses) -> Object:

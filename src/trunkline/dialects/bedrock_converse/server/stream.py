@@ -26,7 +26,7 @@ from ....values.events import (
 from ....values.response import Usage, Warning
 from ....wire.aws_event_stream import EXCEPTION
 from ...dialect import Context
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import REFUSED
 from .errors import stream_error
 from .parts import Blocks
@@ -42,29 +42,6 @@ _OWN_EVENTS = (
 _MOST_NAME = 100
 
 
-class _Told(Losses):
-    """Losses that stand in a list as they arise."""
-
-    __slots__ = ("_list",)
-
-    def __init__(self, told: list[Warning]) -> None:
-        super().__init__()
-        self._list = told
-
-    def _tell(self, warning: Warning) -> None:
-        if warning not in self._list:
-            self._list.append(warning)
-
-    def dropped(self, field: str, reason: str) -> None:
-        self._tell(Warning("dropped", field, reason))
-
-    def renamed(self, field: str, reason: str) -> None:
-        self._tell(Warning("renamed", field, reason))
-
-    def approximated(self, field: str, reason: str) -> None:
-        self._tell(Warning("approximated", field, reason))
-
-
 class ConverseEncoder:
     """Events to bytes (see ``dialect.EventEncoder``). ``messageStop`` and ``metadata`` come at the very end, because usage may
     come after the reason."""
@@ -74,8 +51,8 @@ class ConverseEncoder:
     )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
-        self.warnings: list[Warning] = []
-        self._losses = _Told(self.warnings)
+        self._losses = Losses()
+        self.warnings: list[Warning] = self._losses.warnings
         self._context = context
         self._blocks = Blocks(self._losses)
         self._writer = Writer(self._losses)

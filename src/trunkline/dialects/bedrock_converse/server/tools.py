@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ....values.request import AnyTool, HostedTool, Tool, ToolChoice
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import SYSTEM_TOOL, Fields, without_nulls
 from .fields import cache_mark, flag, inner_object, is_null, items_at, object_at, refuse, required_text, text, value_at
 

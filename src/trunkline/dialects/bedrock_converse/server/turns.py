@@ -21,8 +21,8 @@ from ....values.message import (
     ToolResult,
 )
 from ...dialect import Context
+from ...losses import Losses
 from ..blocks import RESULT, opaque, part_of_fields
-from ..losses import Losses
 from ..pieces import DOCUMENTS, ID, Fields, media_type_of, state, without_nulls
 from . import stand_in
 from .fields import cache_mark, flag, inner_object, is_null, items_at, object_at, refuse, required_text, text

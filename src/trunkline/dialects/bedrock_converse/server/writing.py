@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....wire.aws_event_stream import encode_frame
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import encode
 from .parts import Block, begun
 from .response import Object, json_bytes

@@ -13,8 +13,8 @@ from ....values.secret import mask_keys
 from ....wire.http import HttpReply
 from ...dialect import Context
 from ...error_kinds import in_our_words
+from ...losses import Losses
 from ..errors import decode_error
-from ..losses import Losses
 from .heads import STAND_IN, json_headers, request_id
 from .pieces import as_json
 

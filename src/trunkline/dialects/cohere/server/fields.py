@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from ....values.errors import InvalidRequestError
 from ....wire.loose_json import loads
-from ..losses import Losses
+from ...losses import Losses
 
 Json = dict[str, Any]
 

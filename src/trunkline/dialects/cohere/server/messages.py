@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from ....values.message import Citation, Message, Part, Role, Text, ToolCall, ToolResult
 from ...dialect import Context
-from ..losses import Losses
+from ...losses import Losses
 from ..message import plan_of
 from ..pieces import PLAN, arguments_text, citation_of, number, other_fields
 from .fields import Json, filled, items, mapping, only, optional_text, refuse, wrong

@@ -8,7 +8,7 @@ import msgspec
 
 from ....values.media import Data, Source, Url
 from ....values.message import File, Image, Opaque, Part, ProviderState, Reasoning, Text
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import ID, object_of, text_or_none
 from .fields import Json, filled, items, mapping, only, optional_text, text, wrong
 

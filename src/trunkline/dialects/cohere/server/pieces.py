@@ -10,7 +10,7 @@ from ....values.message import Audio, Citation, Opaque, Part, ProviderState, Rea
 from ....values.response import FinishReason, TokenLogprob, Usage
 from ....wire.loose_json import DEEPEST, clean_text
 from ...grammar import is_count
-from ..losses import Losses
+from ...losses import Losses
 from ..parts import tag
 from ..pieces import CUSTOM_INPUT, ID, PLAN, finish_reason
 from ..usage import read_usage

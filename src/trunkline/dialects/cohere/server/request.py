@@ -10,7 +10,7 @@ from ....values.request import OutputFormat, ReasoningOptions, Request, Tool, To
 from ....wire.http import HttpRequest
 from ....wire.loose_json import loads
 from ...dialect import Context, Decoded, Served
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import ID, other_fields
 from .fields import Json, filled, flag, inner, items, mapping, number, only, optional_text, read_body, refuse, text, whole, wrong
 from .messages import read_messages, with_documents

@@ -6,7 +6,7 @@ from ....values.headers import Headers
 from ....values.message import Part, Reasoning, Text, ToolCall
 from ....values.response import Response
 from ...dialect import Context, EncodedReply
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import PLAN
 from .heads import STAND_IN, json_headers
 from .pieces import Wire, as_json, call_of, cite, is_plan, item_of, logprob, reason_of, thought, usage_of, words_of

@@ -27,7 +27,7 @@ from ....values.message import Citation, Part, Reasoning, Refusal, Text, ToolCal
 from ....values.response import TokenLogprob, Usage, Warning
 from ....wire.loose_json import clean_text
 from ...dialect import Context
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import ID, object_of, objects
 from .errors import error_end
 from .pieces import call_of, cite, is_citation, is_plan, item_of, judge, logprob, reason_of, thought, usage_of, words_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import PLAN
 from .pieces import Wire, as_json
 

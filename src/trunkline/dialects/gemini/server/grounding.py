@@ -7,7 +7,7 @@ from typing import Any
 
 from ....values.message import Citation
 from ....wire.loose_json import clean_text
-from ..losses import Losses
+from ...losses import Losses
 
 Object = dict[str, Any]
 OWN = ("groundingMetadata", "citationMetadata")

@@ -8,7 +8,7 @@ from ....values.model import Target
 from ....values.request import Request
 from ....wire.http import HttpRequest
 from ...dialect import Context, Decoded, Served
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import ID
 from .fields import Fields, fields_of_body, is_null, object_at, plain_object, refuse, take_flag, text, value_at
 from .options import options_of
@@ -40,7 +40,7 @@ def decode_request(http: HttpRequest) -> Decoded:
     if address.twice:
         losses.dropped("query", "of a parameter that is given twice, the last counts")
     request = _request(fields, address, losses)
-    return Decoded(request, losses.warnings(), _context(address))
+    return Decoded(request, tuple(losses.warnings), _context(address))
 
 
 def _request(fields: Fields, address: Address, losses: Losses) -> Request:

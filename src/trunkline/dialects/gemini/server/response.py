@@ -13,7 +13,7 @@ from ....values.message import Citation, Text
 from ....values.response import FinishReason, Response, TokenLogprob
 from ....wire.loose_json import sound
 from ...dialect import Context, EncodedReply
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import REPLY_FIELDS
 from . import stand_in
 from .grounding import OWN, grounded
@@ -48,7 +48,9 @@ def encode_response(response: Response, context: Context) -> EncodedReply:
         body["usageMetadata"] = usage
     body["modelVersion"] = response.model or context.model or "unknown"
     body["responseId"] = response.id or reply_id(context)
-    return EncodedReply(200, Headers(reply_headers(context, response.request_id)), json_bytes(body, losses), losses.warnings())
+    return EncodedReply(
+        200, Headers(reply_headers(context, response.request_id)), json_bytes(body, losses), tuple(losses.warnings)
+    )
 
 
 def _candidate(response: Response, losses: Losses) -> Object:

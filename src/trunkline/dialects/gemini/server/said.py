@@ -23,7 +23,7 @@ from ....values.message import (
     Video,
 )
 from ....wire.loose_json import clean_text, loads
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import HOSTED_CALLS, HOSTED_RESULTS, ID, wire_id
 from . import stand_in
 from .fields import REFUSED

@@ -25,7 +25,7 @@ from ....values.events import (
 from ....values.response import TokenLogprob, Usage, Warning
 from ....wire.loose_json import clean_text
 from ...dialect import Context
-from ..losses import Told
+from ...losses import Losses
 from .errors import stream_error
 from .response import (
     blocked,
@@ -53,8 +53,8 @@ class GeminiEncoder:
     )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
-        self.warnings: list[Warning] = []
-        self._losses = Told(self.warnings)
+        self._losses = Losses()
+        self.warnings: list[Warning] = self._losses.warnings
         self._context = context
         self._array = context.served is not None and context.served.array
         self._choices: dict[int, Sequence] = {}

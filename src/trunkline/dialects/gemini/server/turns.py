@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ....values.message import Message, Part, Role, Text, ToolCall, ToolResult
-from ..losses import Losses
+from ...losses import Losses
 from .calls import Calls
 from .fields import Fields, first_sign, is_null, items_at, object_at, refuse, text
 from .parts import part_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....values.response import Usage
-from ..losses import Losses
+from ...losses import Losses
 from ..usage import usage_of
 
 Object = dict[str, Any]

@@ -10,8 +10,8 @@ import msgspec
 
 from ....values.media import Data
 from ....values.message import Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+from ...losses import Losses
 from ...openai_fields import Json, filled, items, mapping, only, optional_text, refuse, text
-from ..losses import Losses
 
 _ROLES: dict[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 _SAID = frozenset({"role", "content", "images"})

@@ -10,6 +10,7 @@ from ....values.request import EFFORTS, Effort, OutputFormat, ReasoningOptions, 
 from ....wire.http import HttpRequest
 from ....wire.loose_json import loads
 from ...dialect import Context, Decoded, Served
+from ...losses import Losses
 from ...openai_fields import (
     Json,
     filled,
@@ -25,7 +26,6 @@ from ...openai_fields import (
     whole,
     wrong,
 )
-from ..losses import Losses
 from ..pieces import ID
 from .messages import MessageReader, read_tools
 

@@ -6,7 +6,7 @@ from ....values.headers import Headers
 from ....values.message import Message, Reasoning, Refusal, Text, ToolCall
 from ....values.response import Response
 from ...dialect import Context, EncodedReply
-from ..losses import Losses
+from ...losses import Losses
 from .heads import json_headers
 from .writing import Wire, as_json, call, ending, head, logprobs, lost, message_extra
 

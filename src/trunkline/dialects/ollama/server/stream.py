@@ -31,7 +31,7 @@ from ....values.events import (
 from ....values.message import Audio, Reasoning, Refusal, Text, ToolCall
 from ....values.response import TokenLogprob, Usage, Warning
 from ...dialect import Context
-from ..losses import Losses
+from ...losses import Losses
 from .errors import error_line
 from .response import REFUSED, without_citations, without_state
 from .writing import Wire, as_json, call, ending, head, logprobs, lost, message_extra

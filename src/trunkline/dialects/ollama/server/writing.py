@@ -11,7 +11,7 @@ from ....values.message import Opaque, Part, ToolCall
 from ....values.response import FinishReason, TokenLogprob, Usage
 from ....wire.loose_json import loads, sound
 from ...dialect import Context
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import CUSTOM_INPUT, DURATIONS, count_of, moment_of
 
 Wire = dict[str, Any]

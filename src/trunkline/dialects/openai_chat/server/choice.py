@@ -7,7 +7,7 @@ from typing import Any
 from ....values.events import AudioDelta, Finish, ToolCallDelta
 from ....values.message import Audio, Citation, Opaque, Reasoning, Refusal, Text, ToolCall
 from ...dialect import Context
-from ..losses import Losses
+from ...losses import Losses
 from ..parts import base64_text
 from . import pieces
 from .pieces import Wire

@@ -16,7 +16,7 @@ from ....values.message import (
     ToolCall,
     ToolResult,
 )
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import arguments_text, url_citation
 from .fields import Json, filled, items, mapping, only, optional_text, refuse, text, wrong
 from .parts import PartReader, opaque, read_source, unbound

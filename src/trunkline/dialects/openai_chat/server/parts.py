@@ -10,7 +10,7 @@ import msgspec
 
 from ....values.media import Data, FileId, Source, Url
 from ....values.message import Audio, CacheMark, File, Image, Opaque, Part, ProviderState, Reasoning, Refusal, Text, Video
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import ID, objects
 from .fields import Json, filled, mapping, only, optional_text, refuse, text, wrong
 

@@ -13,7 +13,7 @@ from ....values.request import AudioOutput, OutputFormat, Request
 from ....wire.http import HttpRequest
 from ....wire.loose_json import loads
 from ...dialect import Context, Decoded, Served
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import ID, objects
 from .fields import Json, count, filled, flag, items, mapping, number, only, optional_text, read_body, refuse, text, whole, wrong
 from .messages import MessageReader

@@ -19,7 +19,7 @@ from ....values.message import (
 )
 from ....values.response import Alternative, Response, TokenLogprob
 from ...dialect import Context, EncodedReply
-from ..losses import Losses
+from ...losses import Losses
 from ..parts import tag
 from . import pieces
 from .heads import json_headers

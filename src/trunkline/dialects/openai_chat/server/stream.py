@@ -32,7 +32,7 @@ from ....values.events import (
 from ....values.message import Audio, Image, Opaque, Reasoning, Refusal, Text, ToolCall
 from ....values.response import Usage, Warning
 from ...dialect import Context
-from ..losses import Losses
+from ...losses import Losses
 from ..parts import tag
 from . import pieces
 from .choice import Choice

@@ -7,7 +7,7 @@ from typing import Any
 
 from ....values.model import Quirks
 from ....values.response import Usage
-from ..losses import Losses
+from ...losses import Losses
 from ..usage import read_usage
 
 _NO_USAGE = Usage()

@@ -7,9 +7,9 @@ import msgspec
 from ....values.errors import MalformedResponseError
 from ....values.message import Message, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult
 from ...dialect import Context
+from ...losses import Losses
 from ...openai_fields import Json, filled, mapping, refuse, text, wrong
 from ..items import parts_of
-from ..losses import Losses
 from . import stand_in
 from .parts import PartReader, opaque, unbound
 

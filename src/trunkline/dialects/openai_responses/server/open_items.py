@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....values.message import Citation, Part, ToolCall
 from ....values.response import TokenLogprob
-from ..losses import Losses
+from ...losses import Losses
 from ..pieces import BETWEEN
 from .pieces import REASONING, Items, Wire, output_text, token_of
 from .segment import Hint, Segment

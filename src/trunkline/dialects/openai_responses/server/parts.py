@@ -10,8 +10,8 @@ import msgspec
 
 from ....values.media import Data, FileId, Source, Url
 from ....values.message import Audio, CacheMark, File, Image, Opaque, Part, ProviderState, Text
+from ...losses import Losses
 from ...openai_fields import Json, filled, mapping, only, optional_text, refuse, text, wrong
-from ..losses import Losses
 from ..pieces import ID
 
 _encode = msgspec.json.Encoder().encode

@@ -27,8 +27,8 @@ from ....values.message import (
 from ....values.response import TokenLogprob
 from ....wire.loose_json import clean_text, loads, sound
 from ...dialect import Context
+from ...losses import Losses
 from ..items import parts_of
-from ..losses import Losses
 from ..pieces import CALL_FIELDS, ID
 from . import stand_in
 

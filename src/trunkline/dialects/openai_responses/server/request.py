@@ -13,8 +13,8 @@ from ....values.request import EFFORTS, OutputFormat, ReasoningOptions, Request
 from ....wire.http import HttpRequest
 from ....wire.loose_json import loads
 from ...dialect import Context, Decoded, Served
+from ...losses import Losses
 from ...openai_fields import Json, count, filled, flag, items, mapping, number, optional_text, read_body, refuse, text, whole
-from ..losses import Losses
 from ..pieces import ID
 from .items import NO_STORE, ItemReader
 from .tools import custom_names, read_choice, read_tools

@@ -9,8 +9,8 @@ from ....values.headers import Headers
 from ....values.message import Audio, Part, Refusal, Text
 from ....values.response import FinishReason, Response, TokenLogprob
 from ...dialect import Context, EncodedReply
+from ...losses import Losses
 from ...openai_heads import json_headers
-from ..losses import Losses
 from ..response import NAMED
 from . import stand_in
 from .pieces import Items, Wire, as_json

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from ....values.events import PartDone, ToolCallDelta
 from ....values.message import Audio, Citation, Part, Reasoning, Refusal, Text, ToolCall
 from ....values.response import TokenLogprob
-from ..losses import Losses
+from ...losses import Losses
 from .open_items import Call, Message, Open, Thought
 from .pieces import Items
 from .segment import Hint, Segment, hint_of, words_of

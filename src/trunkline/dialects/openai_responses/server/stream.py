@@ -26,7 +26,7 @@ from ....values.events import (
 )
 from ....values.response import Usage, Warning
 from ...dialect import Context
-from ..losses import Losses
+from ...losses import Losses
 from .errors import failure, stream_error
 from .pieces import Items, Wire
 from .response import ending, head

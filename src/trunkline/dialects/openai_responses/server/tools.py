@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal, cast
 
 from ....values.request import AnyTool, CustomTool, HostedTool, Tool, ToolChoice
+from ...losses import Losses
 from ...openai_fields import Json, filled, flag, items, mapping, only, optional_text, refuse, wrong
-from ..losses import Losses
 
 _FUNCTION = ("name", "description", "parameters", "strict")
 _MODES: dict[str, Literal["auto", "none", "required"]] = {

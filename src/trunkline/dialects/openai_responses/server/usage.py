@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from ....values.response import Usage
-from ..losses import Losses
+from ...losses import Losses
 from ..usage import read_usage
 
 _NO_USAGE = Usage()

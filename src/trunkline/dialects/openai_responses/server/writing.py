@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ..losses import Losses
+from ...losses import Losses
 from .pieces import Wire, as_json, is_worded
 
 _encode = msgspec.json.Encoder().encode
