@@ -5,8 +5,8 @@ from __future__ import annotations
 from ....values.errors import NotFoundError
 from ....wire.http import HttpReply
 from ...dialect import Context
-from .errors import encode_error
-from .heads import encode_model, encode_models, limit_headers, stream_headers
+from ...openai_errors import encode_error
+from ...openai_heads import encode_model, encode_models, limit_headers, stream_headers
 from .request import context_of, decode_request
 from .response import encode_response
 from .stream import ChatEventEncoder

@@ -17,8 +17,8 @@ from ....values.message import (
     ToolResult,
 )
 from ...losses import Losses
+from ...openai_fields import Json, filled, items, mapping, only, optional_text, refuse, text, wrong
 from ..pieces import arguments_text, url_citation
-from .fields import Json, filled, items, mapping, only, optional_text, refuse, text, wrong
 from .parts import PartReader, opaque, read_source, unbound
 
 _ROLES: dict[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}

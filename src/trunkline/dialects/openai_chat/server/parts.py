@@ -11,8 +11,8 @@ import msgspec
 from ....values.media import Data, FileId, Source, Url
 from ....values.message import Audio, CacheMark, File, Image, Opaque, Part, ProviderState, Reasoning, Refusal, Text, Video
 from ...losses import Losses
+from ...openai_fields import Json, filled, mapping, only, optional_text, refuse, text, wrong
 from ..pieces import ID, objects
-from .fields import Json, filled, mapping, only, optional_text, refuse, text, wrong
 
 _encode = msgspec.json.Encoder().encode
 _SOUNDS = {"wav": "audio/wav", "mp3": "audio/mpeg"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ....values.request import EFFORTS, Effort, ReasoningOptions
-from .fields import MOST, Json, text
+from ...openai_fields import MOST, Json, text
 
 _OWN = frozenset({"effort", "max_tokens", "enabled", "exclude"})
 

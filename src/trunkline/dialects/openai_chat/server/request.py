@@ -14,8 +14,23 @@ from ....wire.http import HttpRequest
 from ....wire.loose_json import loads
 from ...dialect import Context, Decoded, Served
 from ...losses import Losses
+from ...openai_fields import (
+    Json,
+    count,
+    filled,
+    flag,
+    items,
+    mapping,
+    number,
+    only,
+    optional_text,
+    read_body,
+    refuse,
+    text,
+    whole,
+    wrong,
+)
 from ..pieces import ID, objects
-from .fields import Json, count, filled, flag, items, mapping, number, only, optional_text, read_body, refuse, text, whole, wrong
 from .messages import MessageReader
 from .reasoning import read_reasoning
 from .tools import custom_names, read_choice, read_tools

@@ -20,9 +20,9 @@ from ....values.message import (
 from ....values.response import Alternative, Response, TokenLogprob
 from ...dialect import Context, EncodedReply
 from ...losses import Losses
+from ...openai_heads import json_headers
 from ..parts import tag
 from . import pieces
-from .heads import json_headers
 from .pieces import Wire
 from .usage import write_usage
 

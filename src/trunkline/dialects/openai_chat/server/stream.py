@@ -33,10 +33,10 @@ from ....values.message import Audio, Image, Opaque, Reasoning, Refusal, Text, T
 from ....values.response import Usage, Warning
 from ...dialect import Context
 from ...losses import Losses
+from ...openai_errors import error_json
 from ..parts import tag
 from . import pieces
 from .choice import Choice
-from .errors import error_json
 from .pieces import Wire
 from .response import REPLY_FIELDS, head, lay_under
 from .usage import write_usage

@@ -7,7 +7,7 @@ from typing import Literal, cast
 from ....values.message import CacheMark
 from ....values.request import AnyTool, CustomTool, HostedTool, Tool, ToolChoice
 from ...losses import Losses
-from .fields import Json, filled, flag, items, mapping, only, optional_text, refuse, wrong
+from ...openai_fields import Json, filled, flag, items, mapping, only, optional_text, refuse, wrong
 
 _GRAMMAR = ("syntax", "definition")
 _FUNCTION = ("name", "description", "parameters", "strict")
