@@ -7,47 +7,33 @@ from typing import Any
 
 import msgspec
 
-from ....values.errors import (
-    AllTargetsFailedError,
-    AuthenticationError,
-    CircuitOpenError,
-    ConcurrencyLimitError,
-    ContentFilterError,
-    ContextLengthError,
-    DeadlineError,
-    InvalidRequestError,
-    NotFoundError,
-    OverloadedError,
-    PermissionDeniedError,
-    ProviderError,
-    QuotaError,
-    RateLimitError,
-    ServerError,
-)
+from ....values import errors
+from ....values.errors import ProviderError
 from ....values.headers import Headers
 from ....values.late_pattern import LatePattern
 from ....values.secret import mask_keys
 from ....wire.http import HttpReply
 from ....wire.loose_json import clean_text
 from ...dialect import Context
+from ...served_errors import last_error, retry_headers
 from ..errors import decode_error
 from .response import reply_headers, request_id
 
 _encode = msgspec.json.Encoder().encode
 _KINDS: tuple[tuple[type[ProviderError], type[ProviderError], int, str], ...] = (
-    (ContextLengthError, ContextLengthError, 400, "invalid_request_error"),
-    (ContentFilterError, ContentFilterError, 400, "invalid_request_error"),
-    (InvalidRequestError, InvalidRequestError, 400, "invalid_request_error"),
-    (AuthenticationError, AuthenticationError, 401, "authentication_error"),
-    (QuotaError, QuotaError, 402, "billing_error"),
-    (PermissionDeniedError, PermissionDeniedError, 403, "permission_error"),
-    (NotFoundError, NotFoundError, 404, "not_found_error"),
-    (RateLimitError, RateLimitError, 429, "rate_limit_error"),
-    (ConcurrencyLimitError, RateLimitError, 429, "rate_limit_error"),
-    (DeadlineError, ServerError, 504, "timeout_error"),
-    (OverloadedError, OverloadedError, 529, "overloaded_error"),
-    (CircuitOpenError, OverloadedError, 529, "overloaded_error"),
-    (ProviderError, ServerError, 500, "api_error"),
+    (errors.ContextLengthError, errors.ContextLengthError, 400, "invalid_request_error"),
+    (errors.ContentFilterError, errors.ContentFilterError, 400, "invalid_request_error"),
+    (errors.InvalidRequestError, errors.InvalidRequestError, 400, "invalid_request_error"),
+    (errors.AuthenticationError, errors.AuthenticationError, 401, "authentication_error"),
+    (errors.QuotaError, errors.QuotaError, 402, "billing_error"),
+    (errors.PermissionDeniedError, errors.PermissionDeniedError, 403, "permission_error"),
+    (errors.NotFoundError, errors.NotFoundError, 404, "not_found_error"),
+    (errors.RateLimitError, errors.RateLimitError, 429, "rate_limit_error"),
+    (errors.ConcurrencyLimitError, errors.RateLimitError, 429, "rate_limit_error"),
+    (errors.DeadlineError, errors.ServerError, 504, "timeout_error"),
+    (errors.OverloadedError, errors.OverloadedError, 529, "overloaded_error"),
+    (errors.CircuitOpenError, errors.OverloadedError, 529, "overloaded_error"),
+    (ProviderError, errors.ServerError, 500, "api_error"),
 )
 """An error, what it is read as, and its usual status and ``error.type``."""
 _TYPES_OF_STATUS = {409: "conflict_error", 413: "request_too_large", 504: "timeout_error"}
@@ -59,8 +45,7 @@ _PROMPT_FIRST = LatePattern(r"(\d+) tokens?\D+?(?:maximum|limit|context)\D*?(\d+
 
 def encode_error(error: ProviderError, context: Context) -> HttpReply:
     """The reply that says ``error``: its status and code where these say no other kind of error, else the usual status."""
-    if isinstance(error, AllTargetsFailedError) and error.errors:
-        error = error.errors[-1]
+    error = last_error(error)
     usual, kind = usual_of(error)
     own = error.status if error.status is not None and 400 <= error.status < 600 else usual
     code = error.code if error.code and error.code.strip() else None
@@ -88,21 +73,13 @@ def error_body(error: ProviderError, kind: str, code: str | None, context: Conte
 
 def stream_error(error: ProviderError, context: Context) -> bytes:
     """The data of that event."""
-    if isinstance(error, AllTargetsFailedError) and error.errors:
-        error = error.errors[-1]
+    error = last_error(error)
     _, kind = usual_of(error)
     return error_body(error, _type(kind, error.status or 0), error.code or None, context)
 
 
 def _reply(error: ProviderError, context: Context, status: int, kind: str, code: str | None) -> HttpReply:
-    headers = [*reply_headers(context, error.request_id)]
-    if error.retry_after is not None and 0 <= error.retry_after < 1e9:
-        whole = max(1, int(-(-error.retry_after // 1)))
-        headers.append(("retry-after", str(whole)))
-        if error.retry_after != whole:
-            headers.append(("retry-after-ms", f"{error.retry_after * 1000:.15g}"))
-    if error.should_retry is not None:
-        headers.append(("x-should-retry", "true" if error.should_retry else "false"))
+    headers = [*reply_headers(context, error.request_id), *retry_headers(error)]
     return HttpReply(status, Headers(headers), error_body(error, kind, code, context))
 
 
@@ -112,9 +89,9 @@ def _reply(error: ProviderError, context: Context, status: int, kind: str, code:
 def _message(error: ProviderError) -> str:
     """What people read; for two kinds of error the only place where the protocol says which it is."""
     words = mask_keys(error.provider_message or error.message or "an error without a word")
-    if isinstance(error, ContextLengthError) and "prompt is too long" not in words:
+    if isinstance(error, errors.ContextLengthError) and "prompt is too long" not in words:
         return _too_long(words)
-    if isinstance(error, ContentFilterError) and "content filtering policy" not in words.lower():
+    if isinstance(error, errors.ContentFilterError) and "content filtering policy" not in words.lower():
         return f"Output blocked by content filtering policy: {words}"
     return words
 

@@ -6,47 +6,33 @@ import re
 
 import msgspec
 
-from ....values.errors import (
-    AllTargetsFailedError,
-    AuthenticationError,
-    CircuitOpenError,
-    ConcurrencyLimitError,
-    ContentFilterError,
-    ContextLengthError,
-    DeadlineError,
-    InvalidRequestError,
-    NotFoundError,
-    OverloadedError,
-    PermissionDeniedError,
-    ProviderError,
-    QuotaError,
-    RateLimitError,
-    ServerError,
-)
+from ....values import errors
+from ....values.errors import ProviderError
 from ....values.headers import Headers
 from ....values.secret import mask_keys
 from ....wire.aws_event_stream import EXCEPTION, encode_frame
 from ....wire.http import HttpReply
 from ....wire.loose_json import clean_text
 from ...dialect import Context
+from ...served_errors import last_error, retry_headers
 from ..errors import TYPE_HEADER, decode_error, error_in_stream
 from .response import reply_headers
 
 _encode = msgspec.json.Encoder().encode
 _KINDS: tuple[tuple[type[ProviderError], type[ProviderError], int, str], ...] = (
-    (ContextLengthError, ContextLengthError, 400, "ValidationException"),
-    (ContentFilterError, ContentFilterError, 400, "ValidationException"),
-    (InvalidRequestError, InvalidRequestError, 400, "ValidationException"),
-    (AuthenticationError, AuthenticationError, 403, "UnrecognizedClientException"),
-    (QuotaError, QuotaError, 400, "ServiceQuotaExceededException"),
-    (PermissionDeniedError, PermissionDeniedError, 403, "AccessDeniedException"),
-    (NotFoundError, NotFoundError, 404, "ResourceNotFoundException"),
-    (RateLimitError, RateLimitError, 429, "ThrottlingException"),
-    (ConcurrencyLimitError, RateLimitError, 429, "ThrottlingException"),
-    (DeadlineError, ServerError, 408, "ModelTimeoutException"),
-    (OverloadedError, OverloadedError, 503, "ServiceUnavailableException"),
-    (CircuitOpenError, OverloadedError, 503, "ServiceUnavailableException"),
-    (ProviderError, ServerError, 500, "InternalServerException"),
+    (errors.ContextLengthError, errors.ContextLengthError, 400, "ValidationException"),
+    (errors.ContentFilterError, errors.ContentFilterError, 400, "ValidationException"),
+    (errors.InvalidRequestError, errors.InvalidRequestError, 400, "ValidationException"),
+    (errors.AuthenticationError, errors.AuthenticationError, 403, "UnrecognizedClientException"),
+    (errors.QuotaError, errors.QuotaError, 400, "ServiceQuotaExceededException"),
+    (errors.PermissionDeniedError, errors.PermissionDeniedError, 403, "AccessDeniedException"),
+    (errors.NotFoundError, errors.NotFoundError, 404, "ResourceNotFoundException"),
+    (errors.RateLimitError, errors.RateLimitError, 429, "ThrottlingException"),
+    (errors.ConcurrencyLimitError, errors.RateLimitError, 429, "ThrottlingException"),
+    (errors.DeadlineError, errors.ServerError, 408, "ModelTimeoutException"),
+    (errors.OverloadedError, errors.OverloadedError, 503, "ServiceUnavailableException"),
+    (errors.CircuitOpenError, errors.OverloadedError, 503, "ServiceUnavailableException"),
+    (ProviderError, errors.ServerError, 500, "InternalServerException"),
 )
 """An error, what it is read as, and its usual status and exception."""
 _EXCEPTION = re.compile(r"[A-Z][A-Za-z0-9]{2,60}Exception").fullmatch
@@ -77,8 +63,7 @@ def stream_error(error: ProviderError, context: Context) -> bytes:
 
 def _judged(error: ProviderError) -> tuple[ProviderError, type[ProviderError], int, str]:
     """The error that counts, what it is to be read as, its usual status and exception."""
-    if isinstance(error, AllTargetsFailedError) and error.errors:
-        error = error.errors[-1]
+    error = last_error(error)
     return error, *next((wanted, status, word) for known, wanted, status, word in _KINDS if isinstance(error, known))
 
 
@@ -87,14 +72,7 @@ def _event(word: str) -> str:
 
 
 def _reply(error: ProviderError, context: Context, status: int, word: str, message: str) -> HttpReply:
-    headers = [*reply_headers(context, error.request_id), (TYPE_HEADER, word)]
-    if error.retry_after is not None and 0 <= error.retry_after < 1e9:
-        whole = max(1, int(-(-error.retry_after // 1)))
-        headers.append(("retry-after", str(whole)))
-        if error.retry_after != whole:
-            headers.append(("retry-after-ms", f"{error.retry_after * 1000:.15g}"))
-    if error.should_retry is not None:
-        headers.append(("x-should-retry", "true" if error.should_retry else "false"))
+    headers = [*reply_headers(context, error.request_id), (TYPE_HEADER, word), *retry_headers(error)]
     return HttpReply(status, Headers(headers), _body(message))
 
 
@@ -106,8 +84,8 @@ def _messages(error: ProviderError) -> tuple[str, str]:
     """What people read, and the same without the provider's words, should these tell another kind of error. For two kinds the
     words are the only place where the protocol says which it is."""
     words = mask_keys(error.provider_message or error.message or "an error without a word")
-    if isinstance(error, ContextLengthError):
+    if isinstance(error, errors.ContextLengthError):
         return (words if "too long" in words.lower() else f"{_TOO_LONG} {words}"), _TOO_LONG
-    if isinstance(error, ContentFilterError):
+    if isinstance(error, errors.ContentFilterError):
         return (words if "content filtering policy" in words.lower() else f"{_FILTERED}: {words}"), _FILTERED
     return words, "the request failed"

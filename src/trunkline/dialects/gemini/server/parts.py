@@ -22,11 +22,12 @@ from ....values.message import (
     ToolResult,
     Video,
 )
+from ...served_fields import Fields, is_null
 from .. import results
 from ..pieces import DATA_FIELDS, HOSTED_CALLS, HOSTED_RESULTS, ID
 from . import stand_in
 from .calls import Calls
-from .fields import Fields, first_sign, is_null, items_at, object_at, refuse, required_text, text, value_at
+from .fields import first_sign, items_at, object_at, refuse, required_text, text, value_at
 
 _encode = msgspec.json.Encoder().encode
 _SIGNATURE = "thoughtSignature"

@@ -9,8 +9,9 @@ from ....values.request import Request
 from ....wire.http import HttpRequest
 from ...dialect import Context, Decoded, Served
 from ...losses import Losses
+from ...served_fields import Fields, is_null
 from ..pieces import ID
-from .fields import Fields, fields_of_body, is_null, object_at, plain_object, refuse, take_flag, text, value_at
+from .fields import fields_of_body, object_at, plain_object, refuse, take_flag, text, value_at
 from .options import options_of
 from .paths import COUNT, GENERATE, PUBLISHERS, STREAM, Address, address_of, plain_model
 from .tools import choice_of, tools_of

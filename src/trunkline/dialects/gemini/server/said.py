@@ -24,9 +24,9 @@ from ....values.message import (
 )
 from ....wire.loose_json import clean_text, loads
 from ...losses import Losses
+from ...served_fields import REFUSED
 from ..pieces import HOSTED_CALLS, HOSTED_RESULTS, ID, wire_id
 from . import stand_in
-from .fields import REFUSED
 
 Object = dict[str, Any]
 CUSTOM_INPUT = "input"

@@ -13,7 +13,7 @@ import msgspec
 from ....values.events import OpaqueEvent, PartDone, ToolCallDelta
 from ....values.message import Audio, Citation, HostedToolCall, HostedToolResult, Opaque, Part, Reasoning, Refusal, Text, ToolCall
 from ...losses import Losses
-from .fields import REFUSED
+from ...served_fields import REFUSED
 from .said import Parts
 
 Object = dict[str, Any]

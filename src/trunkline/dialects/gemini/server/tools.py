@@ -7,8 +7,9 @@ from typing import Any, Literal
 import msgspec
 
 from ....values.request import AnyTool, HostedTool, Tool, ToolChoice
+from ...served_fields import Fields, is_null
 from ..schemas import json_schema_of
-from .fields import Fields, first_sign, is_null, items_at, object_at, refuse, required_text, text, texts, value_at
+from .fields import first_sign, items_at, object_at, refuse, required_text, text, texts, value_at
 
 _MODES: dict[object, Literal["auto", "none", "required"]] = {
     "AUTO": "auto", "MODE_UNSPECIFIED": "auto", "ANY": "required", "NONE": "none", 1: "auto", 2: "required", 3: "none",

@@ -6,8 +6,9 @@ import msgspec
 
 from ....values.message import Message, Part, Role, Text, ToolCall, ToolResult
 from ...losses import Losses
+from ...served_fields import Fields, is_null
 from .calls import Calls
-from .fields import Fields, first_sign, is_null, items_at, object_at, refuse, text
+from .fields import first_sign, items_at, object_at, refuse, text
 from .parts import part_of
 
 _ROLES: dict[str, Role] = {"user": "user", "model": "assistant", "function": "user", "tool": "user", "assistant": "assistant"}
