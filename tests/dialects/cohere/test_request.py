@@ -263,5 +263,5 @@ def test_answers_of_tools():
 def test_half_surrogates_and_what_json_cannot_hold():
     body, warnings = asked(Message.user("a\ud800"))
     assert (body["messages"][0]["content"], warnings) == ("a\ufffd", [("approximated", "messages")])
-    with pytest.raises(UsageError, match="request"):
+    with pytest.raises(UsageError, match="x: cannot be written"):
         asked(extra_body={"x": object()})

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
-from ...values.errors import UsageError
 from ...values.model import Target
 from ...values.request import OutputFormat, Request
-from ...wire.loose_json import clean_text
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
+from ..request_body import json_bytes, merged
 from . import thinking
 from .tools import Names, encode_tools
 from .turns import Turns
@@ -23,7 +19,6 @@ _TIERS = {"default": "default", "standard": "default", "priority": "priority", "
 _MOST_STOPS = 2500
 _ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
 UNNAMED = OutputFormat().name
-_encode = msgspec.json.Encoder().encode
 
 
 def path_of(model: str, stream: bool) -> str:
@@ -64,13 +59,13 @@ def encode_request(request: Request, target: Target) -> Encoded:
     _settings(request, target, body, losses)
     _unsayable(request, losses)
     if request.extra_body:
-        _merge(body, request.extra_body)
+        body = merged(body, request.extra_body)
     return Encoded(
         WireRequest(
             path=path_of(target.model, request.stream),
             query=tuple(request.extra_query.items()) if request.extra_query else (),
             headers=_headers(request),
-            body=_bytes(body, losses),
+            body=json_bytes(body, losses),
         ),
         tuple(losses.warnings),
         Context(
@@ -93,7 +88,7 @@ def _output(output: OutputFormat, body: dict[str, Any], turns: Turns, target: Ta
         schema = _closed(output.schema)
         if schema != output.schema:
             losses.approximated("output.schema", "objects must say additionalProperties: false here, and now do")
-        said: dict[str, Any] = {"schema": _bytes(schema, losses).decode()}
+        said: dict[str, Any] = {"schema": json_bytes(schema, losses).decode()}
         if output.name != UNNAMED:
             said["name"] = output.name
         if output.description is not None:
@@ -105,7 +100,7 @@ def _output(output: OutputFormat, body: dict[str, Any], turns: Turns, target: Ta
         losses.approximated("output", "JSON without a schema is asked for in words")
     else:
         losses.approximated("output.schema", "this model takes no schema: it is asked for in words")
-        words += " It must obey this JSON Schema:\n" + _bytes(output.schema, losses).decode()
+        words += " It must obey this JSON Schema:\n" + json_bytes(output.schema, losses).decode()
     turns.system.append({"text": words})
 
 
@@ -219,43 +214,3 @@ def _headers(request: Request) -> tuple[tuple[str, str], ...]:
     headers = dict(_HEADERS)
     headers.update((name.lower(), value) for name, value in request.extra_headers.items())
     return tuple(headers.items())
-
-
-def _merge(body: dict[str, Any], extra: Mapping[str, Any]) -> None:
-    """``extra`` into ``body``, objects deep; ``extra`` wins."""
-    for name, value in extra.items():
-        held = body.get(name)
-        if isinstance(value, dict) and isinstance(held, dict):
-            body[name] = merged = dict(held)
-            _merge(merged, value)
-        else:
-            body[name] = value
-
-
-def _bytes(body: dict[str, Any], losses: Losses) -> bytes:
-    try:
-        return _encode(body)
-    except UnicodeEncodeError:
-        losses.approximated("messages", "half of a surrogate pair is no text: U+FFFD in its place")
-        return _bytes(_cleaned(body), losses)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        raise _culprit(body) from None
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, dict):
-        return {clean_text(name) if isinstance(name, str) else name: _cleaned(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_cleaned(item) for item in value]
-    return value
-
-
-def _culprit(body: dict[str, Any]) -> UsageError:
-    for name, value in body.items():
-        try:
-            _encode(value)
-        except (TypeError, ValueError, OverflowError, RecursionError):
-            return UsageError("cannot be written as JSON", field=name, got=type(value).__name__, allowed="what JSON can hold")
-    return UsageError("cannot be written as JSON", field="extra_body", allowed="what JSON can hold")

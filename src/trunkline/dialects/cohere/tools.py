@@ -7,6 +7,7 @@ from typing import Any
 from ...values.errors import UsageError
 from ...values.request import CustomTool, HostedTool, Request, Tool, ToolChoice
 from ..losses import Losses
+from ..request_body import merged
 from .names import Names
 from .pieces import CUSTOM_INPUT
 
@@ -88,12 +89,3 @@ def _custom(tool: CustomTool, names: Names, losses: Losses) -> Wire:
         function["description"] = tool.description
     function["parameters"] = {"type": "object", "properties": {CUSTOM_INPUT: argument}, "required": [CUSTOM_INPUT]}
     return {"type": "function", "function": function}
-
-
-def merged(body: Wire, over: dict[str, Any]) -> Wire:
-    """``over`` laid upon ``body``, object by object; everything else in it wins."""
-    whole = dict(body)
-    for name, value in over.items():
-        mine = whole.get(name)
-        whole[name] = merged(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
-    return whole

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
-from ...values.errors import UsageError
 from ...values.model import Target
 from ...values.request import OutputFormat, Request
-from ...wire.loose_json import clean_text
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
+from ..request_body import json_bytes, merged
 from .names import Names
 from .schemas import subset_of
 from .thinking import thinking_config
@@ -26,7 +22,6 @@ _HEADERS = (("content-type", "application/json"),)
 _SSE = ("alt", "sse")
 _OWN_PLACES = ("models/", "tunedModels/", "publishers/", "endpoints/", "projects/")
 _BASE = "publishers/google/"
-_encode = msgspec.json.Encoder().encode
 _TIERS = {"default": "standard", "standard_only": "standard"}
 _ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
 
@@ -51,13 +46,13 @@ def encode_request(request: Request, target: Target) -> Encoded:
         body["generationConfig"] = config
     _account(request, target, losses, body)
     if request.extra_body:
-        _merge(body, request.extra_body)
+        body = merged(body, request.extra_body)
     method = "streamGenerateContent" if request.stream else "generateContent"
     wire = WireRequest(
         path=f"{model_path(target.model)}:{method}",
         query=_query(request),
         headers=(*_HEADERS, *request.extra_headers.items()) if request.extra_headers else _HEADERS,
-        body=_bytes(body, losses),
+        body=json_bytes(body, losses),
     )
     context = Context(
         target=target,
@@ -166,7 +161,7 @@ def _output(output: OutputFormat, target: Target, turns: Turns, losses: Losses, 
         losses.approximated("output", "JSON is asked for in words")
     else:
         losses.approximated("output.schema", "this model takes no schema: it is asked for in words")
-        words += " It must obey this JSON Schema:\n" + _bytes(output.schema, losses).decode()
+        words += " It must obey this JSON Schema:\n" + json_bytes(output.schema, losses).decode()
     turns.system.append({"text": words})
 
 
@@ -208,43 +203,3 @@ def _account(request: Request, target: Target, losses: Losses, body: Wire) -> No
     for name in ("logit_bias", "prediction", "verbosity", "user", "cache_key"):
         if getattr(request, name):
             losses.dropped(name, "unknown here")
-
-
-def _merge(body: Wire, extra: Mapping[str, Any]) -> None:
-    """``extra`` into ``body``, objects deep; ``extra`` wins."""
-    for name, value in extra.items():
-        held = body.get(name)
-        if isinstance(value, dict) and isinstance(held, dict):
-            body[name] = merged = dict(held)
-            _merge(merged, value)
-        else:
-            body[name] = value
-
-
-def _bytes(body: Wire, losses: Losses) -> bytes:
-    try:
-        return _encode(body)
-    except UnicodeEncodeError:
-        losses.approximated("messages", "half of a surrogate pair is no text: U+FFFD in its place")
-        return _bytes(_cleaned(body), losses)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        raise _culprit(body) from None
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, dict):
-        return {clean_text(name) if isinstance(name, str) else name: _cleaned(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_cleaned(item) for item in value]
-    return value
-
-
-def _culprit(body: Wire) -> UsageError:
-    for name, value in body.items():
-        try:
-            _encode(value)
-        except (TypeError, ValueError, OverflowError, RecursionError):
-            return UsageError("cannot be written as JSON", field=name, got=type(value).__name__, allowed="what JSON can hold")
-    return UsageError("cannot be written as JSON", field="extra_body", allowed="what JSON can hold")

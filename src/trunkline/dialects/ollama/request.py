@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
-from ...values.errors import UsageError
 from ...values.model import Quirks, Target
 from ...values.request import EFFORTS, OutputFormat, ReasoningOptions, Request
-from ...wire.loose_json import clean_text
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
+from ..request_body import json_bytes, merged
 from .messages import MessageWriter
-from .tools import Wire, merged, write_tools
+from .tools import Wire, write_tools
 
-_encode = msgspec.json.Encoder().encode
 _JSON = (("content-type", "application/json"),)
 _ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
 _REFUSED = "this model refuses or ignores it"
@@ -57,7 +51,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
             path="/api/chat",
             query=tuple(request.extra_query.items()),
             headers=(*_JSON, *request.extra_headers.items()),
-            body=_bytes(body, losses),
+            body=json_bytes(body, losses),
         ),
         tuple(losses.warnings),
         Context(target=target, model=target.model, stream=request.stream, include_usage=request.stream, custom_tools=custom),
@@ -153,27 +147,3 @@ def _lost(request: Request, losses: Losses) -> None:
         losses.dropped("modalities", "models write text only here")
     if request.cache is not None:
         losses.dropped("cache", "prompts are cached without being asked here")
-
-
-# --- the whole --------------------------------------------------------------------------------------------------------
-
-
-def _bytes(body: Wire, losses: Losses) -> bytes:
-    try:
-        return _encode(body)
-    except UnicodeEncodeError:
-        losses.approximated("messages", "half surrogates are no text: each was replaced by U+FFFD")
-        return _encode(_cleaned(body))
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise UsageError(f"it cannot be said in JSON ({type(error).__name__})", field="request", allowed="JSON values") from None
-
-
-def _cleaned(value: Any) -> Any:
-    """``value`` with U+FFFD for half surrogates, which are no text."""
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, dict):
-        return {_cleaned(name): _cleaned(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_cleaned(item) for item in value]
-    return value

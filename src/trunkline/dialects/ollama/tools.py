@@ -6,6 +6,7 @@ from typing import Any
 
 from ...values.request import AnyTool, CustomTool, HostedTool, Request, Tool, ToolChoice
 from ..losses import Losses
+from ..request_body import merged
 from .pieces import CUSTOM_INPUT
 
 Wire = dict[str, Any]
@@ -67,12 +68,3 @@ def _custom(tool: CustomTool, losses: Losses) -> Wire:
         function["description"] = tool.description
     function["parameters"] = {"type": "object", "properties": {CUSTOM_INPUT: argument}, "required": [CUSTOM_INPUT]}
     return {"type": "function", "function": function}
-
-
-def merged(body: Wire, over: dict[str, Any]) -> Wire:
-    """``over`` laid upon ``body``, object by object; everything else in it wins."""
-    whole = dict(body)
-    for name, value in over.items():
-        mine = whole.get(name)
-        whole[name] = merged(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
-    return whole

@@ -9,8 +9,8 @@ import msgspec
 
 from ...values.model import Quirks
 from ...values.request import OutputFormat
-from ...wire.loose_json import clean_text
 from ..losses import Losses
+from ..request_body import cleaned
 from .parts import Wire
 
 REFUSED = "this endpoint refuses or ignores it"
@@ -76,17 +76,6 @@ def _text_of(schema: Wire) -> str:
         return msgspec.json.encode(schema).decode()
     except UnicodeEncodeError:  # half surrogates
         return msgspec.json.encode(cleaned(schema)).decode()
-
-
-def cleaned(value: Any) -> Any:
-    """``value`` with U+FFFD for half surrogates, which are no text."""
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, dict):
-        return {cleaned(name): cleaned(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [cleaned(item) for item in value]
-    return value
 
 
 def _instruct(messages: list[Wire], words: str, quirks: Quirks) -> None:

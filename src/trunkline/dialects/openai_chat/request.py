@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from ...values.errors import UsageError
 from ...values.model import Quirks, Target
 from ...values.request import CustomTool, HostedTool, Request, Tool, ToolChoice
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
+from ..request_body import json_bytes, merged
 from .messages import MessageWriter, mark_end
 from .names import Names
-from .output import REFUSED, cleaned, write_format, write_strict
+from .output import REFUSED, write_format, write_strict
 from .parts import Wire
 from .reasoning import effort_of, write_reasoning
 
-_encode = msgspec.json.Encoder().encode
 _JSON = (("content-type", "application/json"),)
 _SEARCH_OPTIONS = ("search_context_size", "user_location")
 _PLACE = ("city", "country", "region", "timezone")
@@ -52,13 +50,13 @@ def encode_request(request: Request, target: Target) -> Encoded:
     _output(request, quirks, losses, body)
     _account(request, quirks, losses, body)
     if request.extra_body:
-        body = _merged(body, request.extra_body)
+        body = merged(body, request.extra_body)
     return Encoded(
         WireRequest(
             path="/chat/completions",
             query=tuple(request.extra_query.items()) if request.extra_query else (),
             headers=(*_JSON, *request.extra_headers.items()) if request.extra_headers else _JSON,
-            body=_bytes(body, losses),
+            body=json_bytes(body, losses),
         ),
         tuple(losses.warnings),
         Context(
@@ -226,7 +224,7 @@ def _function(tool: Tool, quirks: Quirks, names: Names, losses: Losses) -> Wire:
     if tool.cache is not None:
         losses.dropped("cache", "a tool takes no cache mark here")
     wire: Wire = {"type": "function", "function": function}
-    return _merged(wire, tool.extra) if tool.extra else wire
+    return merged(wire, tool.extra) if tool.extra else wire
 
 
 def _custom(tool: CustomTool, names: Names) -> Wire:
@@ -276,25 +274,3 @@ def _choice(choice: ToolChoice, quirks: Quirks, names: Names, losses: Losses) ->
 def _named(name: str, choice: ToolChoice, names: Names) -> Wire:
     kind = "custom" if name in choice.custom else "function"
     return {"type": kind, kind: {"name": names.tool(name)}}
-
-
-# --- the whole --------------------------------------------------------------------------------------------------------
-
-
-def _merged(body: Wire, over: dict[str, Any]) -> Wire:
-    """``over`` laid upon ``body``, object by object; everything else in it wins."""
-    merged = dict(body)
-    for name, value in over.items():
-        mine = merged.get(name)
-        merged[name] = _merged(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
-    return merged
-
-
-def _bytes(body: Wire, losses: Losses) -> bytes:
-    try:
-        return _encode(body)
-    except UnicodeEncodeError:
-        losses.approximated("messages", "half surrogates are no text: each was replaced by U+FFFD")
-        return _encode(cleaned(body))
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise UsageError(f"it cannot be said in JSON ({type(error).__name__})", field="request", allowed="JSON values") from None

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-import msgspec
-
-from ...values.errors import UsageError
 from ...values.model import Quirks, Target
 from ...values.request import OutputFormat, Request
-from ...wire.loose_json import clean_text
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
+from ..request_body import json_bytes, merged
 from .effort import effort_of, never_reasons, write_reasoning
-from .merging import merged
 from .messages import ItemWriter, speaks_of_json
 from .names import Names
 from .tools import REFUSED, Wire, write_tools
@@ -25,7 +20,6 @@ LOGPROBS = "message.output_text.logprobs"
 _JSON = (("content-type", "application/json"),)
 _ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
 _UNKNOWN = "this protocol has no such parameter"
-_encode = msgspec.json.Encoder().encode
 
 
 def encode_request(request: Request, target: Target) -> Encoded:
@@ -64,7 +58,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
             path=PATH,
             query=tuple(request.extra_query.items()) if request.extra_query else (),
             headers=(*_JSON, *request.extra_headers.items()) if request.extra_headers else _JSON,
-            body=_bytes(body, losses),
+            body=json_bytes(body, losses),
         ),
         tuple(losses.warnings),
         Context(
@@ -119,7 +113,7 @@ def _format(output: OutputFormat, quirks: Quirks, losses: Losses, body: Wire) ->
     words = _ONLY_JSON
     if output.schema is not None:
         losses.approximated("output.schema", "this endpoint takes no schema: it is asked for in words")
-        words += " It must obey this JSON Schema:\n" + _bytes(output.schema, losses).decode()
+        words += " It must obey this JSON Schema:\n" + json_bytes(output.schema, losses).decode()
     elif quirks.no_response_format or not speaks_of_json(body["input"]):
         losses.approximated("output", "JSON without a schema must be asked for in words: they were added")
     else:
@@ -189,27 +183,3 @@ def _unsayable(request: Request, losses: Losses) -> None:
         losses.dropped("n", "there is one choice here")
     if request.audio is None and any(modality != "text" for modality in request.modalities):
         losses.dropped("modalities", "replies are text here")
-
-
-# --- the wire ---------------------------------------------------------------------------------------------------------
-
-
-def _bytes(body: Wire, losses: Losses) -> bytes:
-    try:
-        return _encode(body)
-    except UnicodeEncodeError:
-        losses.approximated("messages", "half surrogates are no text: each was replaced by U+FFFD")
-        return _encode(_cleaned(body))
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise UsageError(f"it cannot be said in JSON ({type(error).__name__})", field="request", allowed="JSON values") from None
-
-
-def _cleaned(value: Any) -> Any:
-    """``value`` with U+FFFD for half surrogates, which are no text."""
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, dict):
-        return {_cleaned(name): _cleaned(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_cleaned(item) for item in value]
-    return value

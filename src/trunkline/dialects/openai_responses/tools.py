@@ -9,7 +9,7 @@ from ...values.errors import UsageError
 from ...values.model import Quirks
 from ...values.request import AnyTool, CustomTool, HostedTool, Request, Tool, ToolChoice
 from ..losses import Losses
-from .merging import merged
+from ..request_body import merged
 from .names import Names
 
 Wire = dict[str, Any]

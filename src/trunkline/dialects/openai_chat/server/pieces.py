@@ -13,7 +13,7 @@ from ....values.message import Audio, Citation, Image, ProviderState, ToolCall
 from ....values.response import FinishReason, TokenLogprob
 from ...dialect import Context
 from ...losses import Losses
-from ..output import cleaned
+from ...request_body import cleaned
 from ..parts import base64_text, data_url
 from ..pieces import ID
 
