@@ -154,6 +154,7 @@ class Command:
         self.environ = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP") if name in os.environ}
         self.environ |= {"PYTHONPATH": str(SOURCE), "HOME": str(self.home), "APPDATA": str(self.home / ".config")}
         self.environ |= {"USERPROFILE": str(self.home), "PYTHONUTF8": "1", "PYTHONWARNINGS": "error"}
+        self.environ |= {"TRUNKLINE_DETECT": "off"}  # whoever runs on this machine is no part of a test
 
     def argv(self, args: Sequence[str]) -> list[str]:
         return [sys.executable, "-m", "trunkline", *args]

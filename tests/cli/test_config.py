@@ -12,7 +12,7 @@ def test_what_is_set_and_from_where(run: Command) -> None:
     user.mkdir(parents=True)
     (user / "trunkline.toml").write_text('model = "openai/m"\n[providers.groq]\napi_key = "short"\n')
     (run.folder / ".env").write_text("TRUNKLINE_RETRIES=3\n")
-    done = run("config", OPENAI_API_KEY=KEY, TRUNKLINE_TIMEOUT="9")
+    done = run("config", OPENAI_API_KEY=KEY, TRUNKLINE_TIMEOUT="9", TRUNKLINE_DETECT="")
     file, dotenv = user / "trunkline.toml", run.folder / ".env"
     assert (done.code, done.err) == (0, "")
     assert [line.split("\t") for line in done.out.splitlines()] == [
@@ -25,7 +25,7 @@ def test_what_is_set_and_from_where(run: Command) -> None:
 
 
 def test_json(run: Command) -> None:
-    done = run("config", "--json", ANTHROPIC_API_KEY=KEY, OPENAI_API_KEY="your-openai-api-key")
+    done = run("config", "--json", ANTHROPIC_API_KEY=KEY, OPENAI_API_KEY="your-openai-api-key", TRUNKLINE_DETECT="")
     assert json.loads(done.out) == {
         "settings": [
             {
@@ -42,14 +42,14 @@ def test_json(run: Command) -> None:
 
 
 def test_nothing_set(run: Command) -> None:
-    done = run("config")
+    done = run("config", TRUNKLINE_DETECT="")
     assert (done.code, done.out) == (0, "")
     assert "nothing is set" in done.err
 
 
 def test_a_bad_file_is_named(run: Command) -> None:
     (run.folder / "trunkline.toml").write_text("timeuot = 3")
-    done = run("config")
+    done = run("config", TRUNKLINE_DETECT="")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
         f"trunkline: error: timeuot ({run.folder / 'trunkline.toml'}): unknown key; did you mean timeout?; "

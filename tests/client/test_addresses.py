@@ -11,9 +11,7 @@ from tests.replies import chat, failed
 from tests.virtual import World
 from trunkline import Client
 from trunkline.client.settings import Settings
-from trunkline.providers import catalog
 from trunkline.values.errors import UsageError
-from trunkline.values.model import Model
 
 KEY = "sk-canary-0123456789abcdefghij"
 DATE = "2024-10-21"
@@ -237,12 +235,12 @@ def test_a_bad_entry_of_a_file_is_named(tmp_path: Path, text: str, field: str, w
     assert (caught.value.field or "").startswith(field)
 
 
-def test_a_model_that_answers_in_one_dialect_only_is_asked_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    only = Model(id="m", provider="openai", dialect="openai-responses")
-    monkeypatch.setattr(catalog, "find", lambda provider, model: only if model == "m" else None)
-    assert asked("openai/m", api_key=KEY).endswith("/responses")
-    assert asked("openai/other", api_key=KEY).endswith("/chat/completions")
-    assert asked("openai/m", api_key=KEY, dialect="openai-chat").endswith("/chat/completions")
+def test_a_model_that_answers_in_one_dialect_only_is_asked_in_it(tmp_path: Path) -> None:
+    (tmp_path / "trunkline.toml").write_text('[models."openai/m"]\ndialect = "openai-responses"\n', encoding="utf-8")
+    settings = Settings({}, [str(tmp_path)])
+    assert asked("openai/m", api_key=KEY, settings=settings).endswith("/responses")
+    assert asked("openai/other", api_key=KEY, settings=settings).endswith("/chat/completions")
+    assert asked("openai/m", api_key=KEY, settings=settings, dialect="openai-chat").endswith("/chat/completions")
 
 
 # -- whose word decides the host --------------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ _ENOUGH = 64
 async def health(io: IO, calls: Calls, ask: bool, deep: bool) -> Health:
     """What is configured, what a call would use and why. ``ask``: also who runs on this machine, and each is asked for its
     models; ``deep``: and each with a model a question, which is paid for."""
-    servers = {found.local.name: found for found in await detect(io)} if ask or deep else None
+    detects = (ask or deep) and calls.destinations.settings.detects
+    servers = {found.local.name: found for found in await detect(io)} if detects else {} if ask or deep else None
     chosen, why = await _chosen(io, calls, servers)
     wires = {row.name: _wire(calls.destinations, row, servers) for row in TABLE}
     if isinstance(chosen, Wire):

@@ -27,7 +27,8 @@ class Seeker(Sought):
 
     async def found(self, io: IO) -> Destination:
         if self._chosen is None:
-            self._chosen, self.why = await choose(io, self._destinations, await detect(io))
+            servers = await detect(io) if self._destinations.settings.detects else ()
+            self._chosen, self.why = await choose(io, self._destinations, servers)
         return self._chosen
 
 
@@ -36,7 +37,7 @@ async def choose(io: IO, destinations: Destinations, servers: tuple[Found, ...])
     for server in servers:
         if (wire := await _served(io, destinations, server)) is not None:
             return wire, f"no key is configured, and {server.local.name} runs at {server.address}"
-    for row in programs():
+    for row in programs() if destinations.settings.detects else ():
         command = row.endpoints[0].command
         place = command and place_of(command, destinations.settings.environment())
         if place and row.default_model:
@@ -44,9 +45,13 @@ async def choose(io: IO, destinations: Destinations, servers: tuple[Found, ...])
     from .destinations import SEEN_IN_HEALTH
 
     names = ", ".join(variable for row in TABLE[:2] for variable in row.key_variables[:1])
+    names_of = ", ".join(row.endpoints[0].command.name for row in programs() if row.endpoints[0].command)
+    looked = f"no model server runs on this machine and the program {names_of} is not installed"
+    if not destinations.settings.detects:
+        looked = "nobody is looked for on this machine (detect is off)"
     raise NoProviderError(
-        f"no provider is configured, no model server runs on this machine and no program is installed: set a key ({names}, …),"
-        f" name a model (Client('provider/model', api_key=…)), or give a base_url{SEEN_IN_HEALTH}"
+        f"no provider is configured, {looked}: set a key ({names}, …), name a model (Client('provider/model', api_key=…)), or"
+        f" give a base_url{SEEN_IN_HEALTH}"
     )
 
 

@@ -98,9 +98,10 @@ LOG: Kind[LogLevel] = Kind("log", "TRUNKLINE_LOG", "debug, info, warning, error,
 MAX_LINE: Kind[int] = Kind("max_line", "TRUNKLINE_MAX_LINE", "a whole number of bytes from 1024", _whole(1024, 1 << 40))
 ERRORS: Kind[ErrorStyle] = Kind("errors", "TRUNKLINE_ERRORS", "full, quiet", _one_of(get_args(ErrorStyle)))
 
+DETECT: Kind[Literal["on", "off"]] = Kind("detect", "TRUNKLINE_DETECT", "on, off", _one_of(("on", "off")))
 MODELS_FILE: Kind[str] = Kind("models_file", "TRUNKLINE_MODELS", "a path of a .toml or .json file", _path)
 
-KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (MODEL, TIMEOUT, RETRIES, LOG, MAX_LINE, ERRORS, MODELS_FILE)}
+KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (MODEL, TIMEOUT, RETRIES, LOG, MAX_LINE, ERRORS, DETECT, MODELS_FILE)}
 
 
 class Described(NamedTuple):

@@ -12,9 +12,9 @@ key in a file  variable               value
 ``log``        ``TRUNKLINE_LOG``      ``debug``, ``info``, ``warning``, ``error`` or ``off``
 ``max_line``   ``TRUNKLINE_MAX_LINE`` bytes of the longest line of a stream or whole reply, 1,024 or more
 ``errors``     ``TRUNKLINE_ERRORS``   ``full``, or ``quiet``: without the provider's own words
+``detect``     ``TRUNKLINE_DETECT``   ``off``: no look for model servers and programs on this machine
+``models_file`` ``TRUNKLINE_MODELS``  a file of models and prices of your own, as in ``[models."provider/model"]``
 =============  =====================  =========================================================
-
-``models_file`` (``TRUNKLINE_MODELS``) is a file of models and prices of your own; ``[models."provider/model"]`` holds them, too.
 
 Of each provider: its key's variables (``OPENAI_API_KEY``), ``OPENAI_BASE_URL`` beside it, and in files ``[providers.openai]``
 with ``api_key`` or ``api_key_env`` (the variable that holds it), ``base_url``, ``dialect``, and whatever parameters its address
@@ -149,12 +149,10 @@ class Settings:
 
     @property
     def model(self) -> str | None:
-        """``provider/model``; None: not set."""
         return self._typed(kinds.MODEL)
 
     @property
     def timeout(self) -> float | None:
-        """Seconds for a whole call; None: not set."""
         return self._typed(kinds.TIMEOUT)
 
     @property
@@ -167,12 +165,15 @@ class Settings:
 
     @property
     def max_line(self) -> int | None:
-        """Bytes of the longest line of a stream that is read; None: not set."""
         return self._typed(kinds.MAX_LINE)
 
     @property
     def errors(self) -> ErrorStyle | None:
         return self._typed(kinds.ERRORS)
+
+    @property
+    def detects(self) -> bool:
+        return self._typed(kinds.DETECT) != "off"
 
     @cached_property
     def proxies(self) -> Proxies:

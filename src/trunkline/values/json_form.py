@@ -18,7 +18,7 @@ from .events import AnyEvent
 from .headers import Headers
 from .media import Data, FileId, LocalFile, Url
 from .message import CacheMark, Citation, Message, Part, ProviderState, Scope
-from .model import Model, Price, PriceTier, Quirks, Target
+from .model import Model, Price, PriceTier, PriceVariant, Quirks, Target
 from .request import AudioOutput, CustomTool, HostedTool, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
 from .response import Alternative, Attempt, Response, Timings, TokenLogprob, Usage, Warning
 from .schema import is_pydantic
@@ -30,7 +30,9 @@ _TAGGED = (
     | CustomTool | HostedTool | ToolChoice | OutputFormat | ReasoningOptions | AudioOutput | Request | Usage | TokenLogprob
     | Warning | Attempt | Timings | Alternative | Response
 )  # fmt: skip
-_UNTAGGED: dict[str, type[msgspec.Struct]] = {"model": Model, "price": Price, "price_tier": PriceTier, "quirks": Quirks}
+_UNTAGGED: dict[str, type[msgspec.Struct]] = {
+    "model": Model, "price": Price, "price_tier": PriceTier, "price_variant": PriceVariant, "quirks": Quirks,
+}  # fmt: skip
 _NAMES = {kind: name for name, kind in _UNTAGGED.items()}
 _PATH = re.compile(r"`\$([^`]*)`$")
 

@@ -339,7 +339,7 @@ def test_speech_goes_back_by_its_id_to_whoever_gave_it():
 def test_citations_of_others_are_a_loss_and_ones_own_are_not():
     mine, foreign = state({"a": 1}, provider="openai"), state({"a": 1}, dialect="anthropic-messages", provider="anthropic")
     for given in ((), (Citation("url", url="https://x"),), (Citation("search_result", state=mine),)):
-        assert encode("hi", Message.assistant(Text("a", given)))[1].warnings == ()
+        assert encode("hi", Message.assistant(Text("a", given)), judged=False)[1].warnings == ()
     wire, encoded = encode("hi", Message.assistant(Text("a", (Citation("char", state=foreign),))))
     assert wire["messages"][1] == {"role": "assistant", "content": "a"}
     assert losses(encoded) == [("dropped", "messages.citations")]
