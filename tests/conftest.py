@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from pathlib import Path
 
@@ -30,6 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     missing = [name for name in ("dev", "more.jsonl.gz") if not (CORPUS / name).exists()]
     if SHARED.is_dir() and missing:
         raise pytest.UsageError(f"../shared is here, but its corpus lacks {', '.join(missing)}")
+
+
+def pytest_collection_finish() -> None:
+    """What all modules have imported (the vendors' SDKs, a gigabyte of them) is looked through no more when garbage is collected."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,7 @@ def test_the_model_is_sent_by_its_own_name() -> None:
         ("", {}, "model", "name"),
         ("opnai/gpt-5.4", {}, "model", "did you mean openai"),
         ("OpenAI/gpt-5.4", {}, "model", "did you mean openai"),
-        ("OpenAI", {}, "model", "allowed: openai/model$"),
+        ("OpenAI", {}, "model", "allowed: openai/gpt-5.4-mini$"),
         (
             "openai/gpt-5.4",
             {"api_key": ARGUMENT, "fallbacks": ["openai/gpt-5", "antropic/y"]},

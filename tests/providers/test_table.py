@@ -167,8 +167,9 @@ def test_only_local_has_no_address_of_its_own() -> None:
 def test_an_unknown_name_is_told_what_there_is() -> None:
     with pytest.raises(UsageError, match="did you mean anthropic") as caught:
         provider("antropic")
-    assert all(row.name in str(caught.value) for row in TABLE)
+    assert "trunkline health --all" in str(caught.value)
     assert "openai-chat" in str(caught.value)
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(("name", "meant"), table._NICKNAMES.items())

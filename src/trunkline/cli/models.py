@@ -61,6 +61,8 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.live and args.provider is not None and args.model is None:
+        args.model = f"{args.provider}/-"  # whose address and key it is that were given
     with client(args) as llm:
         found: Sequence[Model] = llm.models(args.provider, live=args.live)
     today = time.strftime("%Y-%m-%d", time.gmtime())

@@ -90,7 +90,7 @@ def _quirks(**_: object) -> list[str]:
 
 
 def _introduce(simulator: Simulator) -> None:
-    out(f"Simulator at {simulator.url} (its answers are simulated; Ctrl-C ends it)")
+    out(f"# Simulator at {simulator.url} (its answers are simulated; Ctrl-C ends it)")
     export = "export " if is_terminal() and sys.platform != "win32" else ""  # so that lines that are pasted reach programs
     for line in _environment(simulator):
         out(export + line)
@@ -108,6 +108,7 @@ def _environment(simulator: Simulator) -> Iterator[str]:
         row = next((row for row in TABLE if row.endpoints[0].dialect == dialect), None)
         if row is not None:
             yield f"{base_url_variables(row)[0]}={simulator.base_url(dialect)}"
+            yield from (f"{name}={simulator.base_url(dialect)}" for name in row.url_variables)
             yield f"{row.key_variables[0]}={KEY}"
 
 

@@ -49,6 +49,9 @@ async def choose(io: IO, destinations: Destinations, servers: tuple[Found, ...])
     looked = f"no model server runs on this machine and the program {names_of} is not installed"
     if not destinations.settings.detects:
         looked = "nobody is looked for on this machine (detect is off)"
+    named = [row.name for row in TABLE if row.default_model is None and row.key_variables and destinations.settings.key(row)]
+    if named:
+        looked = f"keys are there for {', '.join(named)}, but no model was named ({named[0]}/…), {looked}"
     raise NoProviderError(
         f"no provider is configured, {looked}: set a key ({names}, …), name a model (Client('provider/model', api_key=…)), or"
         f" give a base_url{SEEN_IN_HEALTH}"

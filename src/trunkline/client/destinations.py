@@ -234,7 +234,8 @@ class Destinations:
         if slash:
             return provider_row(prefix, field), rest  # it says what there is
         if is_provider(name.lower()):
-            raise UsageError("a provider's name, and no model's", field=field, allowed=f"{name.lower()}/model")
+            known = provider_row(name.lower()).default_model
+            raise UsageError("a provider's name, and no model's", field=field, allowed=f"{name.lower()}/{known or 'model'}")
         return provider_row(self.settings.catalog.resolve(name, field).provider), name
 
     def wire(self, row: Provider, model: str, at: str | None = None) -> Wire:
@@ -252,7 +253,7 @@ class Destinations:
         address = address_of(row, endpoint, values, model, base_url)
         shown = self._shown(row, endpoint, values, handed is not None)
         wires = [self._wire(row, endpoint, model, record, address, each) for each in shown]
-        if row.is_presumed and base_url is None:
+        if row.is_presumed and base_url is None and is_provider(row.name) and provider_row(row.name) is row:
             from .detection import guard
 
             guard(wires, row.name, address.url)

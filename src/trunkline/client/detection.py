@@ -11,7 +11,7 @@ from ..engine.attempt import read_error
 from ..engine.destination import Wire
 from ..ports import IO, Deadlines
 from ..providers.local import LOCAL, Local, Sign, local
-from ..values.errors import ProviderError, TransportError
+from ..values.errors import DeadlineError, ProviderError, TransportError, UsageError
 from ..wire.http import HttpRequest
 
 PATIENCE = 0.25
@@ -78,20 +78,29 @@ class Sure:
             return
         seconds = min(PATIENCE_WITH_ONE, limits.first_byte)
         asked = Deadlines(limits.connect, seconds, seconds, min(limits.until, io.now() + seconds), seconds)
-        if not await identified(io, self._address, self._kind, asked):
+        if not await self._says_so(io, asked):
             raise TransportError(
-                f"who listens at {self._address} is no {self._kind.name} server",
+                f"who listens at {self._address} is no {self._kind.name} server, or does not say so",
                 phase="connect",
                 hint="give its address as base_url, or name the provider that runs there (`trunkline health` shows who does)",
                 should_retry=False,
             )
         self._sure = True
 
+    async def _says_so(self, io: IO, limits: Deadlines) -> bool:
+        try:
+            return await identified(io, self._address, self._kind, limits)
+        except DeadlineError:  # he took the connection, and says nothing
+            return False
+
 
 def guard(wires: Sequence[Wire], name: str, url: str) -> None:
     """Nothing is said at the usual address of a server on this machine before that has said who it is."""
-    if (kind := local(name)) is not None:
-        parts = urlsplit(url)
-        gate = Sure(kind, f"{parts.scheme}://{parts.netloc}")
-        for wire in wires:
-            wire.gate = gate
+    kind = local(name)
+    if kind is None:
+        why = f"nothing tells {name} from others at its usual port"
+        raise UsageError(why, field="base_url", got="None", allowed=f"its address, which may be {url}")
+    parts = urlsplit(url)
+    gate = Sure(kind, f"{parts.scheme}://{parts.netloc}")
+    for wire in wires:
+        wire.gate = gate

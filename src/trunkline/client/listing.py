@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..dialects.dialect import Context
 from ..engine.attempt import bare, complete, failure, fetch
 from ..engine.call import Call, Limits, dress
-from ..engine.destination import Own, Wire
+from ..engine.destination import Destination, Own, Wire
 from ..ports import IO, Deadlines
 from ..providers.table import provider as provider_row
 from ..values import expect
@@ -28,12 +28,22 @@ async def models(io: IO, calls: Calls, provider: str | None, live: bool) -> tupl
         if provider is not None:
             provider_row(provider)
         return destinations.settings.catalog.models(provider)
-    wire = destinations.wire(provider_row(provider), "") if provider is not None else destinations.find(calls.model)
+    wire = await _lister(io, calls, provider)
     if isinstance(wire, Own):
         raise UsageError("a target of your own names no models", field="provider", got="None", allowed="a provider's name")
     ids = await listed(io, wire, calls.errors)
     known = destinations.settings.catalog
     return tuple(known.find(wire.provider, name) or Model(id=name, provider=wire.provider) for name in ids)
+
+
+async def _lister(io: IO, calls: Calls, provider: str | None) -> Destination:
+    """The endpoint that is asked: the provider's, else the one that a call would use."""
+    destinations = calls.destinations
+    if provider is not None:
+        return destinations.wire(provider_row(provider), "")
+    if calls.model is None and not destinations.is_configured():
+        return await destinations.seek().found(io)
+    return destinations.find(calls.model)
 
 
 async def listed(io: IO, wire: Wire, errors: ErrorStyle) -> tuple[str, ...]:

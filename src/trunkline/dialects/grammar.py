@@ -232,11 +232,16 @@ def guess_dialect(frames: Sequence[Frame]) -> str | None:
             return "anthropic-messages"
         if "candidates" in said or "promptFeedback" in said:
             return "gemini"
+        if frame.event is not None and frame.event.startswith(_CONVERSE_EVENTS):
+            return "bedrock-converse"
+        if "done" in said and "model" in said:
+            return "ollama"
         if "choices" in said or "error" in said:
             return "openai-chat"
     return None
 
 
+_CONVERSE_EVENTS = ("messageStart", "contentBlock", "messageStop", "!")
 _COHERE_WORDS = frozenset(
     {"message-start", "message-end", "content-start", "content-delta", "content-end", "tool-plan-delta", "tool-call-start"}
     | {"tool-call-delta", "tool-call-end", "citation-start", "citation-end"}

@@ -19,7 +19,7 @@ _OF_ANY_PROGRAM = (
 
 ROWS: tuple[Provider, ...] = (
     Provider(
-        name="mlx", needs_key=False, endpoints=chat("http://127.0.0.1:8080/v1", Quirks(
+        name="mlx", needs_key=False, default_model="default_model", endpoints=chat("http://127.0.0.1:8080/v1", Quirks(
             reasoning_field="reasoning", reasoning_style="chat_template", needs_max_tokens=True, stop_faulty=True,
             no_n=True, no_response_format=True, no_images=True, no_logprobs=True,
         ).over(LOCAL)),

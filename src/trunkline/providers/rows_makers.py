@@ -49,7 +49,7 @@ ROWS: tuple[Provider, ...] = (
     ),
     Provider(
         name="gemini", key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"), auth=HeaderAuth("x-goog-api-key"),
-        endpoints=(
+        url_variables=("GOOGLE_GEMINI_BASE_URL",), endpoints=(
             Endpoint(dialect="gemini", url="https://generativelanguage.googleapis.com/v1beta"),
             Endpoint(dialect=CHAT, url="https://generativelanguage.googleapis.com/v1beta/openai", quirks=PLAIN, auth=Bearer()),
         ), default_model="gemini-3.8-flash",
@@ -73,7 +73,8 @@ ROWS: tuple[Provider, ...] = (
         ).over(COMPATIBLE)), responses("https://api.x.ai/v1")),
     ),
     Provider(
-        name="cohere", key_variables=("COHERE_API_KEY", "CO_API_KEY"), default_model="command-a-03-2025", endpoints=(
+        name="cohere", key_variables=("COHERE_API_KEY", "CO_API_KEY"), url_variables=("CO_API_URL",),
+        default_model="command-a-03-2025", endpoints=(
             Endpoint(dialect="cohere", url="https://api.cohere.com"),
             Endpoint(dialect=CHAT, url="https://api.cohere.ai/compatibility/v1", quirks=Quirks(no_n=True).over(PLAIN)),
         ),

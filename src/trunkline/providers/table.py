@@ -62,7 +62,7 @@ def provider(name: str, field: str = "provider") -> Provider:
         raise UsageError(
             "no such provider" + (f" (did you mean {near[0]}?)" if near else ""),
             field=field,
-            allowed=", ".join(_BY_NAME) + f"; with a base_url of your own: {', '.join(_OWN)}",
+            allowed=f"one of {len(_BY_NAME)}: `trunkline health --all`; with a base_url of your own: {', '.join(_OWN)}",
         )
     return row
 

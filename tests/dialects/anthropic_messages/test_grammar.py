@@ -176,7 +176,7 @@ _DATA = st.binary(max_size=20) | st.fixed_dictionaries(
 _FRAMES = st.lists(st.builds(Frame, _DATA, st.none() | _NAMES, st.none() | st.just(SECRET)), max_size=8)
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(_FRAMES, st.booleans(), st.booleans())
 def test_nothing_raises_and_nothing_is_quoted(frames, strict, begun):
     frames = [start(), *frames] if begun else frames

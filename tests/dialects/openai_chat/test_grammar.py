@@ -265,7 +265,7 @@ _FRAMES = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(_FRAMES, st.booleans(), st.sampled_from([None, True, False]))
 def test_nothing_raises_and_nothing_is_quoted(frames, strict, asked):
     grammar = Grammar(strict=strict, context=None if asked is None else context(include_usage=asked))
