@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NoReturn
+
 import msgspec
 
 from ....values.message import CacheMark
 from ...served_fields import FieldReader, Fields
 
 _reader = FieldReader(kind="invalid_request_error")
-refuse = _reader.refuse
-fields_of_body = _reader.fields_of_body
-object_at = _reader.object_at
-items_at = _reader.items_at
-value_at = _reader.value_at
-text = _reader.text
-required_text = _reader.required_text
-flag = _reader.flag
-whole = _reader.whole
-number = _reader.number
+refuse: Callable[[str, str], NoReturn] = _reader.refuse
+fields_of_body: Callable[[bytes], Fields] = _reader.fields_of_body
+object_at: Callable[[msgspec.Raw, str], Fields] = _reader.object_at
+items_at: Callable[[msgspec.Raw, str], list[msgspec.Raw]] = _reader.items_at
+value_at: Callable[[msgspec.Raw, str], Any] = _reader.value_at
+text: Callable[[Fields, str, str], str | None] = _reader.text
+required_text: Callable[[Fields, str, str], str] = _reader.required_text
+flag: Callable[[Fields, str, str], bool | None] = _reader.flag
+whole: Callable[[Fields, str, str], int | None] = _reader.whole
+number: Callable[[Fields, str, str], float | None] = _reader.number
 _TTLS = ("5m", "1h")
 
 

@@ -5,7 +5,8 @@ Names are read as proto3 JSON reads them, ``inlineData`` and ``inline_data`` ali
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -20,13 +21,13 @@ def _camel(fields: Fields) -> Fields:
 
 
 _reader = FieldReader(kind="INVALID_ARGUMENT", spelt=_camel)
-refuse = _reader.refuse
-fields_of_body = _reader.fields_of_body
-object_at = _reader.object_at
-items_at = _reader.items_at
-value_at = _reader.value_at
-text = _reader.text
-required_text = _reader.required_text
+refuse: Callable[[str, str], NoReturn] = _reader.refuse
+fields_of_body: Callable[[bytes], Fields] = _reader.fields_of_body
+object_at: Callable[[msgspec.Raw, str], Fields] = _reader.object_at
+items_at: Callable[[msgspec.Raw, str], list[msgspec.Raw]] = _reader.items_at
+value_at: Callable[[msgspec.Raw, str], Any] = _reader.value_at
+text: Callable[[Fields, str, str], str | None] = _reader.text
+required_text: Callable[[Fields, str, str], str] = _reader.required_text
 
 
 def first_sign(raw: msgspec.Raw) -> bytes:
