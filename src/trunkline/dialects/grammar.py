@@ -119,6 +119,11 @@ def shown(name: object) -> str:
     return name if isinstance(name, str) and _PLAIN_NAME().fullmatch(name) else "(unprintable)"
 
 
+def numbered(index: object) -> str:
+    """A number as a detail may show it: what stands where a number should is not quoted."""
+    return shown(index) if type(index) is int else "without a number"
+
+
 # --- shapes ---------------------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...wire.sse import Frame
-from ..grammar import Automaton, is_count, loose_object, shown
+from ..grammar import Automaton, is_count, loose_object, numbered
 from .grammar_rules import CALLS, CUT_SHORT, DELTAS, DELTAS_OF, EVENTS, LENIENT, NO_DELTAS, WORDS
 
 _SAYING = frozenset({"message_start", "content_block_start", "content_block_delta"})
@@ -111,10 +111,10 @@ class LenientMessages(Automaton):
             self._fault("start", "a block before message_start")
         index = said.get("index", self._blocks)
         if index != self._blocks or not is_count(index):
-            self._fault("block-index", f"block {shown(index)} where {self._blocks} was due")
+            self._fault("block-index", f"block {numbered(index)} where {self._blocks} was due")
         index = index if is_count(index) else self._blocks
         if index in self._open:
-            self._fault("block-open", f"block {shown(index)} begins and is open")
+            self._fault("block-open", f"block {numbered(index)} begins and is open")
         kind = self._inner(said, "content_block").get("type")
         self._open[index] = _Block(kind if type(kind) is str else "")
         self._blocks += 1
@@ -123,7 +123,7 @@ class LenientMessages(Automaton):
         index, delta = said.get("index"), self._inner(said, "delta")
         block = self._which(index)
         if block is None:
-            self._fault("delta-kind", f"a delta of block {shown(index)}, which is not open")
+            self._fault("delta-kind", f"a delta of block {numbered(index)}, which is not open")
             return
         kind = delta.get("type")
         kind = kind if type(kind) is str else ""
@@ -140,7 +140,7 @@ class LenientMessages(Automaton):
         index = said.get("index")
         block = self._which(index)
         if block is None:
-            self._fault("block-open", f"block {shown(index)} is closed and is not open")
+            self._fault("block-open", f"block {numbered(index)} is closed and is not open")
             return
         number = index if is_count(index) else next(iter(self._open))
         del self._open[number]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...wire.sse import Frame
-from ..grammar import Automaton, shown, strict_object
+from ..grammar import Automaton, numbered, strict_object
 from .grammar_rules import BLOCKS, CALLS, CUT_SHORT, DELTAS, DELTAS_OF, EVENTS, NO_DELTAS, RESULT, STRICT, WORDS
 
 
@@ -125,7 +125,7 @@ class StrictMessages(Automaton):
         if self._block is not None:
             self._fault("block-open", f"a block begins while {self._block.index} is open")
         if index != self._blocks:
-            self._fault("block-index", f"block {shown(index)} where {self._blocks} was due")
+            self._fault("block-index", f"block {numbered(index)} where {self._blocks} was due")
         kind = block.get("type")
         kind = kind if type(kind) is str else ""
         shape = BLOCKS.get(kind) or (RESULT if kind.endswith("_tool_result") else None)
@@ -138,10 +138,10 @@ class StrictMessages(Automaton):
     def _delta(self, said: dict[str, Any]) -> None:
         block, index, delta = self._block, said.get("index"), _inner(said, "delta")
         if block is None:
-            self._fault("delta-kind", f"a delta of block {shown(index)} while none is open")
+            self._fault("delta-kind", f"a delta of block {numbered(index)} while none is open")
             return
         if index != block.index:
-            self._fault("block-index", f"a delta of block {shown(index)} within block {block.index}")
+            self._fault("block-index", f"a delta of block {numbered(index)} within block {block.index}")
         kind = delta.get("type")
         if type(kind) is not str or kind not in DELTAS_OF.get(block.kind, NO_DELTAS):
             self._fault("delta-kind", f"a delta that the block {block.index} cannot have")
@@ -159,11 +159,11 @@ class StrictMessages(Automaton):
     def _close(self, said: dict[str, Any]) -> None:
         block, index = self._block, said.get("index")
         if block is None:
-            self._fault("block-open", f"block {shown(index)} is closed and is not open")
+            self._fault("block-open", f"block {numbered(index)} is closed and is not open")
             return
         self._block = None
         if index != block.index:
-            self._fault("block-index", f"block {shown(index)} is closed and {block.index} is open")
+            self._fault("block-index", f"block {numbered(index)} is closed and {block.index} is open")
         if block.kind == "thinking" and not block.signed:
             self._fault("signature", f"block {block.index} has none")
         if block.kind == "text" and not block.said:

@@ -10,8 +10,8 @@ from typing import Any
 
 from ...wire.aws_event_stream import EXCEPTION
 from ...wire.sse import Frame
-from ..grammar import Automaton, is_count, loose_object
-from .grammar_rules import CUT_SHORT, KIND_OF, LENIENT, STARTS, numbered
+from ..grammar import Automaton, is_count, loose_object, numbered
+from .grammar_rules import CUT_SHORT, KIND_OF, LENIENT, STARTS
 
 _SAYING = frozenset({"messageStart", "contentBlockStart", "contentBlockDelta"})
 

@@ -3,7 +3,7 @@ model."""
 
 from __future__ import annotations
 
-from ..grammar import ANY, COUNT, FIELD_RULES, NAME, OBJECT, TEXT, Each, Fields, Leaf, Rule, Shape, shown, word
+from ..grammar import ANY, COUNT, FIELD_RULES, NAME, OBJECT, TEXT, Each, Fields, Leaf, Rule, Shape, word
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -121,8 +121,3 @@ KIND_OF: dict[str, str] = {
 """The kind of block that a delta belongs to."""
 UNSTARTED = frozenset({"text", "reasoning"})
 """The kinds of blocks that begin with their first delta."""
-
-
-def numbered(index: object) -> str:
-    """A block's number as a detail may show it; nothing else is quoted."""
-    return shown(index) if type(index) is int else "without a number"

@@ -6,8 +6,8 @@ from typing import Any
 
 from ...wire.aws_event_stream import EXCEPTION
 from ...wire.sse import Frame
-from ..grammar import Automaton, strict_object
-from .grammar_rules import CUT_SHORT, DELTAS, EVENTS, EXCEPTION_FIELDS, KIND_OF, STARTS, STRICT, UNSTARTED, numbered
+from ..grammar import Automaton, numbered, strict_object
+from .grammar_rules import CUT_SHORT, DELTAS, EVENTS, EXCEPTION_FIELDS, KIND_OF, STARTS, STRICT, UNSTARTED
 
 
 class _Block:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...wire.sse import Frame
-from ..grammar import Automaton, loose_object, shown
+from ..grammar import Automaton, loose_object, numbered
 from .grammar_rules import CUT_SHORT, KINDS, LENIENT
 
 _SAYING = frozenset({"message-start", "content-start", "content-delta", "tool-plan-delta", "tool-call-start", "tool-call-delta"})
@@ -68,12 +68,12 @@ class LenientCohere(Automaton):
             self._piece(index, self._inner(said, "content"))
         elif kind == "content-end":
             if self._items.pop(index, None) is None:
-                self._fault("item-open", f"item {shown(index)} ends, and is not open")
+                self._fault("item-open", f"item {numbered(index)} ends, and is not open")
         elif kind == "tool-plan-delta":
             self._words(self._message(said).get("tool_plan"), "$.delta.message.tool_plan")
         elif kind == "tool-call-start":
             if index in self._calls:
-                self._fault("item-open", f"call {shown(index)} begins, and is open")
+                self._fault("item-open", f"call {numbered(index)} begins, and is open")
             self._calls[index] = self._arguments(said)
         elif kind == "tool-call-delta":
             self._grow(index, self._arguments(said))
@@ -90,14 +90,14 @@ class LenientCohere(Automaton):
 
     def _open(self, index: int | None, item: dict[str, Any]) -> None:
         if index in self._items:
-            self._fault("item-open", f"item {shown(index)} begins, and is open")
+            self._fault("item-open", f"item {numbered(index)} begins, and is open")
         kind = item.get("type")
         self._items[index] = kind if type(kind) is str and kind else next((name for name in KINDS if name in item), "text")
 
     def _piece(self, index: int | None, piece: dict[str, Any]) -> None:
         kind = self._items.get(index)
         if kind is None:
-            self._fault("item-open", f"item {shown(index)} grows, and is not open")
+            self._fault("item-open", f"item {numbered(index)} grows, and is not open")
         for name in KINDS:
             if piece.get(name) is not None:
                 self._words(piece[name], f"$.delta.message.content.{name}")
@@ -110,12 +110,12 @@ class LenientCohere(Automaton):
         if index in self._calls:
             self._calls[index] += pieces
         else:
-            self._fault("item-open", f"call {shown(index)} grows, and is not open")
+            self._fault("item-open", f"call {numbered(index)} grows, and is not open")
 
     def _call_end(self, index: int | None) -> None:
         pieces = self._calls.pop(index, None)
         if pieces is None:
-            self._fault("item-open", f"call {shown(index)} ends, and is not open")
+            self._fault("item-open", f"call {numbered(index)} ends, and is not open")
         elif text := "".join(pieces):
             try:
                 loose_object(text.encode("utf-8", "surrogatepass"))
@@ -143,7 +143,7 @@ class LenientCohere(Automaton):
             self._fault("closed", f"{len(self._items) + len(self._calls)} items or calls are open at message-end")
         for frame, index in self._broken:
             if reason not in CUT_SHORT:
-                self._fault("tool-input", f"the arguments of call {shown(index)} are not a JSON object", frame)
+                self._fault("tool-input", f"the arguments of call {numbered(index)} are not a JSON object", frame)
 
     def _words(self, value: object, path: str) -> None:
         if value is not None and type(value) is not str:

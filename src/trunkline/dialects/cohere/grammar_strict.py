@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...wire.sse import Frame
-from ..grammar import Automaton, is_count, shown, strict_object
+from ..grammar import Automaton, is_count, numbered, shown, strict_object
 from .grammar_rules import CUT_SHORT, EVENTS, ITEMS, PIECES, STRICT
 
 
@@ -112,7 +112,7 @@ class StrictCohere(Automaton):
         self._alone("an item begins")
         index = said.get("index")
         if index != len(self._items):
-            self._fault("item-index", f"item {shown(index)} where {len(self._items)} was due")
+            self._fault("item-index", f"item {numbered(index)} where {len(self._items)} was due")
         item = _message(said, "content")
         kind = item.get("type")
         kind = kind if type(kind) is str else ""
@@ -144,7 +144,7 @@ class StrictCohere(Automaton):
             return None
         number = self._open[1]
         if said.get("index") != number:
-            self._fault("call-index" if is_call else "item-index", f"{what} {shown(said.get('index'))} where {number} is open")
+            self._fault("call-index" if is_call else "item-index", f"{what} {numbered(said.get('index'))} where {number} is open")
         return number
 
     # --- calls --------------------------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ class StrictCohere(Automaton):
         self._alone("a call begins")
         self._tell_broken()
         if said.get("index") != self._calls:
-            self._fault("call-index", f"call {shown(said.get('index'))} where {self._calls} was due")
+            self._fault("call-index", f"call {numbered(said.get('index'))} where {self._calls} was due")
         self._open, self._pieces = ("call", self._calls), []
         self._calls += 1
 
@@ -181,7 +181,7 @@ class StrictCohere(Automaton):
         if self._open is not None and self._open[0] == "call":
             self._fault("item-open", "a citation while a call is open")
         if said.get("index") != self._cited:
-            self._fault("citation", f"citation {shown(said.get('index'))} where {self._cited} was due")
+            self._fault("citation", f"citation {numbered(said.get('index'))} where {self._cited} was due")
         citation = _message(said, "citations")
         place = citation.get("content_index")
         if is_count(place) and place >= len(self._items):
@@ -191,7 +191,7 @@ class StrictCohere(Automaton):
         if not self._citing:
             self._fault("citation", "a citation ends that has not begun")
         elif said.get("index") != self._cited:
-            self._fault("citation", f"citation {shown(said.get('index'))} where {self._cited} was due")
+            self._fault("citation", f"citation {numbered(said.get('index'))} where {self._cited} was due")
         self._citing = False
         self._cited += 1
 

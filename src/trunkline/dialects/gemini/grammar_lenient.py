@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...wire.sse import Frame
-from ..grammar import Automaton, is_count, loose_object, shown
+from ..grammar import Automaton, is_count, loose_object, numbered
 from .grammar_rules import LENIENT
 
 
@@ -59,7 +59,7 @@ class LenientGemini(Automaton):
             if self._ended is not None:
                 self._fault("after-end", f"{path} speaks after {self._ended}")
             elif number in self._closed:
-                self._fault("after-finish", f"candidate {shown(number)} speaks after its finish reason")
+                self._fault("after-finish", f"candidate {numbered(number)} speaks after its finish reason")
             self._begun.add(number)
         if candidate.get("finishReason"):
             self._closed.add(number)
@@ -90,7 +90,7 @@ class LenientGemini(Automaton):
             self._fault("end", "the stream stops without a finish reason")
         for number in sorted(self._begun - self._closed):
             if self._closed:
-                self._fault("finish-missing", f"candidate {shown(number)} has no finish reason")
+                self._fault("finish-missing", f"candidate {numbered(number)} has no finish reason")
 
 
 def _lines(data: bytes) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...wire.sse import Frame
-from ..grammar import Automaton, is_count, misfits, shown, strict_object
+from ..grammar import Automaton, is_count, misfits, numbered, strict_object
 from .grammar_rules import BESIDE, ERROR, PARTS, PIECE, STRICT
 
 
@@ -51,13 +51,13 @@ class StrictGemini(Automaton):
         for n, candidate in enumerate(candidates if type(candidates) is list else ()):
             if type(candidate) is dict and is_count(number := candidate.get("index")):
                 if number in numbers:
-                    self._fault("candidate", f"index {shown(number)} stands twice")
+                    self._fault("candidate", f"index {numbered(number)} stands twice")
                 numbers.append(number)
                 ends = self._candidate(candidate, number, f"$.candidates[{n}]") or ends
         if ends:
             self._ended = "the last piece"
             for number in sorted(self._begun - self._closed):
-                self._fault("last-piece", f"candidate {shown(number)} has no finish reason beside the others")
+                self._fault("last-piece", f"candidate {numbered(number)} has no finish reason beside the others")
         feedback = said.get("promptFeedback")
         if type(feedback) is dict and feedback.get("blockReason") and not self._begun:
             self._ended = "a blocked prompt"
@@ -99,4 +99,4 @@ class StrictGemini(Automaton):
         if self._ended is None:
             self._fault("end", "the stream stops without a finish reason")
             for number in sorted(self._begun - self._closed):
-                self._fault("finish-missing", f"candidate {shown(number)} has no finish reason")
+                self._fault("finish-missing", f"candidate {numbered(number)} has no finish reason")

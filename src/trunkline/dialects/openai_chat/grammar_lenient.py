@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...wire.sse import Frame
-from ..grammar import ANY, Automaton, Fields, Nullable, is_count, loose_object, misfits, shown
+from ..grammar import ANY, Automaton, Fields, Nullable, is_count, loose_object, misfits, numbered
 from .errors import says_error
 from .grammar_rules import LENIENT, LOOSE_CHOICES
 from .pieces import objects
@@ -77,7 +77,7 @@ class LenientChat(Automaton):
             self._fault("end", f"the stream stops without [DONE], and {missing}")
         for number, choice in self._choices.items():
             if choice.nameless:
-                self._fault("call-first", f"{choice.nameless} calls of choice {shown(number)} have no name")
+                self._fault("call-first", f"{choice.nameless} calls of choice {numbered(number)} have no name")
 
     def _chunk(self, chunk: dict[str, Any]) -> None:
         for _, detail in misfits(LOOSE_CHOICES, chunk.get("choices"), "$.choices"):
@@ -97,7 +97,7 @@ class LenientChat(Automaton):
         delta = choice.get("delta")
         if type(delta) is dict:
             if state.reason is not None and any(delta.get(name) for name in _SAYING):
-                self._fault("after-finish", f"choice {shown(number)} says more after its finish reason")
+                self._fault("after-finish", f"choice {numbered(number)} says more after its finish reason")
             for fragment in objects(delta.get("tool_calls")):
                 self._fragment(state, fragment)
         reason = choice.get("finish_reason")
@@ -106,7 +106,7 @@ class LenientChat(Automaton):
         if state.reason is None:
             self._unfinished -= 1
         elif reason != state.reason:
-            self._fault("finish", f"choice {shown(number)} has two finish reasons that differ")
+            self._fault("finish", f"choice {numbered(number)} has two finish reasons that differ")
         state.reason = reason
 
     def _fragment(self, state: _Choice, fragment: dict[str, Any]) -> None:
@@ -135,7 +135,7 @@ class LenientChat(Automaton):
         if is_count(index):
             call = state.by_index.get(index)
             if call is not None and id and call.id and call.id != id and name:
-                self._fault("call-collides", f"two calls share the index {shown(index)}")
+                self._fault("call-collides", f"two calls share the index {numbered(index)}")
                 return None
             return call
         if id:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...wire.sse import Frame
-from ..grammar import Automaton, is_count, shown, strict_object
+from ..grammar import Automaton, is_count, numbered, shown, strict_object
 from .grammar_rules import CHUNK, DELTA, ERROR, LAST_CHUNK, SAME, STRICT
 
 _BEGINNING = frozenset({"role", "content", "refusal", "tool_calls"})
@@ -125,13 +125,13 @@ class StrictChat(Automaton):
         if choice is None:
             choice = self._begin(index, delta)
             if reason is not None:
-                self._fault("finish", f"choice {shown(index)} ends on its first chunk")
+                self._fault("finish", f"choice {numbered(index)} ends on its first chunk")
         elif choice.finished:
-            self._fault("after-finish", f"a chunk of choice {shown(index)}, which is finished")
+            self._fault("after-finish", f"a chunk of choice {numbered(index)}, which is finished")
         elif "role" in delta:
-            self._fault("role-once", f"the role of choice {shown(index)} for a second time")
+            self._fault("role-once", f"the role of choice {numbered(index)} for a second time")
         elif reason is None and all(value is None or value == {} for value in delta.values()):
-            self._fault("empty-delta", f"a chunk of choice {shown(index)} says nothing")
+            self._fault("empty-delta", f"a chunk of choice {numbered(index)} says nothing")
         fragments = delta.get("tool_calls")
         for fragment in fragments if type(fragments) is list else ():
             if type(fragment) is dict:
@@ -146,18 +146,18 @@ class StrictChat(Automaton):
         self._unfinished += 1
         self._highest = max(self._highest, index)
         if self._usage or self._moderation:
-            self._fault("after-finish", f"choice {shown(index)} begins after the figures")
+            self._fault("after-finish", f"choice {numbered(index)} begins after the figures")
         if "role" not in delta or not _BEGINNING.issuperset(delta) or delta.get("content") or delta.get("refusal") is not None:
-            self._fault("role-first", f"choice {shown(index)} does not begin with its role")
+            self._fault("role-first", f"choice {numbered(index)} does not begin with its role")
         return choice
 
     def _finish(self, choice: _Choice, index: int, delta: dict[str, Any], reason: object) -> None:
         choice.finished = True
         self._unfinished -= 1
         if delta:
-            self._fault("finish", f"the last chunk of choice {shown(index)} says more than the reason")
+            self._fault("finish", f"the last chunk of choice {numbered(index)} says more than the reason")
         if (reason == "tool_calls" and not choice.calls) or (reason == "function_call" and not choice.function_call):
-            self._fault("finish-fits", f"choice {shown(index)} ends for calls that there are not")
+            self._fault("finish-fits", f"choice {numbered(index)} ends for calls that there are not")
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
@@ -169,12 +169,12 @@ class StrictChat(Automaton):
             self._more(choice.calls[index], index, fragment)
             return
         if index > len(choice.calls):
-            self._fault("call-index", f"call {shown(index)} where {len(choice.calls)} was due")
+            self._fault("call-index", f"call {numbered(index)} where {len(choice.calls)} was due")
         kind = fragment.get("type")
         kind = kind if kind in ("function", "custom") else "function"
         body = fragment.get(kind)
         if not _complete(fragment, kind) or type(body) is not dict or set(body) != set(_CALL_WORDS[kind]):
-            self._fault("call-first", f"call {shown(index)} does not begin with id, type, name and arguments")
+            self._fault("call-first", f"call {numbered(index)} does not begin with id, type, name and arguments")
         if choice.function_call:
             self._fault("function-call", "a tool call beside an old function call")
         choice.calls.append(kind)
@@ -182,7 +182,7 @@ class StrictChat(Automaton):
     def _more(self, kind: str, index: int, fragment: dict[str, Any]) -> None:
         body = fragment.get(kind)
         if set(fragment) - {"extra_content"} != {"index", kind} or type(body) is not dict or set(body) != {_CALL_WORDS[kind][1]}:
-            self._fault("call-again", f"more of call {shown(index)} is not its arguments alone")
+            self._fault("call-again", f"more of call {numbered(index)} is not its arguments alone")
 
     def _function_call(self, choice: _Choice, call: dict[str, Any]) -> None:
         if ("name" in call) is choice.function_call or "arguments" not in call or choice.calls:

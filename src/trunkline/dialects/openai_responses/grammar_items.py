@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..grammar import Fields, misfits, shown
+from ..grammar import Fields, misfits, numbered
 from .grammar_rules import BEGUN_ITEMS, BEGUN_PARTS, CALLS, DONE_ITEMS, ITEM, LISTS, PARTS, WORDS
 
 Faults = Iterator[tuple[str, str]]
@@ -68,7 +68,7 @@ class Item:
         if self._open is not None:
             yield "part-open", f"a part of item {self.index} begins while another is open"
         if number != len(held):
-            yield "part-open", f"part {shown(number)} of item {self.index} where {len(held)} was due"
+            yield "part-open", f"part {numbered(number)} of item {self.index} where {len(held)} was due"
         if kind in BEGUN_PARTS:
             yield from misfits(BEGUN_PARTS[kind], part, "$.part")
         self._open = _Words(kind, len(held), part)
@@ -76,24 +76,24 @@ class Item:
     def _end(self, part: dict[str, Any], kind: str, place: str, number: object) -> Faults:
         words, self._open = self._open, None
         if words is None:
-            yield "part-open", f"part {shown(number)} of item {self.index} is done and not open"
+            yield "part-open", f"part {numbered(number)} of item {self.index} is done and not open"
             return
         self._lists.setdefault(place, []).append(part)
         if number != words.number:
-            yield "part-open", f"part {shown(number)} of item {self.index} is done, and {words.number} is open"
+            yield "part-open", f"part {numbered(number)} of item {self.index} is done, and {words.number} is open"
         if kind not in WORDS:
             if part != words.part:
                 yield "adds-up", f"a part of item {self.index} is not what it began as"
             return
         yield from misfits(PARTS[kind], part, "$.part")
         if kind != words.kind or not words.done:
-            yield "part-open", f"the words of part {shown(number)} of item {self.index} are not done"
+            yield "part-open", f"the words of part {numbered(number)} of item {self.index} are not done"
         if part.get(WORDS[kind]) != "".join(words.pieces):
-            yield "adds-up", f"part {shown(number)} of item {self.index} is not what was said"
+            yield "adds-up", f"part {numbered(number)} of item {self.index} is not what was said"
         if kind == "output_text" and part.get("annotations") != words.annotations:
-            yield "adds-up", f"the annotations of part {shown(number)} of item {self.index} are not those that came"
+            yield "adds-up", f"the annotations of part {numbered(number)} of item {self.index} are not those that came"
         if kind == "output_text" and not _alike(part.get("logprobs", []), words.logprobs):
-            yield "adds-up", f"the log probabilities of part {shown(number)} of item {self.index} are not those that came"
+            yield "adds-up", f"the log probabilities of part {numbered(number)} of item {self.index} are not those that came"
 
     # --- words --------------------------------------------------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class Item:
             return
         number = said.get("summary_index" if kind == "summary_text" else "content_index")
         if words.number is not None and number != words.number:
-            yield "part-open", f"words of part {shown(number)} of item {self.index} within {words.number}"
+            yield "part-open", f"words of part {numbered(number)} of item {self.index} within {words.number}"
         if words.done:
             yield "part-open", f"words of a part of item {self.index} whose words are done"
         logprobs = said.get("logprobs")
@@ -128,7 +128,7 @@ class Item:
             return
         number = said.get("annotation_index")
         if number != len(words.annotations):
-            yield "annotation-index", f"annotation {shown(number)} where {len(words.annotations)} was due"
+            yield "annotation-index", f"annotation {numbered(number)} where {len(words.annotations)} was due"
         words.annotations.append(said.get("annotation"))
 
     def progress(self, kind: str, step: str, steps: Mapping[str, tuple[str, ...]]) -> Faults:

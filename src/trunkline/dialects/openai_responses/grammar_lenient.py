@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...wire.sse import Frame
-from ..grammar import Automaton, is_count, loose_object, shown
+from ..grammar import Automaton, is_count, loose_object, numbered
 from .grammar_rules import CALLS, ITEM_OF, LENIENT, STEMS, TERMINAL, WORDS, stem_of
 
 _NUMBERS = ("output_index", "content_index", "summary_index")
@@ -46,7 +46,7 @@ class LenientResponses(Automaton):
         number = said.get("sequence_number")
         if type(number) is int:
             if number <= self._number_of_last:
-                self._fault("number", f"event {shown(number)} after {self._number_of_last}")
+                self._fault("number", f"event {numbered(number)} after {self._number_of_last}")
             self._number_of_last = number
         self._event(kind, said)
 
@@ -120,9 +120,9 @@ class LenientResponses(Automaton):
         index = said.get("output_index")
         begun = self._begun.get(index) if is_count(index) else None
         if begun is not None and begun != ITEM_OF[kind]:
-            self._fault("delta-kind", f"words of a kind that item {shown(index)} has not")
+            self._fault("delta-kind", f"words of a kind that item {numbered(index)} has not")
         if is_count(index) and index in self._done:
-            self._fault("item-open", f"words of item {shown(index)} after it was done")
+            self._fault("item-open", f"words of item {numbered(index)} after it was done")
         field = "delta" if last == "delta" else CALLS[kind][1] if kind in CALLS else WORDS[kind]
         text = said.get(field)
         if type(text) is not str:
@@ -132,7 +132,7 @@ class LenientResponses(Automaton):
         if last == "delta":
             self._said.setdefault(place, []).append(text)
         elif (pieces := self._said.pop(place, None)) is not None and "".join(pieces) != text:
-            self._fault("adds-up", f"the words of item {shown(index)} are not what was said")
+            self._fault("adds-up", f"the words of item {numbered(index)} are not what was said")
 
     def _inner(self, said: dict[str, Any], name: str) -> dict[str, Any]:
         inner = said.get(name)

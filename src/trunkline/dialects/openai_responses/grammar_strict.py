@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...wire.sse import Frame
-from ..grammar import Automaton, shown, strict_object
+from ..grammar import Automaton, numbered, strict_object
 from .grammar_items import Item
 from .grammar_rules import EVENTS, HEADS, PROGRESS, STEMS, STRICT, TERMINAL, stem_of
 
@@ -46,7 +46,7 @@ class StrictResponses(Automaton):
         self._misfits(EVENTS[kind], said, "$")
         number = said.get("sequence_number")
         if number != self._due:
-            self._fault("number", f"event {shown(number)} where {self._due} was due")
+            self._fault("number", f"event {numbered(number)} where {self._due} was due")
         self._due = number + 1 if type(number) is int else self._due + 1
         if self._error and kind != "response.failed":
             self._fault("end", "after an error only response.failed comes")
@@ -114,10 +114,10 @@ class StrictResponses(Automaton):
             return
         item, index = self._item, said.get("output_index")
         if item is None:
-            self._fault("item-open", f"{kind} of item {shown(index)} while none is open")
+            self._fault("item-open", f"{kind} of item {numbered(index)} while none is open")
             return
         if index != item.index:
-            self._fault("item-index", f"{kind} of item {shown(index)} within item {item.index}")
+            self._fault("item-index", f"{kind} of item {numbered(index)} within item {item.index}")
         elif kind != "response.output_item.done" and said.get("item_id") != item.id:
             self._fault("item-index", f"{kind} does not name item {item.index} by its id")
         self._within(item, kind, said)
@@ -144,7 +144,7 @@ class StrictResponses(Automaton):
         if self._item is not None:
             self._fault("item-open", f"an item begins while {self._item.index} is open")
         if index != self._begun:
-            self._fault("item-index", f"item {shown(index)} where {self._begun} was due")
+            self._fault("item-index", f"item {numbered(index)} where {self._begun} was due")
         self._item = Item(self._begun, item)
         self._begun += 1
         if self._item.id in self._ids and self._item.kind != "reasoning":
