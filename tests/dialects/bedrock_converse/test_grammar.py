@@ -184,7 +184,7 @@ SECRET = "SeCrEt"
 _NAMES = st.sampled_from([SECRET, "", *EVENTS, *STARTS, *DELTAS, "tool_use", "assistant", "!throttlingException"])
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-2, 3) | st.just(10**30) | st.floats() | _NAMES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES.filter(lambda name: name != SECRET), inner, max_size=3),
     max_leaves=8,
 )
 _OBJECTS = st.fixed_dictionaries({}, optional=dict.fromkeys([*DELTAS, "toolUseId", "name", "usage", "zz"], _VALUES))
