@@ -156,11 +156,28 @@ def test_no_prompt_goes_to_somebody_else_at_a_usual_port() -> None:
     io = World(lambda _: Scripted(200, {"server": "uvicorn"}, [b'{"status": "ok"}']))
     with pytest.raises(TransportError, match=r"8080 is no mlx server.*base_url") as caught:
         Client("mlx/m", settings=Settings({}), io=io).generate("the secret plan")
-    assert caught.value.attempts is not None
+    assert len(caught.value.attempts) == 1
     assert {method for method, _ in asked(io)} == {"GET"}
     named = World(lambda _: chat())
     assert Client("mlx/m", base_url="http://127.0.0.1:8080", settings=Settings({}), io=named).generate("hi").text
     assert [method for method, _ in asked(named)] == ["POST"]
+
+
+def test_a_server_that_nothing_tells_from_others_wants_its_address() -> None:
+    with pytest.raises(UsageError, match="nothing tells tgi from others"):
+        Client("tgi/m", settings=Settings({}), io=World()).generate("hi")
+
+
+def test_a_raw_request_is_told_whom_it_is_for() -> None:
+    with pytest.raises(UsageError, match="whom it is for"):
+        Client(settings=Settings({}), io=alone()).request("GET", "/models")
+
+
+def test_nobody_is_looked_for_where_that_is_off() -> None:
+    io = World()
+    with pytest.raises(NoProviderError, match="detect is off"):
+        Client(settings=Settings({"TRUNKLINE_DETECT": "off"}), io=io).generate("hi")
+    assert io.requests == []
 
 
 def test_a_server_at_its_usual_port_is_asked_once_who_it_is() -> None:

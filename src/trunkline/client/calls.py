@@ -13,7 +13,7 @@ from ..dialects.dialect import WireRequest
 from ..engine import backend
 from ..engine.backend import declared_async
 from ..engine.call import NO_HOOKS, Call, Hooks, Limits
-from ..engine.destination import Own, Planned, Wire
+from ..engine.destination import Own, Planned, Sought, Wire
 from ..engine.program import Program
 from ..policy.turns import TurnMemory
 from ..ports import Observer
@@ -170,6 +170,8 @@ class Calls:
         """A call of ``request``: of the fallbacks, those understand it which are other addresses of the same provider."""
         ready = self._ready or self._prepare()
         first, *others = ready.plan
+        if isinstance(first, Sought):
+            raise UsageError("a raw request needs to be told whom it is for", field="model", got="None", allowed="provider/model")
         if not isinstance(first, Wire) or isinstance(first, Program):
             raise UsageError("only an HTTP endpoint takes raw requests", field="model", got=self.name)
         kin = [each for each in others if isinstance(each, Wire) and _is_other_address(each, first)]

@@ -72,8 +72,8 @@ def _wire(destinations: Destinations, row: Provider, servers: Servers | None) ->
         return f"there is no {command.name} on the PATH"
     try:
         if command is None and row.is_presumed and not (settings.base_url(row) or settings.key_settings(row)):
-            if servers is not None and row.name in servers:
-                return destinations.wire(row, "", servers[row.name].address)
+            if servers is not None and (found := servers.get(row.name)) is not None:
+                return destinations.wire(row, found.local.model or "", found.address)
             looked = servers is not None and local(row.name) is not None
             return f"{'does not run at its usual port; ' if looked else ''}set {base_url_variables(row)[0]}, or name it"
         return destinations.wire(row, row.default_model or "")

@@ -42,9 +42,13 @@ async def choose(io: IO, destinations: Destinations, servers: tuple[Found, ...])
         place = command and place_of(command, destinations.settings.environment())
         if place and row.default_model:
             return destinations.wire(row, row.default_model), f"no key is configured, no model server runs, and there is {place}"
-    from .destinations import SEEN_IN_HEALTH
+    raise _nobody(destinations)
 
-    names = ", ".join(variable for row in TABLE[:2] for variable in row.key_variables[:1])
+
+def _nobody(destinations: Destinations) -> NoProviderError:
+    """What was looked for, and what to set."""
+    from .destinations import no_provider
+
     names_of = ", ".join(row.endpoints[0].command.name for row in programs() if row.endpoints[0].command)
     looked = f"no model server runs on this machine and the program {names_of} is not installed"
     if not destinations.settings.detects:
@@ -52,10 +56,7 @@ async def choose(io: IO, destinations: Destinations, servers: tuple[Found, ...])
     named = [row.name for row in TABLE if row.default_model is None and row.key_variables and destinations.settings.key(row)]
     if named:
         looked = f"keys are there for {', '.join(named)}, but no model was named ({named[0]}/…), {looked}"
-    raise NoProviderError(
-        f"no provider is configured, {looked}: set a key ({names}, …), name a model (Client('provider/model', api_key=…)), or"
-        f" give a base_url{SEEN_IN_HEALTH}"
-    )
+    return no_provider(f", {looked}")
 
 
 def programs() -> tuple[Provider, ...]:

@@ -31,6 +31,16 @@ if TYPE_CHECKING:
 SEEN_IN_HEALTH = "; `trunkline health` shows what was looked at"
 """How the error ends where nothing is configured."""
 
+
+def no_provider(looked: str = "") -> NoProviderError:
+    """What to set where nothing is; ``looked``: where else somebody was looked for."""
+    names = ", ".join(variable for row in TABLE[:2] for variable in row.key_variables[:1])
+    return NoProviderError(
+        f"no provider is configured{looked}: set a key ({names}, …), name a model (Client('provider/model', api_key=…)), or"
+        f" give a base_url{SEEN_IN_HEALTH}"
+    )
+
+
 MOST_HEIRS = 64
 """So many backups are remembered, with their tokens: those used last."""
 
@@ -191,11 +201,7 @@ class Destinations:
         for row in TABLE:
             if row.default_model and row.key_variables and self.settings.key(row) is not None:
                 return f"{row.name}/{row.default_model}", f"{row.name} has a key, and is first in the order that has one"
-        names = ", ".join(variable for row in TABLE[:2] for variable in row.key_variables[:1])
-        raise NoProviderError(
-            f"no provider is configured: set a key ({names}, …), name a model (Client('provider/model', api_key=…)), or give a"
-            f" base_url{SEEN_IN_HEALTH}"
-        )
+        raise no_provider()
 
     def owns(self, row: Provider) -> bool:
         """Whether the key or address that was handed over is for ``row``."""

@@ -22,6 +22,11 @@ class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field
     def text(self) -> str | None:
         return None
 
+    @property
+    def choice(self) -> int:
+        """The number of the reply that it belongs to."""
+        return 0
+
     def __repr__(self) -> str:
         """Without ``raw`` and what is at its default."""
         required = len(self.__struct_fields__) - len(self.__struct_defaults__)

@@ -75,7 +75,7 @@ class ConverseEncoder:
         take = _TAKE.get(type(event))
         if take is None or self._over:
             return b""
-        if event.choice:  # type: ignore[attr-defined]
+        if event.choice:
             self._losses.dropped("alternatives", "there is one choice here")
             return b""
         take(self, event)

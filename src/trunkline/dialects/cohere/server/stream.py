@@ -86,7 +86,7 @@ class CohereEventEncoder:
                 return self._writer.taken()
         if self._over or type(event) not in _TAKE:
             return b""
-        if event.choice:  # type: ignore[attr-defined]
+        if event.choice:
             self._losses.dropped("alternatives", "there is one choice here")
             return b""
         self._take(event)
