@@ -9,6 +9,7 @@ from ..ports import IO
 from ..providers.provider import Provider
 from ..providers.table import TABLE, provider as provider_row
 from ..values.errors import NoProviderError, ProviderError
+from ..values.request import Request
 from .detection import Found, detect
 from .programs import place_of
 
@@ -25,11 +26,11 @@ class Seeker(Sought):
         self.why: str = ""
         """Why that one, once it is found."""
 
-    async def found(self, io: IO) -> Destination:
+    async def found(self, io: IO, request: Request) -> tuple[Destination]:
         if self._chosen is None:
             servers = await detect(io) if self._destinations.settings.detects else ()
             self._chosen, self.why = await choose(io, self._destinations, servers)
-        return self._chosen
+        return (self._chosen,)
 
 
 async def choose(io: IO, destinations: Destinations, servers: tuple[Found, ...]) -> tuple[Wire, str]:

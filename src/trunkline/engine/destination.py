@@ -12,6 +12,7 @@ from ..dialects.dialect import ClientHalf, WireRequest
 from ..ports import IO, Backend, Deadlines, Exchange, StreamingBackend
 from ..values.headers import Headers
 from ..values.model import Model, Target
+from ..values.request import Request
 from ..values.secret import Secret
 from ..wire.http import HttpReply, HttpRequest
 
@@ -228,15 +229,16 @@ Destination = Wire | Own
 
 
 class Sought(ABC):
-    """A target that has to be looked for, when it is first needed. Nothing is known of it before."""
+    """A target that has to be looked for, or several to be chosen among, when a call needs it. Nothing is known of it before."""
 
     target: Target = Target("", "", "")
     provider: str = ""
     model: str = ""
 
     @abstractmethod
-    async def found(self, io: IO) -> Destination:
-        """The target. Raises ``NoProviderError``, which says where was looked."""
+    async def found(self, io: IO, request: Request) -> Sequence[Destination]:
+        """The targets for ``request``, in the order in which they are to be asked; one at least. Raises ``NoProviderError``, which
+        says where was looked, or ``UsageError``."""
 
     def in_turn(self) -> Destination:
         raise AssertionError("is found before its turn comes")

@@ -80,7 +80,9 @@ async def prepare(io: IO, call: Call) -> Call:
     """``call`` with its targets found, the ``before`` hook heard, turns that the messages lack put back and local media read; a
     strict one encoded for every target, to see that it can be."""
     if any(isinstance(planned, Sought) for planned in call.plan):
-        found = [await planned.found(io) if isinstance(planned, Sought) else planned for planned in call.plan]
+        found: list[Destination] = []
+        for planned in call.plan:
+            found += await planned.found(io, call.request) if isinstance(planned, Sought) else (planned,)
         call = msgspec.structs.replace(call, plan=tuple(found))
     request = call.request
     if call.hooks.before is not None:
