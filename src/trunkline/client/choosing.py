@@ -27,10 +27,14 @@ class Seeker(Sought):
         """Why that one, once it is found."""
 
     async def found(self, io: IO, request: Request) -> tuple[Destination]:
+        return (await self.chosen(io),)
+
+    async def chosen(self, io: IO) -> Wire:
+        """The one that was found, whatever is asked."""
         if self._chosen is None:
             servers = await detect(io) if self._destinations.settings.detects else ()
             self._chosen, self.why = await choose(io, self._destinations, servers)
-        return (self._chosen,)
+        return self._chosen
 
 
 async def choose(io: IO, destinations: Destinations, servers: tuple[Found, ...]) -> tuple[Wire, str]:

@@ -42,7 +42,7 @@ async def _lister(io: IO, calls: Calls, provider: str | None) -> Destination:
     if provider is not None:
         return destinations.wire(provider_row(provider), "")
     if calls.model is None and not destinations.is_configured():
-        return await destinations.seek().found(io)
+        return await destinations.seek().chosen(io)
     return destinations.find(calls.model)
 
 
