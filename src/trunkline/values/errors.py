@@ -49,7 +49,7 @@ WORDS_SHOWN = 500
 WORDS_KEPT = 10_000
 """How many of them it keeps as ``provider_message``."""
 
-DeadlinePhase = Literal["connect", "first_byte", "idle", "total"]
+DeadlinePhase = Literal["connect", "first_byte", "first_token", "idle", "speed", "total"]
 TransportPhase = Literal["connect", "send", "head", "body"]
 
 
@@ -267,7 +267,8 @@ class ClosedByCallerError(TransportError):
 
 
 class DeadlineError(ProviderError, TimeoutError):
-    """A deadline passed; ``phase`` says which (connect, first_byte, idle, total), ``seconds`` how long it was."""
+    """A deadline passed; ``phase`` says which, ``seconds`` how long it was: connect, first_byte, idle, total; ``first_token``:
+    nothing was said in time; ``speed``: fewer tokens a second than asked for."""
 
     hint_default: ClassVar[str | None] = "A longer timeout gives it more time"
 
