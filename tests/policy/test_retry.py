@@ -128,7 +128,7 @@ def test_no_wait_reaches_the_end() -> None:
     [
         (ServerError(), Retry(0.0)),
         (TransportError(), Retry(0.0)),
-        (DeadlineError(phase="idle"), Retry(0.0)),
+        (DeadlineError(phase="idle"), Fallback()),
         (DeadlineError(phase="connect"), Fallback()),
         (RateLimitError(), Fallback()),
         (OverloadedError(), Fallback()),
@@ -142,7 +142,8 @@ def test_no_wait_reaches_the_end() -> None:
         (AllTargetsFailedError(), Fallback()),
         (InvalidRequestError(), Raise()),
         (ContentFilterError(), Raise()),
-        (InvalidRequestError(should_retry=True), Retry(0.0)),
+        (AuthenticationError(should_retry=True), Fallback()),
+        (ServerError(should_retry=False), Fallback()),
     ],
 )
 def test_with_another_target(error: ProviderError, first: Verdict) -> None:

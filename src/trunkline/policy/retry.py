@@ -9,23 +9,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from ..dialects.error_body import duration
-from ..values.errors import (
-    CircuitOpenError,
-    ClosedByCallerError,
-    ConcurrencyLimitError,
-    ContentFilterError,
-    ContextLengthError,
-    DeadlineError,
-    InvalidRequestError,
-    OverloadedError,
-    ProviderError,
-    RateLimitError,
-    ServerError,
-    StreamInterruptedError,
-    TransportError,
-)
+from ..values.errors import ProviderError
 from ..values.headers import Headers
 from ..values.late_pattern import LatePattern
+from .verdicts import elsewhere, ends, row_of
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -48,7 +35,7 @@ Verdict = Retry | Fallback | Raise
 class RetryPolicy(msgspec.Struct, frozen=True):
     """``retries`` more tries of one target; waits of ``first`` seconds doubling to ``cap``, full jitter; a wait that the
     provider asks for is obeyed up to ``longest`` seconds, else the error is raised at once with its ``retry_after``.
-    ``elsewhere``: the errors after which another target is asked; None: whatever may be better there."""
+    ``elsewhere``: the errors after which another target is asked; None: as the table has it (``verdicts.ROWS``)."""
 
     retries: int = 2
     first: float = 0.5
@@ -57,18 +44,11 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     elsewhere: tuple[type[ProviderError], ...] | None = None
 
 
-_TRANSIENT = (RateLimitError, OverloadedError, ServerError, TransportError, DeadlineError, StreamInterruptedError)
-_ELSEWHERE_TOO = (InvalidRequestError, ContentFilterError)
-
-
 def transient(error: ProviderError) -> bool:
-    """Whether the same request may succeed a little later. The provider's own word (``x-should-retry``) wins."""
-    if isinstance(error, DeadlineError) and error.phase == "total":
+    """Whether the same request may succeed a little later. The provider's own order (``x-should-retry``) wins over the table."""
+    if ends(error):
         return False
-    if error.should_retry is not None:
-        return error.should_retry
-    # 408 and 409: the official SDKs of OpenAI and Anthropic retry both (request timeout, lock conflict).
-    return isinstance(error, _TRANSIENT) or error.status in (408, 409)
+    return row_of(error).again if error.should_retry is None else error.should_retry
 
 
 def judge(
@@ -80,15 +60,16 @@ def judge(
     policy: RetryPolicy,
     uniform: Callable[[float, float], float],
 ) -> Verdict:
-    """What to do about ``error`` after ``tried`` retries of this target, with ``remaining`` seconds left.
+    """What to do about ``error`` after ``tried`` retries of this target, with ``remaining`` seconds left. ``another``: a target
+    remains that may take over after this error (``verdicts.may_take_over``).
 
-    While ``another`` target remains: at most one retry, at once, and none where waiting is needed or connecting timed out.
+    While one remains: at most one retry, at once, where the table says that it is worth it, and none where the provider asks
+    us to wait.
     """
-    if isinstance(error, ClosedByCallerError) or (isinstance(error, DeadlineError) and error.phase == "total"):
-        return Raise()
-    if another and (policy.elsewhere is None or isinstance(error, policy.elsewhere)):
-        return _judge_with_another(error, tried, policy)
-    if not transient(error) or isinstance(error, CircuitOpenError | ConcurrencyLimitError) or tried >= policy.retries:
+    if another and elsewhere(error, policy) != "never":
+        slow = error.retry_after is not None or error.should_retry is False
+        return Retry(0.0) if tried == 0 and policy.retries and row_of(error).at_once and not slow else Fallback()
+    if not transient(error) or tried >= policy.retries:
         return Raise()
     wait = error.retry_after
     if wait is None:
@@ -96,16 +77,6 @@ def judge(
     elif wait > policy.longest:
         return Raise()
     return Retry(wait) if wait < remaining else Raise()
-
-
-def _judge_with_another(error: ProviderError, tried: int, policy: RetryPolicy) -> Verdict:
-    if transient(error):
-        slow = error.retry_after is not None or isinstance(error, RateLimitError | OverloadedError)
-        connecting = isinstance(error, DeadlineError) and error.phase == "connect"
-        return Retry(0.0) if tried == 0 and policy.retries and not slow and not connecting else Fallback()
-    if isinstance(error, _ELSEWHERE_TOO) and not isinstance(error, ContextLengthError):
-        return Raise()  # the same request would be refused everywhere
-    return Fallback()
 
 
 def asked_wait(headers: Headers, wall: float, said: float | None = None) -> float | None:
