@@ -86,7 +86,7 @@ def test_what_is_wrong_is_named(make: Callable[[], Step], field: str) -> None:
             "status: this is no error; got 200; allowed: 400 to 599; with a body or a kind of its own any from 200",
         ),
         (Say, "text: Say needs it; allowed: text"),
-        (lambda: Say("a", "b"), "Say: takes 1 value without a name; got 2; allowed: text"),
+        (lambda: Say("a", "b"), "Say: takes 1 value without a name; got 2; allowed: text, continues"),
         (lambda: Say("a", text="b"), "text: Say was given it twice; allowed: text"),
         (lambda: Reset(1), "Reset: takes nothing; got 1"),
         (lambda: Call("w", city="Oslo"), "city: Call has no such field; allowed: name, arguments, id"),

@@ -15,6 +15,7 @@ from ..values.expect import one_of
 from ..values.message import Image, Message, Text, ToolResult
 from ..values.request import Request
 from .steps import Checked
+from .taken_up import taken_up
 
 Condition: TypeAlias = Callable[[Request], bool]
 _REGEX = re.compile(r"/(.*)/([imsx]*)\Z", re.DOTALL)
@@ -89,8 +90,10 @@ class When(Checked, frozen=True, kw_only=True):
 
 
 def last_turn(request: Request) -> list[Message]:
-    """What was said since the model last spoke, without the system's words; words put into its mouth at the end do not count."""
-    said = [message for message in request.messages if message.role != "system"]
+    """What was said since the model last spoke, without the system's words. Words put into its mouth do not count: neither at the
+    end, nor before an instruction to carry on from them, which comes on top of the turn that they answer."""
+    known = taken_up(request)
+    said = [message for message in (*known.turns, *known.told) if message.role != "system"]
     while said and said[-1].role == "assistant":
         said.pop()
     start = max((n + 1 for n, message in enumerate(said) if message.role == "assistant"), default=0)

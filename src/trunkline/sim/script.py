@@ -14,6 +14,7 @@ from ..values.response import Usage
 from .builtin import answer_to
 from .scenario import Pace, Rule
 from .steps import SPOKEN, Cut, Garble, Pause, Raw, Step, StreamError, ends
+from .taken_up import taken_up
 from .tokens import count_request
 from .voice import Voice
 
@@ -45,7 +46,8 @@ def script_of(request: Request, rule: Rule, pace: Pace, chance: random.Random) -
     lead, rest = _split(rule.steps)
     if not any(isinstance(step, (*SPOKEN, Raw)) or ends(step) for step in (*lead, *rest)):
         choices = range(request.n or 1)
-        turns = [*((step,) for step in rest), *zip_longest(*(answer_to(request, choice) for choice in choices))]
+        asked = msgspec.structs.replace(request, messages=taken_up(request).turns)
+        turns = [*((step,) for step in rest), *zip_longest(*(answer_to(asked, choice) for choice in choices))]
     else:
         turns = [(step,) for step in rest]
     return _Writer(request, rule, pace, chance).write(lead, turns)
@@ -76,9 +78,10 @@ class _Writer:
         self.voices: list[Voice] = []
 
     def write(self, lead: tuple[Step, ...], turns: Sequence[tuple[Step, ...]]) -> Script:
+        begun, free = taken_up(self.request).begun, self.rule.finish is not None
         for choice in range(self.request.n or 1):
             steps = [turn[choice % len(turn)] for turn in turns]
-            self.voices.append(Voice(self.request, choice, steps, self.chance, free=self.rule.finish is not None))
+            self.voices.append(Voice(self.request, choice, steps, self.chance, free=free, begun=begun))
         input_tokens = count_request(self.request)
         if rule_input := self.rule.usage and self.rule.usage.input_tokens:
             input_tokens = rule_input

@@ -106,20 +106,22 @@ class Step(Checked, frozen=True):
     """One thing that a rule does."""
 
 
-class Say(Step, frozen=True):
-    """Words of the answer. A list of texts: exactly these pieces, in place of tokens."""
+class Worded(Step, frozen=True):
+    """What consists of words. A list of texts: exactly these pieces, in place of tokens."""
 
     text: str | Sequence[str]
 
     checked_as: ClassVar[Mapping[str, Any]] = {"text": str | tuple[str, ...]}
 
 
-class Think(Step, frozen=True):
-    """Reasoning, likewise."""
+class Say(Worded, frozen=True, kw_only=True):
+    """Words of the answer. ``continues``: where the conversation holds their beginning already, only the rest is said."""
 
-    text: str | Sequence[str]
+    continues: bool = True
 
-    checked_as: ClassVar[Mapping[str, Any]] = {"text": str | tuple[str, ...]}
+
+class Think(Worded, frozen=True):
+    """Reasoning."""
 
 
 class Refuse(Step, frozen=True):

@@ -25,12 +25,15 @@ Kind = type[Text] | type[Reasoning] | type[Refusal]
 
 
 class Voice:
-    """What choice number ``choice`` says of ``steps``. ``free``: neither the limit of tokens nor stop sequences hold.
+    """What choice number ``choice`` says of ``steps``. ``free``: neither the limit of tokens nor stop sequences hold. ``begun``:
+    words that were said already; where those of the steps begin with them, only the rest is said.
 
     ``say`` gives a list of events a token; ``tokens`` is how many there were, ``thought`` how many of them were reasoning.
     """
 
-    def __init__(self, request: Request, choice: int, steps: Sequence[Step], chance: random.Random, *, free: bool) -> None:
+    def __init__(
+        self, request: Request, choice: int, steps: Sequence[Step], chance: random.Random, *, free: bool, begun: str = ""
+    ) -> None:
         self.choice: int = choice
         self.tokens: int = 0
         self.thought: int = 0
@@ -43,9 +46,10 @@ class Voice:
         self._ended_by_stop = False
         self._calls = 0
         self._reason: FinishReason | None = None
-        self._left, self._stop = _first_stop(
-            () if free else request.stop, "".join("".join(step.text) for step in steps if isinstance(step, Say))
-        )
+        says = [step for step in steps if isinstance(step, Say)]
+        words = "".join("".join(step.text) for step in says)
+        self._known = len(begun) if words.startswith(begun) and all(step.continues for step in says) else 0
+        self._left, self._stop = _first_stop(() if free else request.stop, words[self._known :])
 
     def say(self, step: Step) -> list[list[Event]]:
         """The events of ``step``, a list for each token; none once the choice is finished."""
@@ -53,7 +57,9 @@ class Voice:
             return []
         match step:
             case Say():
-                return self._close_unless(Text) + list(self._speak(Text, self._until_stop(_pieces(step.text))))
+                return self._close_unless(Text) + list(self._speak(Text, self._until_stop(self._unsaid(step.text))))
+            case Think() if self._known:  # it led to words that are said already
+                return []
             case Think():
                 return self._close_unless(Reasoning) + list(self._speak(Reasoning, _pieces(step.text)))
             case Refuse():
@@ -102,6 +108,20 @@ class Voice:
                 yield [TextDelta(piece, self.choice, None, self._logprobs(piece))]
         if self._ended_by_stop:
             self._reason = "stop"
+
+    def _unsaid(self, text: str | Sequence[str]) -> Sequence[str]:
+        """``text`` in pieces, without what of it was said before."""
+        if not self._known:
+            return _pieces(text)
+        known = min(self._known, len("".join(text)))
+        self._known -= known
+        if isinstance(text, str):
+            return pieces(text[known:])
+        kept = []
+        for piece in text:
+            kept.append(piece[known:])
+            known -= min(known, len(piece))
+        return [piece for piece in kept if piece]
 
     def _until_stop(self, said: Sequence[str]) -> Sequence[str]:
         """Of the tokens ``said`` those before the stop sequence that comes first in all that the choice has to say."""
