@@ -51,6 +51,11 @@ class Values:
     def set(self, name: str, text: str, origin: Origin) -> None:
         self.texts[name], self.origins[name] = text, origin
 
+    @property
+    def region(self) -> str | None:
+        """The place at its provider where the endpoint is, where it has several."""
+        return self.texts.get("region") or self.texts.get("location")
+
     def need(self, name: str) -> str:
         """The value. ``UsageError`` says where it may stand."""
         text = self.texts.get(name)

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from ..dialects.known import client_half_of
 from ..engine.destination import Destination, Own, Planned, Signer, Turns, Wire
-from ..providers.auth import Auth, NoAuth, SigV4
+from ..providers.auth import NoAuth, SigV4
 from ..providers.provider import Command, Endpoint, Provider
 from ..providers.table import TABLE, is_dialect, is_provider, own_endpoint, provider as provider_row
 from ..values import expect
 from ..values.errors import NoProviderError, UsageError
 from ..values.expect import kind_of
-from ..values.model import Model, Target
-from ..values.secret import Origin, Secret
+from ..values.model import Model
+from ..values.secret import Origin
 from .addresses import Address, Values, address_of, handed_parameters
 from .credentials import Given, chain_signer, given, signer_of
 from .options import BACKUP_OPTIONS, ModelName
 from .settings import Settings
 from .trust import checked_base_url, checked_parameter, refuse_key
+from .wiring import Place, Shown, as_text, hashable, target_of
 
 if TYPE_CHECKING:
     from .choosing import Seeker
@@ -61,14 +59,18 @@ class Destinations:
         version: object = None,
         dialect: object = None,
         parameters: object = None,
+        region: object = None,
+        quota: object = None,
     ) -> None:
         self._settings = settings
-        self._version = None if version is None else _text(version, "version", "as in '2023-06-01'")
+        self._region = None if region is None else as_text(region, "region", "the name of one, as in 'eu-west-1'")
+        self._quota = None if quota is None else as_text(quota, "quota", "a name for the limit that is shared")
+        self._version = None if version is None else as_text(version, "version", "as in '2023-06-01'")
         self._owner = owner
         self._api_key: Given | None = None if api_key is None else given(api_key)
         self._base_url = None if base_url is None else checked_base_url(base_url)
         self._way_owner = owner
-        self._dialect = None if dialect is None else _text(dialect, "dialect", "a dialect's id, as in 'openai-chat'")
+        self._dialect = None if dialect is None else as_text(dialect, "dialect", "a dialect's id, as in 'openai-chat'")
         self._parameters: Mapping[str, str] = {} if parameters is None else handed_parameters(parameters)
         self._known: dict[str | None, Wire] = {}
         self._signers: dict[tuple[str, str, str], Signer] = {}
@@ -130,7 +132,7 @@ class Destinations:
         name = backup.get("model", model)
         if not (name is None or isinstance(name, str)):
             raise UsageError("an object of your own takes no options", field=field, got=kind_of(name), allowed="'provider/model'")
-        said = (name, *((key, _hashable(value)) for key, value in sorted(backup.items())))
+        said = (name, *((key, hashable(value)) for key, value in sorted(backup.items())))
         with self._lock:
             heir = self._heirs.pop(said, None)
         if heir is None:
@@ -258,7 +260,8 @@ class Destinations:
         base_url = self.settings.base_url(row) if handed is None else (handed, Origin.ARGUMENT)
         address = address_of(row, endpoint, values, model, base_url)
         shown = self._shown(row, endpoint, values, handed is not None)
-        wires = [self._wire(row, endpoint, model, record, address, each) for each in shown]
+        place = Place(address.url, self._region or values.region, self._quota)
+        wires = [self._wire(row, endpoint, model, record, address, each, place) for each in shown]
         if row.is_presumed and base_url is None and is_provider(row.name) and provider_row(row.name) is row:
             from .detection import guard
 
@@ -282,7 +285,7 @@ class Destinations:
         url = (self._base_url, Origin.ARGUMENT) if self.owns(row) and self._base_url else self.settings.base_url(row)
         if url is not None and url[1] <= Origin.PROJECT:
             raise UsageError(f"a project's file may not say where {row.name} asks", field="base_url", got="an address")
-        target = _target(row, endpoint, model, record, key.id if key is not None else None, None)
+        target = target_of(row, endpoint, model, record, Shown(NoAuth(), None, key), None, Place(quota=self._quota))
         dialect = client_half_of(endpoint.dialect)
         return program(command, dialect, target, self.settings.environment(), key, url[0] if url else None, record)
 
@@ -324,12 +327,14 @@ class Destinations:
                 signer = self._signers.setdefault(key, made)
         return Shown(NoAuth(), origin, signer=signer)
 
-    def _wire(self, row: Provider, endpoint: Endpoint, model: str, record: Model | None, address: Address, shown: Shown) -> Wire:
+    def _wire(
+        self, row: Provider, endpoint: Endpoint, model: str, record: Model | None, address: Address, shown: Shown, place: Place
+    ) -> Wire:
         hosts = row.host_patterns(tenants=address.origin > Origin.PROJECT)
         refuse_key(shown.origin, address.url, address.origin, row.name, hosts)
         return Wire(
             client_half_of(endpoint.dialect),
-            _target(row, endpoint, model, record, shown.account, self._version, address.url),
+            target_of(row, endpoint, model, record, shown, self._version, place),
             address.url,
             shown.auth,
             shown.secret,
@@ -352,49 +357,3 @@ class Destinations:
 
     def __repr__(self) -> str:
         return "Destinations()"
-
-
-class Shown(NamedTuple):
-    """How an endpoint is shown who asks: ``auth`` with a key or without, or a signer. ``origin``: whose credentials they are."""
-
-    auth: Auth
-    origin: Origin | None
-    secret: Secret | None = None
-    signer: Signer | None = None
-
-    @property
-    def account(self) -> str | None:
-        """What tells these credentials from others: state that a provider bound to an account goes back under the same alone."""
-        return self.signer.source if self.signer is not None else self.secret.id if self.secret is not None else None
-
-
-def _target(
-    row: Provider, endpoint: Endpoint, model: str, record: Model | None, account: str | None, version: str | None, url: str = ""
-) -> Target:
-    quirks = record.quirks.over(endpoint.quirks) if record is not None else endpoint.quirks
-    if version is not None:
-        quirks = msgspec.structs.replace(quirks, version=version)
-    return Target(
-        dialect=endpoint.dialect,
-        provider=row.name,
-        model=model,
-        quirks=quirks,
-        max_output=record.max_output if record is not None else None,
-        key=account,
-        address=urlsplit(url).netloc.rpartition("@")[2] if url and is_dialect(row.name) else None,
-    )
-
-
-def _hashable(value: object) -> object:
-    """``value``, of a backup's options, as what can be told from others."""
-    if isinstance(value, Mapping):
-        return tuple(sorted((str(name), str(text)) for name, text in value.items()))
-    if isinstance(value, list | tuple):
-        return tuple(map(_hashable, value))
-    return value if isinstance(value, Hashable) else id(value)
-
-
-def _text(value: object, field: str, allowed: str) -> str:
-    if not isinstance(value, str):
-        raise UsageError("no text", field=field, got=kind_of(value), allowed=allowed)
-    return value

@@ -157,7 +157,7 @@ class ClientOptions(CarryOptions, total=False):
 
 class BackupOptions(TypedDict, total=False):
     """What a fallback may say of itself. Whatever it does not, it has from the model that it stands in for, as far as that is of
-    the same provider."""
+    the same provider; but for ``region`` and ``quota``, which are its own."""
 
     model: str
     api_key: ApiKey | None
@@ -165,6 +165,11 @@ class BackupOptions(TypedDict, total=False):
     dialect: str | None
     parameters: Mapping[str, str] | None
     version: str | None
+    region: str | None
+    """Where it is, for routes that ask in some regions only; None: what its address says."""
+    quota: str | None
+    """A name for the limit at its provider that it shares with whatever has the same; None: those of one key, model and region
+    share one."""
 
 
 class NewOptions(ClientOptions, total=False):
