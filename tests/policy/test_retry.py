@@ -20,6 +20,7 @@ from trunkline.policy.retry import (
     should_retry,
     transient,
 )
+from trunkline.policy.verdicts import elsewhere
 from trunkline.values.errors import (
     AllTargetsFailedError,
     AuthenticationError,
@@ -30,6 +31,7 @@ from trunkline.values.errors import (
     DeadlineError,
     InvalidRequestError,
     MalformedResponseError,
+    NameResolutionError,
     NotFoundError,
     OverloadedError,
     PermissionDeniedError,
@@ -67,6 +69,10 @@ def verdict(
         policy=RetryPolicy(retries=retries),
         uniform=lambda low, high: high,
     )
+
+
+def judged(error: ProviderError, policy: RetryPolicy, *, another: bool) -> Verdict:
+    return judge(error, tried=0, another=another, remaining=600.0, policy=policy, uniform=lambda low, high: high)
 
 
 @pytest.mark.parametrize("kind", NEVER)
@@ -133,6 +139,7 @@ def test_no_wait_reaches_the_end() -> None:
         (RateLimitError(), Fallback()),
         (OverloadedError(), Fallback()),
         (ServerError(retry_after=0.0), Fallback()),
+        (NameResolutionError(), Fallback()),
         (AuthenticationError(), Fallback()),
         (PermissionDeniedError(), Fallback()),
         (NotFoundError(), Fallback()),
@@ -167,14 +174,28 @@ ERRORS = st.sampled_from([*NEVER, *PASSING, DeadlineError, CircuitOpenError])
 def test_whatever_the_facts(
     kind: type[ProviderError], tried: int, another: bool, remaining: float, retries: int, wait: float | None, ordered: bool | None
 ) -> None:
-    got = verdict(
-        kind(retry_after=wait, should_retry=ordered), tried=tried, another=another, remaining=remaining, retries=retries
-    )
+    error = kind(retry_after=wait, should_retry=ordered)
+    got = verdict(error, tried=tried, another=another, remaining=remaining, retries=retries)
+    another = another and elsewhere(error, RetryPolicy()) != "never"
     if isinstance(got, Retry):
         assert tried < (min(retries, 1) if another else retries)
         assert got.after == 0.0 if another else 0.0 <= got.after <= 60.0
         assert another or got.after < remaining
-    assert another or not isinstance(got, Fallback)
+    assert isinstance(got, Fallback) <= another
+    assert isinstance(got, Raise) <= (not another)
+
+
+def test_what_the_user_names_goes_elsewhere_and_nothing_else() -> None:
+    policy = RetryPolicy(elsewhere=(ContentFilterError,))
+    assert judged(ContentFilterError(), policy, another=True) == Fallback()
+    assert judged(ContentFilterError(), policy, another=False) == Raise()
+    assert judged(ServerError(), policy, another=True) == Retry(0.5)
+    assert judged(NotFoundError(), policy, another=True) == Raise()
+
+
+def test_the_policy_of_those_who_say_nothing() -> None:
+    assert RetryPolicy() == RetryPolicy(retries=2, first=0.5, cap=8.0, longest=60.0, elsewhere=None)
+    assert judged(ServerError(), RetryPolicy(retries=1), another=True) == Retry(0.0)
 
 
 DATES = [
