@@ -56,13 +56,26 @@ class Exchange(Protocol):
     ends early raises ``TruncatedBodyError``; a passed deadline ``DeadlineError`` with its phase. ``close`` is idempotent and
     never waits for the network: the connection goes back to the pool when its reply has been read whole, else it is
     closed at once. ``abort`` closes from any thread, without awaiting; a waiting ``head`` or ``read`` then raises
-    ``TransportError``.
+    ``TransportError``. ``set_until``: from now on, between two waits, the exchange ends at ``moment`` (on ``IO.now()``'s
+    clock), in place of ``Deadlines.until``; the error is the same.
     """
 
     async def head(self) -> Head: ...
     async def read(self) -> bytes: ...
     async def close(self) -> None: ...
     def abort(self) -> None: ...
+    def set_until(self, moment: float) -> None: ...
+
+
+class Signal(Protocol):
+    """Something that happens once, and that may be waited for.
+
+    ``wait``: True when it has been set (before, or while it waited), False when so many seconds passed first. ``set`` may be
+    called from any thread and any event loop, any number of times, and never waits.
+    """
+
+    async def wait(self, seconds: float = INFINITY) -> bool: ...
+    def set(self) -> None: ...
 
 
 class Semaphore(Protocol):
@@ -93,13 +106,15 @@ class IO(Protocol):
     def send(self, request: HttpRequest, deadlines: Deadlines) -> Exchange: ...
     def spawn(self, request: ProcessRequest, deadlines: Deadlines) -> Exchange: ...
     def semaphore(self, n: int) -> Semaphore: ...
+    def signal(self) -> Signal: ...
 
     async def all(self, coros: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """Every result, in order; the first error ends the others and is raised."""
         ...
 
     async def first(self, coros: Sequence[Coroutine[Any, Any, T]]) -> T:
-        """The result of whichever ends first; the others are ended."""
+        """The result of whichever ends first; the others are ended, and so are the exchanges that they began, even where they
+        had ended too and returned them. What the first one began lives on, and may be read on by the caller."""
         ...
 
     async def offload(self, function: Callable[[], T]) -> T:
@@ -192,6 +207,7 @@ __all__ = [
     "ProcessRequest",
     "Semaphore",
     "Settled",
+    "Signal",
     "Store",
     "StreamingBackend",
     "ToolSource",

@@ -18,16 +18,18 @@ from weakref import WeakKeyDictionary
 
 from aiohttp import ClientResponse, StreamReader
 from aiohttp.connector import Connection
+from msgspec.structs import replace
 from yarl import URL
 
 from ..ports import Deadlines, Exchange, ProcessRequest
 from ..values.errors import DeadlinePhase, TransportPhase, TrunklineError
 from ..values.headers import Headers
 from ..wire.http import Head, HttpRequest
-from . import faults
+from . import aio_branches, faults
 from .aio_faults import translated
 from .aio_place import Place
 from .aio_sessions import Home, Homes, look_up
+from .aio_signals import AsyncSignal
 from .proxy import Proxies
 from .request import parse_origin, split_url, target_of, unsendable
 from .resolve import plain
@@ -154,6 +156,9 @@ class AsyncExchange:
             home.loop.call_soon_threadsafe(self._cut_off, error)
         except RuntimeError:  # the loop is closed, and its connections with it
             self._over = True
+
+    def set_until(self, moment: float) -> None:
+        self._deadlines = replace(self._deadlines, until=moment)
 
     # How it goes: connect, send, head, body.
 
@@ -301,30 +306,24 @@ class AsyncIO:
         await asyncio.sleep(seconds)
 
     def send(self, request: HttpRequest, deadlines: Deadlines) -> Exchange:
-        return AsyncExchange(self, request, deadlines)
+        return aio_branches.enter(AsyncExchange(self, request, deadlines))
 
     def spawn(self, request: ProcessRequest, deadlines: Deadlines) -> Exchange:
         from .process_aio import AsyncProcess
 
-        return AsyncProcess(request, deadlines)
+        return aio_branches.enter(AsyncProcess(request, deadlines))
 
     def semaphore(self, n: int) -> AsyncSemaphore:
         return AsyncSemaphore(n)
 
+    def signal(self) -> AsyncSignal:
+        return AsyncSignal()
+
     async def all(self, coros: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-        tasks = [asyncio.ensure_future(coro) for coro in coros]
-        try:
-            return list(await asyncio.gather(*tasks))
-        finally:
-            await _end(tasks)
+        return await aio_branches.all_of(coros)
 
     async def first(self, coros: Sequence[Coroutine[Any, Any, T]]) -> T:
-        tasks = [asyncio.ensure_future(coro) for coro in coros]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            return next(task for task in tasks if task in done).result()
-        finally:
-            await _end(tasks)
+        return await aio_branches.first_of(coros)
 
     async def offload(self, function: Callable[[], T]) -> T:
         return await asyncio.to_thread(function)
@@ -360,18 +359,6 @@ class AsyncSemaphore:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._gate.release()
-
-
-async def _end(tasks: Sequence[asyncio.Future[Any]]) -> None:
-    """Cancel what still runs and wait for it; what it raises then interests nobody."""
-    left = [task for task in tasks if not task.done()]
-    for task in left:
-        task.cancel()
-    if left:
-        await asyncio.wait(left)
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()  # looked at, so that the loop does not report it
 
 
 async def _end_with_loop(home: Home) -> AsyncGenerator[None, None]:

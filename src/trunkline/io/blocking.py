@@ -17,6 +17,8 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec.structs import replace
+
 from ..ports import INFINITY, Deadlines, Exchange, ProcessRequest
 from ..values.errors import DeadlinePhase, TransportError, TransportPhase, TrunklineError
 from ..wire.http import Head, HttpRequest
@@ -28,6 +30,7 @@ from .head import ReplyHead, end_of_head, garbled, parse_head
 from .pool import Connection, LateError, Pool
 from .request import compose, split_url, target_of, unsendable
 from .resolve import plain
+from .signals import BlockingSignal
 from .tls import tls_context
 
 if TYPE_CHECKING:
@@ -110,6 +113,9 @@ class BlockingExchange:
         with self._pool.lock:
             if self._connection is not None:
                 self._connection.sever()
+
+    def set_until(self, moment: float) -> None:
+        self._deadlines = replace(self._deadlines, until=moment)
 
     def __del__(self) -> None:
         connection = getattr(self, "_connection", None)  # a Ctrl-C may have ended __init__
@@ -355,6 +361,9 @@ class BlockingIO:
 
     def semaphore(self, n: int) -> BlockingSemaphore:
         return BlockingSemaphore(n)
+
+    def signal(self) -> BlockingSignal:
+        return BlockingSignal(self._branches)
 
     async def all(self, coros: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         return self._branches.all(coros)

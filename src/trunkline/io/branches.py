@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from contextvars import copy_context
-from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, Final, Generic, TypeVar
 
 from ..ports import Exchange
 from ..values.errors import TransportError
@@ -16,13 +18,19 @@ from .run import run_blocking
 
 T = TypeVar("T")
 
+Bell = SimpleQueue[None]
+"""What one wait listens to: to ring it is to put something in, which may be done anywhere, even in the middle of the wait."""
+
+_LONGEST: Final = 0.2 if sys.platform == "win32" else 86_400.0  # on Windows a wait is deaf to Ctrl-C
+
 
 class Branch(Generic[T]):
-    """One coroutine in its thread. Ending it breaks its waits: the sockets that it reads, and its sleep."""
+    """One coroutine in its thread. Ending it breaks its waits: the sockets that it reads, its sleep, the signals."""
 
     def __init__(self, outer: Branch[Any] | None) -> None:
         self.over: threading.Event = threading.Event()
-        self.exchanges: weakref.WeakSet[Exchange] = weakref.WeakSet()
+        self.bells: set[Bell] = set()
+        self.exchanges: list[weakref.ref[Exchange]] = []  # a WeakSet cannot be walked while another thread adds to it
         self.inner: list[Branch[Any]] = []
         self.values: list[T] = []  # one, once it has ended well
         self.error: BaseException | None = None
@@ -38,9 +46,13 @@ class Branch(Generic[T]):
 
     def end(self) -> None:
         self.over.set()
-        for exchange in list(self.exchanges):
-            exchange.abort()
-        for branch in self.inner:
+        for known in list(self.exchanges):
+            exchange = known()
+            if exchange is not None:
+                exchange.abort()
+        for bell in list(self.bells):
+            bell.put(None)
+        for branch in list(self.inner):
             branch.end()
 
 
@@ -54,7 +66,7 @@ class Branches:
         """Let the exchange end with the branch that made it, if one did."""
         branch: Branch[Any] | None = getattr(self._here, "branch", None)
         if branch is not None:
-            branch.exchanges.add(exchange)
+            branch.exchanges.append(weakref.ref(exchange))
             if branch.over.is_set():
                 exchange.abort()
 
@@ -63,46 +75,52 @@ class Branches:
         if branch is None:
             time.sleep(max(seconds, 0))
         elif branch.over.wait(max(seconds, 0)):
-            raise TransportError("ended, because another branch decided the call", phase="connect")
+            raise _ended()
+
+    def listen(self, bell: Bell, seconds: float) -> None:
+        """Wait until the bell rings, or so many seconds have passed."""
+        branch: Branch[Any] | None = getattr(self._here, "branch", None)
+        if branch is None:
+            _listen(bell, seconds)
+            return
+        branch.bells.add(bell)
+        try:
+            if not branch.over.is_set():
+                _listen(bell, seconds)
+        finally:
+            branch.bells.discard(bell)
+        if branch.over.is_set():
+            raise _ended()
 
     def all(self, coros: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-        branches, finished, threads = self._start(coros)
-        fault: BaseException | None = None
-        left = set(branches)
+        running = self._running(coros)
         try:
-            while left and fault is None:
-                done = finished.get()
-                left.discard(done)
-                fault = done.error
-        finally:
-            _stop(left, threads)
-        if fault is not None:
-            raise fault
-        return [branch.result() for branch in branches]
+            running.start()
+            for _ in running.branches:
+                running.finished.get().result()
+            running.stop(but=running.branches)
+        except BaseException:
+            running.stop()
+            raise
+        return [branch.result() for branch in running.branches]
 
     def first(self, coros: Sequence[Coroutine[Any, Any, T]]) -> T:
-        branches, finished, threads = self._start(coros)
-        left = set(branches)
+        running = self._running(coros)
         try:
-            winner = finished.get()
-            left.discard(winner)
-        finally:
-            _stop(left, threads)
-        return winner.result()
+            running.start()
+            winner = running.finished.get()
+            running.stop(but=[winner])
+            return winner.result()
+        except BaseException:
+            running.stop()
+            raise
 
-    def _start(
-        self, coros: Sequence[Coroutine[Any, Any, T]]
-    ) -> tuple[list[Branch[T]], SimpleQueue[Branch[T]], list[threading.Thread]]:
+    def _running(self, coros: Sequence[Coroutine[Any, Any, T]]) -> _Running[T]:
         outer: Branch[Any] | None = getattr(self._here, "branch", None)
         finished: SimpleQueue[Branch[T]] = SimpleQueue()
         branches = [Branch[T](outer) for _ in coros]
-        threads = []
-        for branch, coro in zip(branches, coros, strict=True):
-            run = self._work(branch, coro, finished)
-            thread = threading.Thread(target=copy_context().run, args=(run,), name="trunkline-branch", daemon=True)
-            thread.start()
-            threads.append(thread)
-        return branches, finished, threads
+        work = [self._work(branch, coro, finished) for branch, coro in zip(branches, coros, strict=True)]
+        return _Running(branches, finished, work, coros)
 
     def _work(self, branch: Branch[T], coro: Coroutine[Any, Any, T], finished: SimpleQueue[Branch[T]]) -> Callable[[], None]:
         def run() -> None:
@@ -116,9 +134,53 @@ class Branches:
         return run
 
 
-def _stop(left: Iterable[Branch[Any]], threads: Sequence[threading.Thread]) -> None:
-    """End what still runs, and wait for it: nothing of a call goes on behind its back."""
-    for branch in left:
-        branch.end()
-    for thread in threads:
-        thread.join()
+class _Running(Generic[T]):
+    """Branches at work, each in its thread."""
+
+    def __init__(
+        self,
+        branches: list[Branch[T]],
+        finished: SimpleQueue[Branch[T]],
+        work: Sequence[Callable[[], None]],
+        coros: Sequence[Coroutine[Any, Any, T]],
+    ) -> None:
+        self.branches: list[Branch[T]] = branches
+        self.finished: SimpleQueue[Branch[T]] = finished
+        self._work, self._coros = work, coros
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        for run in self._work:
+            thread = threading.Thread(target=copy_context().run, args=(run,), name="trunkline-branch", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, but: Sequence[Branch[T]] = ()) -> None:
+        """End what still runs, and what was begun by whom nobody asks any more, and wait for it: nothing of a call goes on
+        behind its back."""
+        for branch in self.branches:
+            if branch not in but:
+                branch.end()
+        for thread in self._threads:
+            with suppress(RuntimeError):  # it could not be started
+                thread.join()
+        for coro in self._coros:
+            with suppress(ValueError):  # it runs: a Ctrl-C came while its thread was being started
+                coro.close()
+
+
+def _listen(bell: Bell, seconds: float) -> None:
+    limit = time.monotonic() + seconds
+    left = seconds
+    while True:
+        try:
+            bell.get(timeout=max(min(left, _LONGEST), 0))
+        except Empty:
+            left = limit - time.monotonic()
+            if left > 0:
+                continue
+        return
+
+
+def _ended() -> TransportError:
+    return TransportError("ended, because another branch decided the call", phase="connect")

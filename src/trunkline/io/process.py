@@ -20,6 +20,8 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import IO, Final
 
+from msgspec.structs import replace
+
 from ..ports import INFINITY, Deadlines, ProcessRequest
 from ..values.errors import DeadlinePhase, TransportError, UsageError
 from ..wire.http import Head
@@ -265,6 +267,9 @@ class ProcessExchange:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._request!r})"
+
+    def set_until(self, moment: float) -> None:
+        self._deadlines = replace(self._deadlines, until=moment)
 
     def _begin(self, deliver: Deliver) -> Head:
         if self._child is None:

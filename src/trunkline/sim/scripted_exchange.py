@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from ..ports import INFINITY, Deadlines, ProcessRequest
 from ..values.errors import (
     ClosedByCallerError,
@@ -96,6 +98,9 @@ class ScriptedExchange:
     def abort(self) -> None:
         self.aborted = True
         self._wake()
+
+    def set_until(self, moment: float) -> None:
+        self.deadlines = replace(self.deadlines, until=moment)
 
     def _wake(self) -> None:
         for over in list(self._waiting):

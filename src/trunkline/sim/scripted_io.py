@@ -9,13 +9,14 @@ from itertools import repeat
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
-from ..ports import INFINITY, Deadlines, Exchange, ProcessRequest, Semaphore
+from ..ports import INFINITY, Deadlines, Exchange, ProcessRequest, Semaphore, Signal
 from ..values.errors import UsageError
 from ..values.expect import kind_of
 from ..wire.http import HttpRequest
 from .clock import StuckError, VirtualClock, VirtualLoop
 from .scripted import Scripted
 from .scripted_exchange import ScriptedExchange, finish
+from .scripted_signal import ScriptedSignal
 
 T = TypeVar("T")
 Asked = TypeVar("Asked", HttpRequest, ProcessRequest)
@@ -91,6 +92,9 @@ class ScriptedIO:
 
     def semaphore(self, n: int) -> Semaphore:
         return _Gate(n) if self.blocking else _AsyncGate(n)
+
+    def signal(self) -> Signal:
+        return ScriptedSignal(self)
 
     async def all(self, coros: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """Every result, in order; the first error ends the others and is raised."""
