@@ -108,12 +108,12 @@ class RateWindow:
         if self._most_tokens is not None and tokens > self._most_tokens:
             return inf
         log = self._log
-        self._see(now)
-        at = self._floor()
+        floor = at = self._floor(now)
         if self._requests is not None and len(log) >= self._requests:
             at = max(at, log[-self._requests].at + self._period)
         first = held = 0
         if self._most_tokens is not None:
+            self._weigh(floor)
             at, first, held = self._room(at, tokens, self._most_tokens)
         if at > latest:
             return at - now
@@ -152,22 +152,17 @@ class RateWindow:
         counting = [booked.tokens for booked in self._log[self._gone :] if booked.at <= now < booked.at + self._period]
         return len(counting), sum(counting)
 
-    def _see(self, now: float) -> None:
-        if now <= self._seen:
-            return
-        self._seen = now
-        log, gone, period = self._log, self._gone, self._period
-        while gone < len(log) and log[gone].at + period <= now:
-            gone += 1
-        self._gone = gone
-
-    def _floor(self) -> float:
-        """The moment before which nothing more is booked."""
-        return max(self._seen, self._log[-1].at) if self._log else self._seen
+    def _floor(self, now: float) -> float:
+        """The moment before which nothing more is booked. What counts no more by ``now`` is forgotten."""
+        log = self._log
+        if now > self._seen:
+            self._seen = now
+            while self._gone < len(log) and log[self._gone].at + self._period <= now:
+                self._gone += 1
+        return log[-1].at if log and log[-1].at > self._seen else self._seen
 
     def _room(self, at: float, tokens: int, most: int) -> tuple[float, int, int]:
         """From which moment on ``tokens`` fit; which is the first that counts then; and what those that count hold."""
-        self._weigh(self._floor())
         log, first, held = self._log, self._first, self._held
         while first < len(log) and ((leaves := log[first].at + self._period) <= at or held + tokens > most):
             at = max(at, leaves)
