@@ -15,6 +15,7 @@ from ..values.expect import kind_of
 from ..wire.http import HttpRequest
 from .clock import StuckError, VirtualClock, VirtualLoop
 from .scripted import Scripted
+from .scripted_branches import Branches
 from .scripted_exchange import ScriptedExchange, finish
 from .scripted_signal import ScriptedSignal
 
@@ -55,6 +56,7 @@ class ScriptedIO:
         self._random = random.Random(seed)  # noqa: S311 - it shall be foreseen
         self._requests = _Replies[HttpRequest](script)
         self._processes = _Replies[ProcessRequest](processes)
+        self._branches = Branches(self)
         self._ids = 0
 
     @property
@@ -88,6 +90,7 @@ class ScriptedIO:
     def _begin(self, request: HttpRequest | ProcessRequest, deadlines: Deadlines, reply: Scripted) -> ScriptedExchange:
         exchange = ScriptedExchange(self, request, deadlines, reply)
         self.exchanges.append(exchange)
+        self._branches.enter(exchange)
         return exchange
 
     def semaphore(self, n: int) -> Semaphore:
@@ -98,48 +101,11 @@ class ScriptedIO:
 
     async def all(self, coros: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """Every result, in order; the first error ends the others and is raised."""
-        if self.blocking:
-            branches = await self._one_by_one(coros)
-            failed = min((branch for branch in branches if branch.error is not None), key=_moment, default=None)
-            self.clock.until((failed or max(branches, key=_moment)).moment if branches else self.now())
-            return [branch.result() for branch in ([failed] if failed else branches)]
-        tasks = [asyncio.ensure_future(coro) for coro in coros]
-        try:
-            return list(await asyncio.gather(*tasks))
-        finally:
-            await _end(tasks)
+        return await self._branches.all(coros)
 
     async def first(self, coros: Sequence[Coroutine[Any, Any, T]]) -> T:
-        """The result of whichever ends first; the others are ended."""
-        if self.blocking:
-            winner = min(await self._one_by_one(coros), key=_moment)
-            if winner.moment < INFINITY:
-                self.clock.until(winner.moment)
-            return winner.result()
-        tasks = [asyncio.ensure_future(coro) for coro in coros]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            return next(task for task in tasks if task in done).result()
-        finally:
-            await _end(tasks)
-
-    async def _one_by_one(self, coros: Sequence[Coroutine[Any, Any, T]]) -> list[_Branch[T]]:
-        """How each of them ends, and when, begun now."""
-        clock, branches = self.clock, []
-        try:
-            for coro in coros:
-                self.clock = VirtualClock(clock.now(), clock.wall())
-                branches.append(branch := _Branch[T]())
-                try:
-                    branch.values.append(await coro)
-                except Exception as error:  # noqa: BLE001 - raised by whoever waits for this branch
-                    branch.error = error
-                branch.moment = INFINITY if isinstance(branch.error, StuckError) else self.now()
-        finally:
-            self.clock = clock
-            for coro in coros:
-                coro.close()
-        return branches
+        """The result of whichever ends first; the others are ended, and the exchanges that they began."""
+        return await self._branches.first(coros)
 
     async def offload(self, function: Callable[[], T]) -> T:
         """The result of a blocking function; it takes no virtual time."""
@@ -218,24 +184,6 @@ def _scripted(reply: object) -> Scripted:
     return reply
 
 
-class _Branch(Generic[T]):
-    """How one of several coroutines ended, and when."""
-
-    def __init__(self) -> None:
-        self.moment = INFINITY
-        self.values: list[T] = []
-        self.error: Exception | None = None
-
-    def result(self) -> T:
-        if self.error is not None:
-            raise self.error
-        return self.values[0]
-
-
-def _moment(branch: _Branch[Any]) -> float:
-    return branch.moment
-
-
 class _Gate:
     """A gate for n at a time where nobody else runs: the one too many would wait for ever."""
 
@@ -262,18 +210,6 @@ class _AsyncGate:
 
     async def __aexit__(self, *_: object) -> None:
         self._gate.release()
-
-
-async def _end(tasks: Sequence[asyncio.Future[Any]]) -> None:
-    """Cancel what still runs and wait for it; what it raises then interests nobody."""
-    left = [task for task in tasks if not task.done()]
-    for task in left:
-        task.cancel()
-    if left:
-        await asyncio.wait(left)
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()  # looked at, so that the loop does not report it
 
 
 __all__ = ["Script", "ScriptedIO"]
