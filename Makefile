@@ -22,7 +22,7 @@ help:
 	@echo "make test       all tests that need nothing but this machine (ARGS=... goes to pytest)"
 	@echo "make check      format, lint, types, layers, architecture"
 	@echo "make test-real  tests against programs that others wrote"
-	@echo "make soak       long runs: fuzzing (ARGS='--minutes 1' for a short one)"
+	@echo "make soak       long runs: fuzzing, many streams at once (ARGS='--minutes 1 --seconds 10' for short ones)"
 	@echo "make bench      speed and size beside the raw transport and other libraries"
 	@echo "make format     put code and tables into the form that make check and make test want"
 	@echo "make clean      remove what these have made"
@@ -55,8 +55,14 @@ check: $(VENV)/.stamp-tools
 test-real: $(REAL)
 	$(PY) -m pytest tests/real --timeout=900 $(ARGS)
 
+# Many streams at once run alone, after everything else. Where ARGS names files of tests, these run and no others, in one process.
 soak: $(VENV)/.stamp-tools
-	$(PY) -m pytest tests/soak -n auto --timeout=0 $(ARGS)
+ifneq ($(filter tests/%,$(ARGS)),)
+	$(PY) -m pytest --timeout=0 $(ARGS)
+else
+	$(PY) -m pytest tests/soak --ignore=tests/soak/test_streams.py -n auto --timeout=0 $(ARGS); most=$$?; [ $$most -eq 5 ] || [ $$most -eq 0 ] || exit $$most; \
+	$(PY) -m pytest tests/soak/test_streams.py --timeout=0 $(ARGS); alone=$$?; [ $$alone -ne 5 ] || exit $$most; exit $$alone
+endif
 
 bench: $(VENV)/.stamp-tools
 	$(PY) bench/run.py $(ARGS)

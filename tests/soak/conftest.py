@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent
+DOCUMENT = FOLDER.parents[1] / "docs" / "soak.md"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--minutes", type=float, default=10.0, help="how long each long run takes")
+    parser.addoption("--seconds", type=float, default=60.0, help="how long many streams at once are kept up")
+    parser.addoption("--streams", type=int, default=2_000, help="how many asynchronous streams at once")
+    parser.addoption("--threads", type=int, default=200, help="how many threads with blocking streams")
+    parser.addoption("--write", action="store_true", help="add the figures of runs that passed to docs/soak.md")
     parser.addoption("--seed", type=int, default=20261120, help="where chance begins")
 
 
@@ -18,7 +23,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """A long run may take as long as it was told to, and a while more on a machine that is busy; only then it hangs."""
     for item in items:
         if item.path.parent == FOLDER:
-            item.add_marker(pytest.mark.timeout(60 * config.getoption("--minutes") + 300))
+            item.add_marker(pytest.mark.timeout(60 * config.getoption("--minutes") + config.getoption("--seconds") + 300))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -27,3 +32,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value in report.user_properties:
             if name == "told":
                 terminalreporter.write_line(str(value))
+            if name == "row" and terminalreporter.config.getoption("--write"):
+                with DOCUMENT.open("a", encoding="utf-8") as document:
+                    document.write(f"{value}\n")
