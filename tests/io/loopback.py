@@ -8,8 +8,8 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from statistics import median
 from typing import Any
 
@@ -203,6 +203,26 @@ class Port:
                     await used.close()
 
         return run_blocking(main()) if self.kind == "blocking" else asyncio.run(main())
+
+
+@contextmanager
+def unanswered() -> Iterator[str]:
+    """A listening socket whose backlog is full: a connection to it is never answered."""
+    waiting = []
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            conn = socket.socket()
+            conn.setblocking(False)
+            conn.connect_ex(listener.getsockname())
+            waiting.append(conn)
+        time.sleep(0.05)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            for conn in waiting:
+                conn.close()
 
 
 def median_of(repetitions: int, measure: Callable[[], float]) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.io.conftest import Certificates
-from tests.io.loopback import CHUNKED, OK, Port, Server, chunk, median_of, post
+from tests.io.loopback import CHUNKED, OK, Port, Server, chunk, median_of, post, unanswered
 from trunkline.ports import IO, Deadlines
 from trunkline.values.errors import DeadlineError
 
@@ -67,26 +67,6 @@ def stalling(conn: socket.socket, server: Server) -> None:
 def deaf(conn: socket.socket, server: Server) -> None:
     """It accepts, and reads nothing of a request that no buffer holds."""
     server.arrived.wait(2)
-
-
-@contextmanager
-def unanswered() -> Iterator[str]:
-    """A listening socket whose backlog is full: a connection to it is never answered."""
-    waiting = []
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            conn = socket.socket()
-            conn.setblocking(False)
-            conn.connect_ex(listener.getsockname())
-            waiting.append(conn)
-        time.sleep(0.05)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            for conn in waiting:
-                conn.close()
 
 
 def overrun(port: Port, url: str, make: Callable[[float], Deadlines], phase: str, body: bytes = b"{}") -> float:

@@ -63,6 +63,7 @@ def test_another_turn_of_the_user_gets_the_whole_answer(words: str) -> None:
         "CARRY ON from exactly there",
         "Your answer was interrupted.\nGo on.",
         "You were cut off: resume",
+        "Your last message was cut off by a technical failure. Continue it from exactly where it stops, and repeat nothing.",
         "continue where you stopped".ljust(LONGEST),
     ],
 )
