@@ -332,5 +332,10 @@ def test_what_ends() -> None:
 
 def test_a_row_is_plain_data() -> None:
     assert row_of(RateLimitError()) == Row(again=True, elsewhere="quota", counts=False, at_once=False)
+    assert row_of(InvalidRequestError()) == Row(again=False, elsewhere="never", counts=False, at_once=False)
+    assert row_of(ClosedByCallerError()) == Row(again=False, elsewhere="never", counts=False, at_once=False)
+    assert row_of(DeadlineError(phase="total")) == Row(again=False, elsewhere="never", counts=True, at_once=False)
     with pytest.raises(AttributeError):
         row_of(RateLimitError()).again = False  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        ASKED.context = 9  # type: ignore[misc]
