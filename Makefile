@@ -1,7 +1,7 @@
 # Everything happens in .venv (and .venv-real) of this folder. PYTHON=... chooses the interpreter that makes it.
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test check test-real soak bench format clean
+.PHONY: help demo test check test-real soak mutation bench format clean
 
 SHELL := /bin/sh
 VENV := .venv
@@ -23,6 +23,7 @@ help:
 	@echo "make check      format, lint, types, layers, architecture"
 	@echo "make test-real  tests against programs that others wrote"
 	@echo "make soak       long runs: fuzzing, many streams at once (ARGS='--minutes 1 --seconds 10' for short ones)"
+	@echo "make mutation   which small changes of policy/ and engine/ no test notices (ARGS='--only policy/price' for one module)"
 	@echo "make bench      speed and size beside the raw transport and other libraries"
 	@echo "make format     put code and tables into the form that make check and make test want"
 	@echo "make clean      remove what these have made"
@@ -64,6 +65,9 @@ else
 	$(PY) -m pytest tests/soak/test_streams.py --timeout=0 $(ARGS); alone=$$?; [ $$alone -ne 5 ] || exit $$most; exit $$alone
 endif
 
+mutation: $(VENV)/.stamp-mutation
+	$(PY) tools/mutation.py $(ARGS)
+
 bench: $(VENV)/.stamp-tools
 	$(PY) bench/run.py $(ARGS)
 
@@ -87,6 +91,10 @@ $(VENV)/.stamp-runtime: pyproject.toml
 $(VENV)/.stamp-tools: $(VENV)/.stamp-runtime
 	@echo "Installing the tools into $(VENV) ..."
 	@$(PIP) --group dev
+	@touch $@
+
+$(VENV)/.stamp-mutation: $(VENV)/.stamp-tools
+	@$(PIP) --group mutation
 	@touch $@
 
 # Programs that others wrote, each in an environment of its own: their dependencies contradict each other.
