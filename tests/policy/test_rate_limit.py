@@ -43,6 +43,11 @@ def test_what_a_limit_says() -> None:
     assert RateWindow(limit := RateLimit(1, 2, 3)).limit is limit
 
 
+def test_it_stays_what_it_was_checked_to_be() -> None:
+    with pytest.raises(AttributeError, match="immutable"):
+        RateLimit(1).requests = 0  # type: ignore[misc]
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "got"),
     [

@@ -26,6 +26,11 @@ def test_what_is_left_out() -> None:
     assert Slots[int](concurrency := Concurrency(1)).concurrency is concurrency
 
 
+def test_it_stays_what_it_was_checked_to_be() -> None:
+    with pytest.raises(AttributeError, match="immutable"):
+        Concurrency(1).most = 0  # type: ignore[misc]
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "got"),
     [
