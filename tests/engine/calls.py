@@ -7,6 +7,7 @@ from typing import Any
 from trunkline.dialects.known import dialect_of
 from trunkline.engine.call import Call, Limits
 from trunkline.engine.destination import Wire
+from trunkline.engine.station import Station
 from trunkline.engine.stream import LiveStream
 from trunkline.policy.retry import RetryPolicy
 from trunkline.ports import Settled
@@ -22,7 +23,12 @@ KEY = "sk-canary-0123456789abcdefghij"
 
 
 def wire(
-    provider: str = "p1", dialect: str = "openai-chat", key: str = KEY, record: Model | None = None, model: str = "m"
+    provider: str = "p1",
+    dialect: str = "openai-chat",
+    key: str = KEY,
+    record: Model | None = None,
+    model: str = "m",
+    station: Station | None = None,
 ) -> Wire:
     return Wire(
         dialect_of(dialect),
@@ -31,6 +37,7 @@ def wire(
         Bearer(),
         Secret(key),
         record=record,
+        station=station,
     )
 
 

@@ -16,6 +16,10 @@ DIALECTS = (
 ASKED = (*DIALECTS, "claude-cli")
 """Ids of those that can be asked in."""
 
+PREFILLED = frozenset({"anthropic-messages", "bedrock-converse"})
+"""Ids of those in which a conversation may end with the assistant's own words, which the model then goes on from, unless a quirk
+says otherwise (anthropic-messages sheet; the same models answer in both)."""
+
 
 def dialect_of(name: str) -> Dialect:
     """The dialect of this id, both halves. Raises ``UsageError`` for one that there is not."""

@@ -15,9 +15,9 @@ from ..values.check import check_built
 from ..values.errors import DeadlineError, MalformedResponseError, NotFoundError, ProviderError, TrunklineError
 from ..values.response import Response
 from ..wire.http import Head, HttpReply
+from ..wire.own_headers import GATEWAY
 from .call import Call, refuse_losses, seconds
-from .destination import Destination, Wire
-from .settlement import Settlement
+from .destination import Destination, Note, Wire
 
 
 def encode(call: Call, wire: Wire) -> Encoded:
@@ -36,13 +36,13 @@ def encode(call: Call, wire: Wire) -> Encoded:
     return encoded
 
 
-def deadlines(call: Call, settlement: Settlement, another: bool) -> Deadlines:
+def deadlines(call: Call, until: float, another: bool) -> Deadlines:
     limits = call.limits
     return Deadlines(
         seconds(limits.connect_with_fallback if another else limits.connect),
         seconds(limits.first_byte),
         seconds(limits.idle),
-        settlement.until,
+        until,
         seconds(limits.total),
     )
 
@@ -103,6 +103,8 @@ def complete(io: IO, wire: Wire, error: ProviderError, reply: HttpReply | Head) 
     error.request_id = error.request_id or request_id_of(reply.headers)
     if (order := should_retry(reply.headers)) is not None:  # else what the dialect judged stands
         error.should_retry = order
+    elif reply.headers.has_any(GATEWAY):
+        error.should_retry = False  # it has tried whatever there was to try
     error.retry_after = asked_wait(reply.headers, io.wall(), error.retry_after)
     if isinstance(error, NotFoundError) and wire.record is not None:
         note = retired_note(wire.record, datetime.fromtimestamp(io.wall(), UTC).date().isoformat())
@@ -118,25 +120,23 @@ def bare(error: ProviderError) -> ProviderError:
     return error.with_traceback(None)
 
 
-async def fetch(
-    io: IO, wire: Wire, request: WireRequest, limits: Deadlines, most: float, settlement: Settlement | None = None
-) -> HttpReply:
+async def fetch(io: IO, wire: Wire, request: WireRequest, limits: Deadlines, most: float, note: Note | None = None) -> HttpReply:
     """The whole reply, whatever its status; ``most`` bytes of it at most, and of an error's the beginning."""
-    exchange = await wire.exchange(io, request, limits, settlement)
+    exchange = await wire.exchange(io, request, limits, note)
     try:
         head = await exchange.head()
-        if settlement is not None:
-            settlement.head = io.now()
+        if note is not None:
+            note.replied(head, io.now(), io.wall())
         body = await (read_all(exchange, most) if 200 <= head.status < 300 else read_error(exchange))
     finally:
         await exchange.close()
     return HttpReply(head.status, head.headers, body)
 
 
-async def unary(io: IO, call: Call, settlement: Settlement, wire: Wire, limits: Deadlines) -> tuple[Encoded, HttpReply, Response]:
+async def unary(io: IO, call: Call, note: Note, wire: Wire, limits: Deadlines) -> tuple[Encoded, HttpReply, Response]:
     """One try that is answered whole."""
     encoded = encode(call, wire)
-    reply = await fetch(io, wire, encoded.wire, limits, call.limits.max_line, settlement)
+    reply = await fetch(io, wire, encoded.wire, limits, call.limits.max_line, note)
     if not 200 <= reply.status < 300:
         raise failure(io, wire, reply, encoded.context)
     if wire.secret is not None and wire.secret.stands_in(reply.body):

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from ..ports import IO, Deadlines
 from ..values.errors import DeadlineError, MalformedResponseError, ProviderError, TransportError, UsageError
 from ..values.events import Event, Finish, TextDelta
@@ -155,6 +157,9 @@ class BackendSource:
         except Exception as error:  # noqa: BLE001 - told as the error that ends the stream
             self.error, self.failed = raised(self._own, error), True
         return []
+
+    def set_until(self, moment: float) -> None:
+        self._limits = msgspec.structs.replace(self._limits, until=moment)
 
     async def _next(self) -> list[Event]:
         items = self._items

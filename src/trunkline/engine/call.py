@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..policy.hedge import Hedge
 from ..policy.retry import RetryPolicy
 from ..policy.turns import TurnMemory
 from ..ports import INFINITY, Observer
@@ -24,13 +25,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds, and how often: the table of defaults (``docs/defaults.md``). None switches a deadline off.
 
     ``connect`` until the connection stands, ``connect_with_fallback`` the same while another target remains;
-    ``first_byte`` until the reply begins; ``idle`` between two reads (keep-alive comments count as life); ``total`` the whole
-    call, retries included. ``max_line``: bytes of one line of a stream, and of a whole reply.
+    ``first_byte`` until the reply begins; ``first_token`` until a stream has said something; ``idle`` between two reads
+    (keep-alive comments count as life); ``total`` the whole call, retries included. ``slowest``: tokens a second that a stream
+    brings at least, on average from its first one on. ``max_line``: bytes of one line of a stream, and of a whole reply.
     """
 
     connect: float | None = 5.0
     connect_with_fallback: float | None = 1.5
     first_byte: float | None = None
+    first_token: float | None = None
+    slowest: float | None = None
     idle: float | None = 120.0
     total: float | None = 600.0
     retry: RetryPolicy = RetryPolicy()
@@ -52,12 +56,18 @@ class Hooks(msgspec.Struct, frozen=True, kw_only=True):
 NO_HOOKS = Hooks()
 
 
+LastResort = str | Response | Callable[[Request, ProviderError], Any]
+"""What is answered when no target does: a text, a response, or a function that gives one (None: there is none), or a coroutine
+of it."""
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """``plan``: the targets, in order. ``parse`` turns the reply's text into the structured output that was asked for.
 
     ``strict``: what a target cannot express is an error instead of a warning. ``errors="quiet"`` keeps the provider's words
     out of errors. ``memory`` puts back turns that the messages lack, and hears of the reply's; ``warnings``: what was lost by
-    that.
+    that. ``hedge``: a second target may be asked beside the first. ``carries_on``: a stream that breaks off is carried on by
+    another target. ``last_resort``: what is answered when nobody does.
     """
 
     request: Request
@@ -70,6 +80,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     errors: Literal["full", "quiet"] = "full"
     memory: TurnMemory | None = None
     warnings: tuple[Warning, ...] = ()
+    hedge: Hedge | None = None
+    carries_on: bool = False
+    last_resort: LastResort | None = None
 
     def __repr__(self) -> str:
         return f"Call({self.plan!r})"

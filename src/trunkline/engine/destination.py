@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from threading import Lock
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
+import msgspec
+
 from ..dialects.dialect import ClientHalf, WireRequest
-from ..ports import IO, Backend, Deadlines, Exchange, StreamingBackend
+from ..ports import INFINITY, IO, Backend, Deadlines, Exchange, StreamingBackend
 from ..values.headers import Headers
 from ..values.model import Model, Target
 from ..values.request import Request
 from ..values.secret import Secret
-from ..wire.http import HttpReply, HttpRequest
+from ..wire.http import Head, HttpReply, HttpRequest
+from ..wire.own_headers import TIMEOUT
+from .station import Station
 
 
 class Auth(Protocol):
@@ -56,9 +60,11 @@ class Gate(Protocol):
 
 
 class Note(Protocol):
-    """Where it is written down what an attempt has shown."""
+    """Where it is written down what an attempt has shown, and what its reply's head was."""
 
     proof: Secret | None
+
+    def replied(self, head: Head, now: float, wall: float) -> None: ...
 
 
 class Turns:
@@ -87,7 +93,7 @@ class Wire:
 
     __slots__ = (
         "_headers", "_merged", "_query", "_urls", "base_url", "dialect", "gate", "models_url", "record", "ring", "secret",
-        "signer", "target", "turns",
+        "signer", "station", "target", "turns",
     )  # fmt: skip
 
     def __init__(
@@ -103,7 +109,9 @@ class Wire:
         signer: Signer | None = None,
         query: tuple[tuple[str, str], ...] = (),
         models_url: str | None = None,
+        station: Station | None = None,
     ) -> None:
+        self.station: Station = station or Station()
         self.dialect: ClientHalf = dialect
         self.target: Target = target
         self.record: Model | None = record
@@ -147,6 +155,9 @@ class Wire:
 
     async def exchange(self, io: IO, wire: WireRequest, limits: Deadlines, note: Note | None = None) -> Exchange:
         """The exchange that ``wire`` begins, not yet under way; what it shows stands in ``note``, where that may be refused."""
+        if self.station.gateway and limits.until < INFINITY:
+            left = max(0.0, limits.until - io.now())
+            wire = msgspec.structs.replace(wire, headers=(*wire.headers, (TIMEOUT, str(int(left * 1000.0)))))
         request = self.http(wire)
         if self.gate is not None:
             await self.gate.admit(io, limits)
@@ -156,9 +167,22 @@ class Wire:
                 note.proof = self.secret
         return io.send(request, limits)
 
-    def in_turn(self) -> Wire:
-        """The endpoint for this call: the next of its ring."""
-        return self if self.turns is None else self.ring[self.turns.next(len(self.ring))]
+    def in_turn(self, now: float) -> Wire:
+        """The endpoint for this call: the next of its ring whose key is worth showing; where none is, the next of those that were
+        not refused, and else the next."""
+        if self.turns is None:
+            return self
+        ring = self.ring
+        turn = self.turns.next(len(ring))
+        order = [*ring[turn:], *ring[:turn]]
+        for wire in order:
+            if wire.station.usable(now):
+                return wire
+        return next((wire for wire in order if not wire.station.account.refused), order[0])
+
+    def sibling(self, now: float, tried: Collection[Destination]) -> Wire | None:
+        """Another of its ring whose key is worth showing, and is not among ``tried``."""
+        return next((wire for wire in self.ring if wire not in tried and wire.station.usable(now)), None)
 
     def lister(self) -> Wire:
         """The endpoint that lists the models."""
@@ -198,17 +222,21 @@ class Wire:
 class Own:
     """An object of the user's own that answers on our values."""
 
-    __slots__ = ("backend", "target")
+    __slots__ = ("backend", "station", "target")
     record: Model | None = None
     secret: Secret | None = None
 
-    def in_turn(self) -> Own:
+    def in_turn(self, now: float) -> Own:
         return self
+
+    def sibling(self, now: float, tried: Collection[Destination]) -> None:
+        return None
 
     def renews(self, proof: Secret | None) -> bool:
         return False
 
-    def __init__(self, backend: Backend | StreamingBackend, name: str | None = None) -> None:
+    def __init__(self, backend: Backend | StreamingBackend, name: str | None = None, station: Station | None = None) -> None:
+        self.station: Station = station or Station()
         self.backend: Backend | StreamingBackend = backend
         given = name or getattr(backend, "name", None) or type(backend).__name__
         self.target: Target = Target("backend", str(given), "")
@@ -237,11 +265,15 @@ class Sought(ABC):
 
     @abstractmethod
     async def found(self, io: IO, request: Request) -> Sequence[Destination]:
-        """The targets for ``request``, in the order in which they are to be asked; one at least. Raises ``NoProviderError``, which
-        says where was looked, or ``UsageError``."""
+        """The targets for ``request``, in the order in which they are to be asked; one at least. Raises ``NoProviderError``,
+        which says where was looked, or ``UsageError``."""
 
-    def in_turn(self) -> Destination:
-        raise AssertionError("is found before its turn comes")
+    def leading(self) -> Destination | None:
+        """The target that comes first whatever is asked, where that is known without looking."""
+        return None
+
+    def check(self, blocking: bool) -> None:
+        """Raises ``UsageError`` where something that is known without looking cannot answer this client."""
 
     def __repr__(self) -> str:
         return "Sought()"

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ..dialects.dialect import Context, WireRequest
 from ..dialects.error_body import request_id_of
-from ..policy.price import cost
-from ..policy.retry import Fallback, Raise, judge
 from ..ports import INFINITY, IO, Deadlines
 from ..values.check import check_request
-from ..values.errors import (
-    AllTargetsFailedError,
-    AuthenticationError,
-    ClosedByCallerError,
-    MalformedResponseError,
-    ProviderError,
-    TrunklineError,
-    UsageError,
-)
+from ..values.errors import ClosedByCallerError, MalformedResponseError, ProviderError, UsageError
 from ..values.expect import kind_of
-from ..values.message import HostedToolCall
+from ..values.message import Message
 from ..values.request import Request
-from ..values.response import Response, Timings, Warning
+from ..values.response import Response, Timings, Usage, Warning
 from ..wire.http import HttpReply
 from . import backend
-from .attempt import deadlines, encode, failure, fetch, late, unary
-from .call import Call, dress, refuse_losses
+from .attempt import encode, failure, fetch, unary
+from .call import Call, refuse_losses
+from .charges import charge
+from .course import Course
 from .destination import Destination, Own, Sought, Wire
 from .media import with_media
 from .program import Program
+from .pursuit import pursue
 from .settlement import Settlement, called
 from .source import WireSource, folded
-
-T = TypeVar("T")
+from .trial import Trial
 
 
 async def generate(io: IO, call: Call) -> Response:
@@ -44,7 +37,11 @@ async def generate(io: IO, call: Call) -> Response:
     settlement = Settlement(io, call)
     try:
         call = await prepare(io, call)
-        response = await pursue(io, call, settlement, _answer)
+        try:
+            trial, answer = await pursue(io, call, settlement, _answer, course_of(io, call))
+            response = finished(io, settlement, trial, answer)
+        except ProviderError as error:
+            response = await stood_in(call, settlement, error)
         response = await conclude(call, response)
     except BaseException as error:
         await fail(io, call, settlement, error)
@@ -57,23 +54,48 @@ async def raw(io: IO, call: Call, request: WireRequest) -> HttpReply:
     """The reply to a request that the user wrote: our address, key, pool, retries and errors; his bytes."""
     settlement = Settlement(io, call)
 
-    async def attempt(io: IO, call: Call, settlement: Settlement, to: Destination, limits: Deadlines) -> HttpReply:
+    async def attempt(io: IO, call: Call, trial: Trial, limits: Deadlines) -> HttpReply:
+        to = trial.destination
         assert isinstance(to, Wire)
-        began = io.now()
-        reply = await fetch(io, to, request, limits, INFINITY, settlement)  # his own business how long it is
+        reply = await fetch(io, to, request, limits, INFINITY, trial)  # his own business how long it is
         if not 200 <= reply.status < 300:
             raise failure(io, to, reply, Context(target=to.target, model=to.model))
-        reply = to.masked(reply)
-        settlement.attempted(to, io.now() - began, reply.status, request_id_of(reply.headers))
-        return reply
+        return to.masked(reply)
 
     try:
-        reply = await pursue(io, call, settlement, attempt)
+        trial, reply = await pursue(io, call, settlement, attempt, course_of(io, call))
+        trial.ended(io.now(), status=reply.status, request_id=request_id_of(reply.headers))
     except BaseException as error:
         await fail(io, call, settlement, error)
         raise
     settlement.settle("end", io.now())
     return reply
+
+
+def course_of(io: IO, call: Call) -> Course:
+    """The targets of ``call``, none of them asked yet."""
+    return Course(call.plan, call.request, call.limits.retry, io.now())
+
+
+async def stood_in(call: Call, settlement: Settlement, error: ProviderError) -> Response:
+    """The answer of last resort, marked as such; raises ``error`` where there is none."""
+    answer = call.last_resort
+    if answer is None or isinstance(error, ClosedByCallerError) or settlement.settled:
+        raise error
+    if not isinstance(answer, str | Response):
+        answer = await called(answer(call.request, error))
+    if answer is None:
+        raise error
+    if isinstance(answer, str):
+        answer = Response(message=Message.assistant(answer), finish_reason="stop")
+    if not isinstance(answer, Response):
+        raise UsageError(
+            "gave no answer", field="fallback_answer", got=kind_of(answer), allowed="a text, a Response, or None"
+        ) from error
+    if call.hooks.on_error is not None:
+        await called(call.hooks.on_error(error))
+    cost = _charged(settlement, Decimal(0))
+    return msgspec.structs.replace(answer, fallback=True, attempts=tuple(settlement.attempts), cost=cost)
 
 
 async def prepare(io: IO, call: Call) -> Call:
@@ -151,113 +173,56 @@ async def fail(io: IO, call: Call, settlement: Settlement, error: BaseException)
         await called(call.hooks.on_error(error))
 
 
-Attempt = Callable[[IO, Call, Settlement, Destination, Deadlines], Awaitable[T]]
+class Answer(NamedTuple):
+    """A target's reply, before it is known what it cost and how long it took. ``usage``: what this target charges, where that is
+    not all that the reply counts."""
+
+    response: Response
+    warnings: tuple[Warning, ...] = ()
+    status: int | None = None
+    reply: HttpReply | None = None
+    usage: Usage | None = None
 
 
-async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]) -> T:
-    """The first success over the plan's targets and their retries."""
-    errors: list[ProviderError] = []
-    for number, planned in enumerate(call.plan):
-        another = number + 1 < len(call.plan)
-        destination = planned.in_turn()
-        settlement.destination = destination
-        tried, renewed = 0, False
-        while True:
-            own: Exception | None = None
-            settlement.head = settlement.proof = None
-            began = io.now()
-            if began >= settlement.until:
-                raise _final(errors, late(call, destination), settlement)
-            try:
-                return await attempt(io, call, settlement, destination, deadlines(call, settlement, another))
-            except ProviderError as error:
-                failed = error
-            except Exception as error:  # noqa: BLE001 - an object of the user's own may raise anything; what is not its is raised on
-                own, failed = error, _as_provider_error(error, destination, bool(errors))
-            dress(failed, destination, call)
-            if isinstance(failed, ClosedByCallerError) or settlement.settled:  # the caller has ended it, from elsewhere
-                raise failed
-            now = io.now()
-            settlement.attempted(destination, now - began, error=failed)
-            refused = isinstance(failed, AuthenticationError) or failed.status == 401
-            if refused and not renewed and destination.renews(settlement.proof):
-                renewed = True  # a token that is not taken any more is no reason to give up
-                continue
-            left, policy = settlement.until - now, call.limits.retry
-            verdict = judge(failed, tried=tried, another=another, remaining=left, policy=policy, uniform=io.uniform)
-            if isinstance(verdict, Raise):
-                raise own if own is not None and not errors else _final(errors, failed, settlement)
-            if isinstance(verdict, Fallback):
-                errors.append(failed)
-                break
-            settlement.waited = verdict.after
-            if verdict.after > 0.0:
-                await io.sleep(verdict.after)
-            tried += 1
-    raise AssertionError("a plan's last target is never a fallback")
-
-
-def _as_provider_error(error: Exception, destination: Destination, later: bool) -> ProviderError:
-    """What an object of the user's own raised; or, on ``later`` targets, that this one cannot be asked. Anything else is
-    raised."""
-    if isinstance(destination, Own) and not isinstance(error, TrunklineError):
-        return backend.raised(destination, error)
-    if later and isinstance(error, UsageError):
-        refused = ProviderError(f"not asked: {error.message}")
-        refused.__cause__ = error
-        return refused
-    raise error
-
-
-def _final(earlier: list[ProviderError], error: ProviderError, settlement: Settlement) -> ProviderError:
-    if earlier:
-        error = AllTargetsFailedError(f"{len(earlier) + 1} targets failed", errors=(*earlier, error))
-    error.attempts = tuple(settlement.attempts)
-    return error
-
-
-async def _answer(io: IO, call: Call, settlement: Settlement, to: Destination, limits: Deadlines) -> Response:
-    began = io.now()
+async def _answer(io: IO, call: Call, trial: Trial, limits: Deadlines) -> Answer:
+    to = trial.destination
     if isinstance(to, Own):
         backend.check(to, io.blocking)
-        response = await backend.answer(io, to, call.request, limits)
-        return finished(io, settlement, to, response, began, call.warnings, None, None)
+        return Answer(await backend.answer(io, to, call.request, limits), call.warnings)
     if isinstance(to, Program):
-        response = await folded(WireSource(io, call, settlement, to, limits))
-        return finished(io, settlement, to, response, began, (), None, None)
-    encoded, reply, response = await unary(io, call, settlement, to, limits)
-    return finished(io, settlement, to, response, began, encoded.warnings, None, reply.status, reply)
+        return Answer(await folded(WireSource(io, call, trial, to, limits)))
+    encoded, reply, response = await unary(io, call, trial, to, limits)
+    return Answer(response, encoded.warnings, reply.status, reply)
 
 
-def finished(
-    io: IO,
-    settlement: Settlement,
-    to: Destination,
-    response: Response,
-    began: float,
-    warnings: tuple[Warning, ...],
-    first_event: float | None,
-    status: int | None,
-    reply: HttpReply | None = None,
-) -> Response:
-    """``response`` with what only the engine knows: who answered, how long it took, what it cost, what was tried, the ``reply``
+def finished(io: IO, settlement: Settlement, trial: Trial, answer: Answer) -> Response:
+    """The response with what only the engine knows: who answered, how long it took, what it cost, what was tried, the reply
     itself."""
-    now = io.now()
-    settlement.attempted(to, now - began, status, response.request_id)
+    now, to = io.now(), trial.destination
+    response, warnings, status, reply, usage = answer
+    trial.tokens = response.usage.total_tokens
+    trial.ended(now, status=status, request_id=response.request_id)
     took = now - settlement.began
     price = response.cost
-    if price is None and to.record is not None:
-        tier = response.service_tier or settlement.call.request.service_tier
-        hosted = HostedToolCall in map(type, response.message.parts)
-        price = cost(response.usage, to.record, io.wall(), tier, hosted_tools=hosted)
+    if price is None:
+        price = charge(io, settlement.call, to, usage or response.usage, response)
+    began = settlement.began
     return msgspec.structs.replace(
         response,
         provider=to.target.provider,
         latency=took,
-        timings=Timings(head=settlement.head and settlement.head - settlement.began, first_event=first_event, end=took),
+        timings=Timings(head=trial.head and trial.head - began, first_event=trial.first and trial.first - began, end=took),
         attempts=tuple(settlement.attempts),
         warnings=warnings + response.warnings if warnings else response.warnings,
-        cost=price,
+        cost=_charged(settlement, price),
         headers=response.headers if reply is None else reply.headers,
         raw=response.raw if reply is None else reply.body,
     )
+
+
+def _charged(settlement: Settlement, price: Decimal | None) -> Decimal | None:
+    """``price`` and what tries cost that were overtaken or interrupted; None where any of it is not known."""
+    for attempt in settlement.attempts:
+        if attempt.asked and (attempt.overtaken or attempt.interrupted):
+            price = None if price is None or attempt.cost is None else price + attempt.cost
+    return price

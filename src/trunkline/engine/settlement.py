@@ -8,11 +8,10 @@ from threading import Lock
 from typing import TypeVar
 
 from ..ports import INFINITY, IO, Settled, correlation_id
-from ..values.errors import ProviderError
 from ..values.response import Attempt, Response
-from ..values.secret import Secret
 from .call import Call
 from .destination import Destination
+from .trial import Trial
 
 T = TypeVar("T")
 
@@ -31,10 +30,7 @@ class Settlement:
     ``how``: ``end``, ``error``, ``close`` (by the caller), ``cancel`` (cancellation, Ctrl-C) or ``collected`` (abandoned).
     """
 
-    __slots__ = (
-        "_lock", "attempts", "began", "call", "call_id", "correlation", "destination", "head", "proof", "settled", "until",
-        "waited",
-    )  # fmt: skip
+    __slots__ = ("attempts", "began", "call", "call_id", "correlation", "destination", "lock", "open", "settled", "until")
 
     def __init__(self, io: IO, call: Call) -> None:
         self.call: Call = call
@@ -46,12 +42,9 @@ class Settlement:
         self.destination: Destination | None = None
         self.correlation: str | None = correlation_id.get()
         self.settled: bool = False
-        self.waited: float = 0.0
-        self.head: float | None = None
-        """When the head of the reply came that is being read."""
-        self.proof: Secret | None = None
-        """What the attempt under way has shown, where that may be refused and renewed."""
-        self._lock = Lock()
+        self.open: list[Trial] = []
+        """The tries under way."""
+        self.lock: Lock = Lock()
 
     def begin(self, now: float) -> None:
         """Starts the clock."""
@@ -59,29 +52,8 @@ class Settlement:
         self.began = now
         self.until = INFINITY if total is None else now + total
 
-    def attempted(
-        self,
-        destination: Destination,
-        seconds: float,
-        status: int | None = None,
-        request_id: str | None = None,
-        error: ProviderError | None = None,
-    ) -> None:
+    def attempted(self, attempt: Attempt) -> None:
         """Writes down one try."""
-        if request_id is not None and destination.secret is not None:  # a provider may have quoted the key in it
-            request_id = destination.secret.mask(request_id)
-        target = destination.target
-        attempt = Attempt(
-            provider=target.provider,
-            model=target.model,
-            seconds=seconds,
-            waited=self.waited,
-            status=error.status if error is not None else status,
-            error=_name(error) if error is not None else None,
-            request_id=error.request_id if error is not None else request_id,
-            retry_after=error.retry_after if error is not None else None,
-        )
-        self.waited = 0.0
         self.attempts.append(attempt)
         for observer in self.call.observers:
             try:
@@ -91,10 +63,12 @@ class Settlement:
 
     def settle(self, how: str, now: float, response: Response | None = None, error: BaseException | None = None) -> bool:
         """Tells the observers how it ended; False (and nothing happens) when it has been told before."""
-        with self._lock:
+        with self.lock:
             if self.settled:
                 return False
             self.settled = True
+        for trial in tuple(self.open):
+            trial.released()
         if not self.call.observers:
             return True
         destination = self.destination
@@ -115,12 +89,6 @@ class Settlement:
             except Exception as broken:  # noqa: BLE001 - an observer's fault must not fail the call; Python's own hook shows it
                 _show(broken, observer)
         return True
-
-
-def _name(error: ProviderError) -> str:
-    """Its class; where it only stands for an exception of the user's own, that one's."""
-    stands_for = error.__cause__ if type(error) is ProviderError else None
-    return type(stands_for or error).__name__
 
 
 def _show(broken: Exception, observer: object) -> None:

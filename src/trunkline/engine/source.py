@@ -15,8 +15,7 @@ from ..values.response import Response
 from ..wire.http import Head, HttpReply
 from .attempt import bare, complete, encode, failure, read_all, read_error
 from .call import Call
-from .destination import Wire
-from .settlement import Settlement
+from .destination import Note, Wire
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 
@@ -51,16 +50,59 @@ class Source(Protocol):
     async def close(self) -> None: ...
     def abort(self) -> None: ...
 
+    def set_until(self, moment: float) -> None:
+        """From now on it ends at ``moment``, in place of its deadlines' end."""
+        ...
+
+
+class Told:
+    """Events that are there already."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self._events = events
+        self.error: ProviderError | None = None
+        self.head: Head | None = None
+
+    @property
+    def complete(self) -> bool:
+        return not self._events
+
+    async def open(self) -> None: ...
+    async def close(self) -> None: ...
+    def abort(self) -> None: ...
+    def set_until(self, moment: float) -> None: ...
+
+    async def batch(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
 
 class WireSource:
     """The events of one exchange with an endpoint. Nobody waits for the end of the body once the protocol has said its last
     word."""
 
-    __slots__ = ("_context", "_decoder", "_done", "_ended", "_exchange", "_first", "_frames", "_io", "_limits", "_most", "_ready",
-                 "_request", "_settlement", "_warnings", "_wire", "error", "head")  # fmt: skip
+    __slots__ = (
+        "_context",
+        "_decoder",
+        "_done",
+        "_ended",
+        "_exchange",
+        "_first",
+        "_frames",
+        "_io",
+        "_limits",
+        "_most",
+        "_note",
+        "_ready",
+        "_request",
+        "_warnings",
+        "_wire",
+        "error",
+        "head",
+    )  # fmt: skip
 
-    def __init__(self, io: IO, call: Call, settlement: Settlement, wire: Wire, limits: Deadlines) -> None:
-        self._io, self._wire, self._settlement = io, wire, settlement
+    def __init__(self, io: IO, call: Call, note: Note, wire: Wire, limits: Deadlines) -> None:
+        self._io, self._wire, self._note = io, wire, note
         encoded = encode(call, wire)
         self._context, self._warnings = encoded.context, encoded.warnings
         self._frames = frame_decoder(wire.dialect.framing, call.limits.max_line)
@@ -78,11 +120,11 @@ class WireSource:
     async def open(self) -> None:
         """Waits for the first event that says more than that there is a reply: until then a failure costs nobody anything, and is
         raised."""
-        exchange = self._exchange = await self._wire.exchange(self._io, self._request, self._limits, self._settlement)
+        exchange = self._exchange = await self._wire.exchange(self._io, self._request, self._limits, self._note)
         if self._ended:
             exchange.abort()
         self.head = await exchange.head()
-        self._settlement.head = self._io.now()
+        self._note.replied(self.head, self._io.now(), self._io.wall())
         if not 200 <= self.head.status < 300:
             raise await self._refusal(self.head, exchange)
         self._ready = [Warned(warning) for warning in self._warnings]
@@ -170,6 +212,10 @@ class WireSource:
             error.request_id = error.request_id or request_id_of(self.head.headers)
         else:
             complete(self._io, self._wire, error, self.head)
+
+    def set_until(self, moment: float) -> None:
+        if self._exchange is not None:
+            self._exchange.set_until(moment)
 
     async def close(self) -> None:
         self._done = self._ended = True

@@ -5,43 +5,62 @@ from __future__ import annotations
 import msgspec
 
 from ..dialects.error_body import request_id_of
+from ..policy.tokens import estimate_tokens
+from ..policy.verdicts import elsewhere, row_of
 from ..ports import IO, Deadlines
-from ..values.errors import ClosedByCallerError, ProviderError, StreamInterruptedError
-from ..values.events import Event
-from ..values.fold import Fold
-from ..values.response import Response
+from ..values.errors import ClosedByCallerError, DeadlineError, DeadlinePhase, ProviderError, StreamInterruptedError
+from ..values.events import Event, Moved, ReasoningDelta, TextDelta, ToolCallDelta, UsageUpdate, Warned
+from ..values.fold import Fold, unfold
+from ..values.request import Request
+from ..values.response import Response, Warning
 from . import backend
 from .call import Call, dress, said, without_key
+from .carrying_on import Continuation, can_carry_on, continued
+from .charges import charge, estimated_usage
+from .course import Course
 from .destination import Destination, Own
-from .engine import conclude, fail, finished, prepare, pursue
+from .engine import Answer, conclude, course_of, fail, finished, prepare, stood_in
+from .pursuit import pursue
 from .settlement import Settlement, called
-from .source import Source, WireSource
+from .source import Source, Told, WireSource
+from .trial import Trial
 
 CLOSED = "the stream was closed while it was being read"
+GRACE = 5.0
+"""Seconds from the first event on before the speed of a stream is looked at."""
+MOST_MOVES = 8
+"""So often a stream is carried on by another target, and then no more."""
+_WORDS = (TextDelta, ReasoningDelta)
 
 
 class LiveStream:
     """The events of one call. Nothing is sent before ``open`` (which ``batch`` does by itself).
 
     Until the first batch is out, retries and other targets are free; after it a failure raises ``StreamInterruptedError`` with
-    the partial reply. ``close`` and ``abort`` may be called at any time, ``abort`` from any thread.
+    the partial reply, unless another target is to carry on. ``close`` and ``abort`` may be called at any time, ``abort`` from any
+    thread.
     """
 
     __slots__ = (
-        "_began", "_call", "_closed", "_destination", "_first_at", "_fold", "_io", "_opened", "_response", "_settlement",
-        "_source",
+        "_call", "_carried", "_closed", "_course", "_first_at", "_fold", "_io", "_moves", "_opened", "_pending", "_response",
+        "_settlement", "_source", "_stood_in", "_tokens", "_trial",
     )  # fmt: skip
 
     def __init__(self, io: IO, call: Call) -> None:
         self._io, self._call = io, call
         self._settlement = Settlement(io, call)
         self._fold = Fold()
+        self._course: Course | None = None
         self._source: Source | None = None
-        self._destination: Destination | None = None
+        self._trial: Trial | None = None
         self._response: Response | None = None
+        self._carried: Continuation | None = None
+        self._pending: list[Event] = []
         self._opened = self._closed = False
-        self._began = 0.0
+        self._stood_in: Response | None = None
         self._first_at: float | None = None
+        self._tokens = 0
+        self._moves = 0
 
     @property
     def started(self) -> bool:
@@ -64,30 +83,64 @@ class LiveStream:
         self._settlement.begin(self._io.now())
         try:
             self._call = await prepare(self._io, self._call)
-            await pursue(self._io, self._call, self._settlement, self._attempt)
-            self._call = self._settlement.call = said(self._call)
+            self._course = course_of(self._io, self._call)
+            try:
+                await self._reach(self._call)
+            except ProviderError as error:
+                await self._stand_in(error)
+            if not self._call.carries_on:
+                self._call = self._settlement.call = said(self._call)
         except BaseException as error:
             await self._failed(error)
             raise
 
-    async def _attempt(self, io: IO, call: Call, settlement: Settlement, to: Destination, limits: Deadlines) -> None:
-        self._began = io.now()
-        self._destination = to
+    async def _reach(self, call: Call) -> None:
+        """Somebody's first events."""
+        assert self._course is not None
+        self._trial, self._source = await pursue(self._io, call, self._settlement, self._attempt, self._course)
+        self._trial.first = now = self._io.now()
+        if self._first_at is None:
+            self._first_at = now
+
+    async def _stand_in(self, error: ProviderError) -> None:
+        """Your own answer, in place of one that nobody gave. Raises ``error`` where there is none."""
+        self._stood_in = answer = await stood_in(self._call, self._settlement, error)
+        destination = self._settlement.destination
+        moved = Moved(_name(destination) if destination is not None else "", "fallback_answer", type(error).__name__)
+        self._source = Told([moved, *unfold(answer)])
+
+    async def _attempt(self, io: IO, call: Call, trial: Trial, limits: Deadlines) -> Source:
+        to, patience = trial.destination, call.limits.first_token
         source: Source
         if isinstance(to, Own):
             backend.check(to, io.blocking)
-            source = backend.BackendSource(io, to, call.request, limits)
+            source = backend.BackendSource(io, to, call.request if self._carried is None else self._continuing(call, to), limits)
         else:
-            source = WireSource(io, call, settlement, to, limits)
-        self._source = source
+            if patience is not None:
+                limits = msgspec.structs.replace(limits, until=min(limits.until, io.now() + patience))
+            if self._carried is not None:
+                call = msgspec.structs.replace(call, request=self._continuing(call, to))
+            source = WireSource(io, call, trial, to, limits)
+        trial.source = source
         try:
             if self._closed:  # from another thread, which has not seen this source
                 raise StreamInterruptedError(CLOSED)
             await source.open()
+        except DeadlineError as error:
+            await source.close()
+            raise self._told_apart(error, "first_token", patience) from None
         except BaseException:
             await source.close()
             raise
-        self._first_at = io.now() - settlement.began
+        if patience is not None:
+            source.set_until(self._settlement.until)
+        return source
+
+    def _told_apart(self, error: DeadlineError, phase: DeadlinePhase, seconds: float | None) -> DeadlineError:
+        """The error, named after the deadline that it is of: what is not the end of the whole call's time is this one."""
+        if error.phase != "total" or seconds is None or self._io.now() >= self._settlement.until:
+            return error
+        return DeadlineError(phase=phase, seconds=seconds)
 
     async def batch(self) -> list[Event]:
         """What has arrived since; empty at the end."""
@@ -97,7 +150,7 @@ class LiveStream:
         if source is None or self._settlement.settled:
             return []
         try:
-            events = await source.batch()
+            events = await self._read(source)
             if not events:
                 await self._end(source)
                 return events
@@ -110,16 +163,96 @@ class LiveStream:
             raise
         return events
 
+    async def _read(self, source: Source) -> list[Event]:
+        """The next events: of whoever answers, or of whoever carries on after him."""
+        slowest = self._call.limits.slowest
+        while True:
+            if slowest is not None:
+                self._hurry(source, slowest)
+            events = await source.batch()
+            if self._carried is not None and events:
+                events = self._carried.events(events)
+                if not events:
+                    continue
+            if slowest is not None:
+                self._tokens += sum(_tokens(event) for event in events)
+            if events or source.error is None:
+                return events
+            if slowest is not None and isinstance(source.error, DeadlineError):
+                source.error = self._told_apart(source.error, "speed", self._io.now() - (self._first_at or 0.0))
+            if not self._may_move(source.error):
+                return []
+            return await self._move(source, source.error)
+
+    def _hurry(self, source: Source, slowest: float) -> None:
+        """Ends the wait for more at the moment from which on the stream has been too slow."""
+        first = self._first_at or 0.0
+        source.set_until(min(self._settlement.until, max(first + GRACE, first + self._tokens / slowest)))
+
+    # --- after an interruption ----------------------------------------------------------------------------------------
+
+    def _may_move(self, error: ProviderError) -> bool:
+        """Whether another target may carry on."""
+        if not self._call.carries_on or self._moves >= MOST_MOVES or self._settlement.settled or self._trial is None:
+            return False
+        if isinstance(error, ClosedByCallerError) or self._io.now() >= self._settlement.until:
+            return False
+        worth = row_of(error).again or elsewhere(error, self._call.limits.retry) != "never"
+        return worth and can_carry_on(self._fold.response())
+
+    async def _move(self, source: Source, error: ProviderError) -> list[Event]:
+        """Has another target carry on (the next, else the same): what is told of it, and its first events."""
+        trial, course = self._trial, self._course
+        assert trial is not None
+        assert course is not None
+        self._moves += 1
+        await source.close()
+        partial, left = self._folded(), trial.destination
+        dress(error, left, self._call)
+        used = estimated_usage(self._call.request, partial)
+        own = used if self._carried is None else self._carried.usage
+        trial.ended(self._io.now(), error=error, interrupted=True, cost=charge(self._io, self._call, left, own, partial))
+        other = course.after(error, self._io.now())
+        if other is not None:
+            course.move(other, self._io.now())
+        said_so_far = partial.text
+        self._carried = Continuation(said_so_far, used, self._call.request, course.at.target)
+        try:
+            await self._reach(self._call)
+        except ProviderError as failed:
+            self._source = source
+            raise self._interrupted(error, partial) from failed
+        assert self._trial is not None
+        to = self._trial.destination
+        self._carried = Continuation(said_so_far, used, self._call.request, to.target)
+        events: list[Event] = [UsageUpdate(used)] if used is not partial.usage else []
+        if used is not partial.usage:
+            events.append(Warned(_ESTIMATED))
+        return [*events, Moved(_name(left), _name(to), type(error).__name__)]
+
+    def _continuing(self, call: Call, to: Destination) -> Request:
+        return continued(call.request, self._fold.response().text, to.target)
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
     async def _end(self, source: Source) -> None:
         """Closes the books: on the protocol's own end, or with what ended it early."""
         if source.error is not None:
-            raise self._interrupted(source.error) from source.error
+            raise self._interrupted(source.error, self._folded()) from source.error
         await source.close()
-        destination = self._destination
-        assert destination is not None  # there is a source
+        if self._stood_in is not None:
+            self._response = await conclude(self._call, self._stood_in)
+            self._settlement.settle("end", self._io.now(), self._response)
+            return
+        trial = self._trial
+        assert trial is not None  # there is a source
         status = source.head.status if source.head is not None else None
-        lost = self._call.warnings if isinstance(destination, Own) else ()  # a wire's are among its events
-        response = finished(self._io, self._settlement, destination, self._folded(), self._began, lost, self._first_at, status)
+        lost = self._call.warnings if isinstance(trial.destination, Own) else ()  # a wire's are among its events
+        usage = None if self._carried is None else self._carried.usage
+        response = finished(self._io, self._settlement, trial, Answer(self._folded(), lost, status, None, usage))
+        if self._first_at is not None:
+            first = self._first_at - self._settlement.began
+            response = msgspec.structs.replace(response, timings=msgspec.structs.replace(response.timings, first_event=first))
         self._response = await conclude(self._call, response)
         self._settlement.settle("end", self._io.now(), self._response)
 
@@ -130,18 +263,17 @@ class LiveStream:
             return response
         return msgspec.structs.replace(response, headers=head.headers, request_id=request_id_of(head.headers))
 
-    def _interrupted(self, error: ProviderError) -> StreamInterruptedError:
+    def _interrupted(self, error: ProviderError, partial: Response) -> StreamInterruptedError:
         """``error`` came after events had gone out: it says so, keeps the facts, and holds what came."""
-        partial = self._folded()
         if isinstance(error, ClosedByCallerError):
             self._settlement.settle("close", self._io.now(), partial)
         if self._settlement.settled:
             return StreamInterruptedError(CLOSED, partial=partial)
-        destination = self._destination
-        if destination is not None:
-            dress(error, destination, self._call)
-            self._settlement.attempted(destination, self._io.now() - self._began, error=error)
-            partial = without_key(partial, destination)
+        trial = self._trial
+        if trial is not None:
+            dress(error, trial.destination, self._call)
+            trial.ended(self._io.now(), error=error)
+            partial = without_key(partial, trial.destination)
         message = f"the stream was interrupted after its first events: {error.message or type(error).__name__}"
         return StreamInterruptedError(
             message,
@@ -173,14 +305,22 @@ class LiveStream:
 
     async def close(self) -> None:
         """Ends the stream; what has been read stays in ``response``. Idempotent."""
+        sources = self._under_way()
         self._leave("close")
-        if self._source is not None:
-            await self._source.close()
+        for source in sources:
+            await source.close()
 
     def abort(self, how: str) -> None:
         """Ends the stream at once, from any thread."""
-        if self._leave(how) and self._source is not None:
-            self._source.abort()
+        sources = self._under_way()
+        if self._leave(how):
+            for source in sources:
+                source.abort()
+
+    def _under_way(self) -> list[Source]:
+        """Whatever is being read or opened."""
+        opening = [trial.source for trial in tuple(self._settlement.open) if trial.source is not None]
+        return opening if self._source is None or self._source in opening else [*opening, self._source]
 
     def _leave(self, how: str) -> bool:
         """Settles what the caller ends himself: nobody's fault."""
@@ -188,3 +328,16 @@ class LiveStream:
         if self._settlement.settled:
             return False
         return self._settlement.settle(how, self._io.now(), self._folded())
+
+
+_ESTIMATED = Warning("approximated", "usage", "whoever was interrupted did not say what it used: that is estimated")
+
+
+def _name(destination: Destination) -> str:
+    return "/".join(filter(None, (destination.provider, destination.model)))
+
+
+def _tokens(event: Event) -> int:
+    if isinstance(event, _WORDS):
+        return estimate_tokens(event.text)
+    return estimate_tokens(event.arguments) if isinstance(event, ToolCallDelta) else 0

@@ -75,11 +75,28 @@ def cost(
         if billed is None:
             return None
         usage = billed
+    rates = _rates_at(model, at, rate, usage.input_tokens)
+    total = None if rates is None else _sum(usage, rates)
+    return None if rates is None or total is None else _usd(total, rates.scale)
+
+
+def prices(
+    model: Model, at: float, service_tier: str | None = None, tokens: int | None = None
+) -> tuple[Decimal | None, Decimal | None]:
+    """USD per million tokens of input and of output at ``at``, for a prompt of so many ``tokens``; None is unknown."""
+    rates = _rates_at(model, at, _USUAL if service_tier is None or service_tier in STANDARD else service_tier, tokens)
+    if rates is None:
+        return None, None
+    million = 6 - rates.scale
+    asked, said = (None if rate is None else Decimal(rate).scaleb(million, _EXACT) for rate in (rates.input, rates.output))
+    return asked, said
+
+
+def _rates_at(model: Model, at: float, rate: str, tokens: int | None) -> _Rates | None:
+    """Those of the price that holds at ``at``."""
     for row in _rows(model.prices):
         if row.since <= at and (not row.price.hours or _within(row.price.hours, at)):
-            rates = _rates_for(row, rate, usage.input_tokens, at)
-            total = None if rates is None else _sum(usage, rates)
-            return None if rates is None or total is None else _usd(total, rates.scale)
+            return _rates_for(row, rate, tokens, at)
     return None
 
 

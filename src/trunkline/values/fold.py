@@ -13,6 +13,7 @@ from .events import (
     CitationDelta,
     Event,
     Finish,
+    Moved,
     PartDone,
     ReasoningDelta,
     RefusalDelta,
@@ -43,7 +44,7 @@ class _Choice:
 
     __slots__ = (
         "audio", "audio_id", "calls", "citations", "logprobs", "parts", "raw_reason", "reason", "reasoning", "refusal",
-        "stop_sequence", "text", "transcript",
+        "seam", "stop_sequence", "text", "transcript",
     )  # fmt: skip
 
     parts: list[Part]
@@ -61,6 +62,8 @@ class _Choice:
         self.reason: FinishReason | None = None
         self.raw_reason: str | None = None
         self.stop_sequence: str | None = None
+        self.seam = 0
+        """Where another target carries on: so many parts are from before."""
 
     def __getattr__(self, name: str) -> Any:
         """An open stream has one of these: what it says nothing of costs it nothing."""
@@ -88,7 +91,26 @@ class _Choice:
             parts.append(Audio(source, "".join(self.transcript) or None, self.audio_id))
         for _, call in sorted(self.calls.items()):
             parts.append(ToolCall(call.id, call.name, "".join(call.arguments)))
-        return Message("assistant", tuple(parts))
+        return Message("assistant", tuple(self._joined(parts) if self.seam else parts))
+
+    def _joined(self, parts: list[Part]) -> list[Part]:
+        """The text before the seam and the next one after it are one."""
+        before, after = parts[: self.seam], parts[self.seam :]
+        at = next((n for n, part in enumerate(after) if isinstance(part, Text)), None)
+        if at is None or not before or not isinstance(first := before[-1], Text):
+            return parts
+        second = after[at]
+        assert isinstance(second, Text)
+        whole = Text(first.text + second.text, (*first.citations, *second.citations))
+        return [*before[:-1], *after[:at], whole, *after[at + 1 :]]
+
+    def move(self) -> None:
+        """What was said so far is carried on by another target."""
+        self.parts = list(self.message().parts)
+        self.seam = len(self.parts)
+        self.text, self.reason = [], None
+        self.reasoning, self.refusal, self.citations = [], [], []
+        self.audio, self.transcript, self.calls = [], [], {}
 
     def finish_reason(self, message: Message) -> FinishReason:
         return "tool_calls" if message.tool_calls else self.reason or "other"
@@ -186,6 +208,10 @@ class Fold:
     def _take_warning(self, event: Warned) -> None:
         self._warnings = (*self._warnings, event.warning)
 
+    def _take_moved(self, event: Moved) -> None:
+        if event.choice in self._choices:
+            self._choices[event.choice].move()
+
     def _take_finish(self, event: Finish) -> None:
         choice = self._choice(event.choice)
         choice.reason, choice.raw_reason = event.reason, event.raw_reason
@@ -237,6 +263,7 @@ _TAKE: dict[type[msgspec.Struct], Any] = {
     PartDone: Fold._take_part,
     UsageUpdate: Fold._take_usage,
     Warned: Fold._take_warning,
+    Moved: Fold._take_moved,
     Finish: Fold._take_finish,
 }
 

@@ -26,6 +26,11 @@ def _in_bytes(names: tuple[str, ...]) -> tuple[bytes, ...]:
     return tuple(name.encode("latin-1") for name in names)
 
 
+@lru_cache(maxsize=32)
+def _set_in_bytes(names: tuple[str, ...]) -> frozenset[bytes]:
+    return frozenset(_in_bytes(names))
+
+
 class Headers(Mapping[str, str]):
     """Header fields: names compare without case, order and repetition are kept (``pairs``), a repeated field reads joined by
     ``, ``.
@@ -68,6 +73,13 @@ class Headers(Mapping[str, str]):
             return None
         index = self._fields()
         return next((index[name] for name in names if name in index), None)
+
+    def has_any(self, names: tuple[str, ...]) -> bool:
+        """Whether there is a field of one of ``names`` (lower case); decodes none."""
+        if self._index is None and (raw := self._raw) is not None:
+            present = b"\n".join([name for name, _ in raw]).lower().split(b"\n")
+            return not _set_in_bytes(names).isdisjoint(present)
+        return not frozenset(names).isdisjoint(self._fields())
 
     def __getitem__(self, name: str) -> str:
         return self._fields()[name.lower()]

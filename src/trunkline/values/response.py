@@ -62,7 +62,13 @@ class Warning(Value, frozen=True, tag="warning"):
 
 class Attempt(Value, frozen=True, kw_only=True, tag="attempt"):
     """One try: whom, how long (seconds), how it ended (``error`` is the error's class, None for success), and how long was waited
-    before it."""
+    before it.
+
+    ``at``: seconds from the call's start. ``key``: the id of the key that was shown. ``asked``: a request went out; else it was
+    refused here, by a limit, an open circuit, or because the target wants to be left alone. ``overtaken``: another target
+    answered sooner, and this one was closed; ``interrupted``: it broke off in mid-answer, and another carried on. ``cost`` in
+    USD of either, as estimated from what was said; None where that is not known, and of all other tries.
+    """
 
     provider: str
     model: str
@@ -72,6 +78,12 @@ class Attempt(Value, frozen=True, kw_only=True, tag="attempt"):
     error: str | None = None
     request_id: str | None = None
     retry_after: float | None = None
+    at: float = 0.0
+    key: str | None = None
+    asked: bool = True
+    overtaken: bool = False
+    interrupted: bool = False
+    cost: Decimal | None = None
 
 
 class Timings(Value, frozen=True, kw_only=True, tag="timings"):
@@ -126,6 +138,8 @@ class Response(Value, frozen=True, kw_only=True, tag="response"):
     output: Any = None
     """The parsed structured output, of the type that was asked for."""
     partial: bool = False
+    fallback: bool = False
+    """No model's answer: the ``fallback_answer`` of your own, because no target answered (``attempts`` tells why)."""
     extra: dict[str, Any] = {}
     """Fields of the reply that only its protocol knows."""
     headers: Headers = NO_HEADERS
@@ -169,5 +183,5 @@ class Response(Value, frozen=True, kw_only=True, tag="response"):
 
 _SHOWN = (
     "message", "finish_reason", "usage", "cost", "latency", "provider", "model", "request_id", "warnings", "attempts",
-    "alternatives", "output", "partial",
+    "alternatives", "output", "partial", "fallback",
 )  # fmt: skip

@@ -1,0 +1,152 @@
+"""What stands between a call and its target: a target that wants to be left alone, limits of the user's own, an open circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..policy.tokens import estimate_tokens
+from ..ports import INFINITY, IO
+from ..values.errors import CircuitOpenError, ConcurrencyLimitError, ProviderError, QuotaError, RateLimitError
+from ..values.message import Message, Text
+from .call import Call
+from .station import Gate, Station, Ticket
+from .trial import Trial
+
+Spare = Callable[[ProviderError], bool]
+"""Whether somebody else may be asked after such an error."""
+
+
+async def admit(io: IO, call: Call, trial: Trial, spare: Spare) -> None:
+    """Returns once ``trial`` may go. While somebody else may be asked nothing is waited for.
+
+    Raises ``CircuitOpenError``, ``RateLimitError``, ``QuotaError`` or ``ConcurrencyLimitError``: nothing was asked.
+    """
+    if trial.enter(io.now()):
+        return
+    station = trial.station
+    if station.breaker is not None and (wait := station.breaker.wait(io.now())) > 0.0:
+        raise _open(wait)
+    await _rest(io, call, trial, station, spare)
+    for gate in station.gates:
+        if gate.slots is not None:
+            await _slot(io, trial, gate, spare)
+    if paced := [gate for gate in station.gates if gate.window is not None]:
+        await _pace(io, call, trial, paced, spare)
+    if not trial.go(io.now()):
+        raise _open(0.0 if station.breaker is None else station.breaker.wait(io.now()))
+
+
+def _open(wait: float) -> CircuitOpenError:
+    return CircuitOpenError("not asked: it has failed too often just now", retry_after=wait)
+
+
+async def _rest(io: IO, call: Call, trial: Trial, station: Station, spare: Spare) -> None:
+    """Leaves a target alone that said that it wants to be; one that only may want to be is left alone while there are others."""
+    now = io.now()
+    said, guessed = station.free_at - now, station.rests_until - now
+    if (wait := station.account.rests_until - now) > 0.0:
+        gone = QuotaError("not asked: its quota was gone just now", retry_after=wait)
+        if spare(gone):
+            raise gone
+    if (wait := max(said, guessed)) > 0.0:
+        busy = RateLimitError("not asked: it wants to be left alone for a while", retry_after=wait)
+        if spare(busy):
+            raise busy
+    if said > 0.0:
+        if said >= trial.until - now or said > call.limits.retry.longest:
+            raise RateLimitError("not asked: it wants to be left alone, for longer than there is time", retry_after=said)
+        await _sleep_until(io, trial, station.free_at)
+
+
+async def _sleep_until(io: IO, trial: Trial, moment: float) -> None:
+    began = io.now()
+    while (left := moment - io.now()) > 0.0:
+        await io.sleep(left)
+    trial.waited += io.now() - began
+
+
+async def _slot(io: IO, trial: Trial, gate: Gate, spare: Spare) -> None:
+    """Takes one of the places among those that are under way, in the order of coming."""
+    slots, concurrency = gate.slots, gate.concurrency
+    assert slots is not None
+    assert concurrency is not None
+    ticket = Ticket()
+    trial.tickets.append((gate, ticket))  # from here on it is given back, whatever happens
+    began = io.now()
+    with gate.lock:
+        entry = slots.enter(ticket)
+        if entry == "queued":
+            ticket.signal = io.signal()
+    gate.heed()
+    if entry == "in":
+        return
+    full = ConcurrencyLimitError(f"not asked: {concurrency.most} calls to {gate.name} are under way")
+    if entry == "full" or ticket.signal is None or spare(full):
+        raise full
+    patience = INFINITY if concurrency.wait is None else concurrency.wait
+    woken = await ticket.signal.wait(min(patience, trial.until - began))
+    trial.waited += io.now() - began
+    if not woken:
+        raise full
+
+
+async def _pace(io: IO, call: Call, trial: Trial, gates: list[Gate], spare: Spare) -> None:
+    """Books the first moment at which the request may go under all limits, and waits for it."""
+    tokens = _tokens(call) if any(gate.window.limit.tokens is not None for gate in gates if gate.window is not None) else 0
+    now = io.now()
+    refused = _book(trial, gates, now, tokens, now)
+    if refused is not None and not spare(refused):
+        refused = _book(trial, gates, now, tokens, trial.until)
+    if refused is not None:
+        raise refused
+    await _sleep_until(io, trial, max(booked.at for _, booked in trial.reserved))
+
+
+def _book(trial: Trial, gates: list[Gate], now: float, tokens: int, latest: float) -> RateLimitError | None:
+    """Books the same moment everywhere; the error says where that cannot be had by ``latest``, and nothing is booked then."""
+    moment, reserved = now, trial.reserved
+    while True:
+        for gate in gates:
+            assert gate.window is not None
+            with gate.lock:
+                booked = gate.window.reserve(moment, tokens, latest)
+            gate.heed()
+            if isinstance(booked, float):
+                _take_back(trial)
+                return _reached(gate, tokens, booked + moment - now)
+            reserved.append((gate, booked))
+            moment = max(moment, booked.at)
+        if all(booked.at == moment for _, booked in reserved):
+            return None
+        _take_back(trial)
+
+
+def _take_back(trial: Trial) -> None:
+    while trial.reserved:
+        gate, booked = trial.reserved.pop()
+        with gate.lock:
+            assert gate.window is not None
+            gate.window.cancel(booked)
+        gate.heed()
+
+
+def _reached(gate: Gate, tokens: int, wait: float) -> RateLimitError:
+    assert gate.window is not None
+    if wait == INFINITY:
+        limit = gate.window.limit.tokens
+        error = RateLimitError(f"not asked: it takes about {tokens} tokens, and your limit for {gate.name} is {limit}")
+    else:
+        error = RateLimitError(f"not asked: your limit for {gate.name} is reached", retry_after=wait)
+    error.should_retry = False  # what there is to wait for has been waited for
+    return error
+
+
+def _tokens(call: Call) -> int:
+    """What the prompt and the longest reply may take of a limit, estimated."""
+    request = call.request
+    said = sum(estimate_tokens(_text(message)) for message in request.messages)
+    return max(1, said + (request.max_tokens or 0))
+
+
+def _text(message: Message) -> str:
+    return "".join(part.text for part in message.parts if isinstance(part, Text))

@@ -1,0 +1,77 @@
+"""Which of a call's targets are left, and who may take over after an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..policy.retry import RetryPolicy
+from ..policy.tokens import estimate_tokens
+from ..policy.verdicts import Standing, may_take_over
+from ..values.errors import AuthenticationError, ContextLengthError, ProviderError, QuotaError, RateLimitError
+from ..values.message import Text
+from ..values.request import Request
+from .destination import Destination, Planned, Sought, Wire
+
+_OF_THE_KEY = (RateLimitError, QuotaError, AuthenticationError)
+
+
+class Course:
+    """The targets of one call in their order. ``at`` is the one that is being asked."""
+
+    __slots__ = ("_left", "_policy", "_request", "_tokens", "_tried", "at")
+
+    def __init__(self, plan: Sequence[Planned], request: Request, policy: RetryPolicy, now: float) -> None:
+        targets = [planned for planned in plan if not isinstance(planned, Sought)]
+        self._left: list[Destination] = targets[1:]
+        self._request, self._policy = request, policy
+        self._tokens: int | None = None
+        self.at: Destination = targets[0].in_turn(now)
+        self._tried: list[Destination] = [self.at]
+
+    def after(self, error: ProviderError, now: float) -> Destination | None:
+        """Who may take over after ``error`` of the one that is being asked: the same with another key, else the first of those
+        that are left; None: nobody."""
+        if isinstance(error, _OF_THE_KEY) and (sibling := self.at.sibling(now, self._tried)) is not None:
+            return sibling
+        failed, prompt = standing(self.at), self._prompt(error)
+        for other in self._left:
+            if may_take_over(error, failed, standing(other), self._policy, prompt):
+                return other
+        return None
+
+    def move(self, to: Destination, now: float) -> Destination:
+        """Goes on to one that ``after`` named; those that were passed over for it are not asked any more."""
+        if to in self._left:
+            del self._left[: self._left.index(to) + 1]
+            to = to.in_turn(now)
+        self._tried.append(to)
+        self.at = to
+        return to
+
+    @property
+    def siblings(self) -> Sequence[Destination]:
+        """The same target with other keys."""
+        return self.at.ring if isinstance(self.at, Wire) else ()
+
+    def drop(self) -> None:
+        """The next one is not asked any more."""
+        del self._left[0]
+
+    @property
+    def next(self) -> Destination | None:
+        """Whoever stands next, whatever happens."""
+        return self._left[0] if self._left else None
+
+    def _prompt(self, error: ProviderError) -> int | None:
+        """How large the prompt is, estimated where that is asked for."""
+        if self._tokens is None and isinstance(error, ContextLengthError):
+            texts = (part.text for message in self._request.messages for part in message.parts if isinstance(part, Text))
+            self._tokens = sum(map(estimate_tokens, texts))
+        return self._tokens
+
+
+def standing(destination: Destination) -> Standing:
+    """What decides whether it may take over from another."""
+    target, record = destination.target, destination.record
+    quota = target.quota or f"{target.owner}|{target.key}|{target.model}"
+    return Standing(target.owner, quota, None if record is None else record.context)

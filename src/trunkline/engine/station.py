@@ -1,0 +1,202 @@
+"""What is known of one target and its limits: how it fares, when it may be asked again, who is under way.
+
+A station is shared by all calls of a client and of the clients that were made from it, from any thread. An abandoned stream may
+be collected at any moment, also while this very thread holds a station's lock: whoever gives something back therefore never waits
+for the lock, but leaves word with whoever holds it (``Guarded``).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from threading import Lock
+
+from ..policy.breaker import Breaker, BreakerPolicy
+from ..policy.latencies import Latencies
+from ..policy.rate_limit import RateLimit, RateWindow
+from ..policy.retry_budget import RetryBudget
+from ..policy.slots import Concurrency, Slots
+from ..ports import INFINITY, Signal
+from ..values.errors import AuthenticationError, ProviderError, QuotaError, RateLimitError
+
+REST = 5.0
+"""Seconds for which a target that said "too fast", and not for how long, is passed over while another may take over."""
+QUOTA_REST = 300.0
+"""The same for a key whose quota is gone."""
+LONGEST_REST = 60.0
+"""Seconds for which a target is believed that wants to be left alone; then it may be asked again whether it still does."""
+
+
+class Guarded:
+    """State behind a lock that may be told things from anywhere."""
+
+    __slots__ = ("_left", "lock")
+
+    def __init__(self) -> None:
+        self.lock: Lock = Lock()
+        self._left: deque[Callable[[], None]] = deque()
+
+    def tell(self, act: Callable[[], None]) -> None:
+        """``act`` is done with the lock held: at once, or by whoever holds it when he lets go. Never waits."""
+        self._left.append(act)
+        self.heed()
+
+    def heed(self) -> None:
+        """Does what was left to be done. To be called after the lock was let go."""
+        while self._left and self.lock.acquire(blocking=False):
+            try:
+                while self._left:
+                    self._left.popleft()()
+            finally:
+                self.lock.release()
+
+
+class Account:
+    """One key of a provider, whatever model it is shown for. ``rests_until``: its quota is gone, so it is passed over until then.
+    ``refused``: the provider does not take it (401)."""
+
+    __slots__ = ("refused", "rests_until")
+
+    def __init__(self) -> None:
+        self.rests_until: float = -INFINITY
+        self.refused: bool = False
+
+
+class Ticket:
+    """One who wants a place among those that are under way; ``signal`` wakes him once he has it."""
+
+    __slots__ = ("signal",)
+
+    def __init__(self) -> None:
+        self.signal: Signal | None = None
+
+
+class Gate(Guarded):
+    """A limit of the user's own, shared by the targets that it is for."""
+
+    __slots__ = ("concurrency", "name", "slots", "window")
+
+    def __init__(self, name: str, rate: RateLimit | None = None, concurrency: Concurrency | None = None) -> None:
+        super().__init__()
+        self.name: str = name
+        self.window: RateWindow | None = None if rate is None else RateWindow(rate)
+        self.concurrency: Concurrency | None = concurrency
+        self.slots: Slots[Ticket] | None = None if concurrency is None else Slots(concurrency)
+
+    def leave(self, ticket: Ticket) -> None:
+        """Gives the place back, and wakes who has it now. The lock is held."""
+        assert self.slots is not None
+        woken = self.slots.leave(ticket)
+        if woken is not None and woken.signal is not None:
+            woken.signal.set()
+
+
+class Station(Guarded):
+    """One target: an address, a model and a key. ``free_at``: it said itself that it wants to be left alone until then;
+    ``rests_until``: the same, but guessed."""
+
+    __slots__ = ("account", "breaker", "budget", "calls", "failures", "free_at", "gates", "gateway", "hedges", "in_flight",
+                 "latencies", "measured_at", "rests_until")  # fmt: skip
+
+    def __init__(
+        self,
+        policy: BreakerPolicy | None = BreakerPolicy(),  # noqa: B008 - frozen
+        account: Account | None = None,
+        gates: tuple[Gate, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.breaker: Breaker | None = None if policy is None else Breaker(policy)
+        self.account: Account = account or Account()
+        self.gates: tuple[Gate, ...] = gates
+        self.budget: RetryBudget = RetryBudget()
+        self.hedges: RetryBudget | None = None
+        self.latencies: Latencies = Latencies()
+        self.measured_at: float = -INFINITY
+        self.free_at: float = -INFINITY
+        self.rests_until: float = -INFINITY
+        self.in_flight = self.calls = self.failures = 0
+        self.gateway: bool = False
+        """Whether it is a gateway of ours, which is told how much time is left."""
+
+    def blocked(self, now: float) -> float:
+        """Seconds for which it had better not be asked; 0 when it may be."""
+        circuit = 0.0 if self.breaker is None else self.breaker.wait(now)
+        return max(0.0, circuit, self.free_at - now, self.rests_until - now, self.account.rests_until - now)
+
+    def usable(self, now: float) -> bool:
+        """Whether its key is worth showing: not refused, not at rest."""
+        return not self.account.refused and max(self.free_at, self.rests_until, self.account.rests_until) <= now
+
+    def may_retry(self) -> bool:
+        """Whether the traffic bears one more retry; if so, it is taken."""
+        with self.lock:
+            may = self.budget.take()
+        self.heed()
+        return may
+
+    def heard(self, error: ProviderError, now: float) -> None:
+        """Notes what ``error`` says of the times to come."""
+        wait = error.retry_after
+        if isinstance(error, RateLimitError):
+            if wait is not None:
+                self.free_at = max(self.free_at, now + min(wait, LONGEST_REST))
+            else:
+                self.rests_until = max(self.rests_until, now + REST)
+        elif isinstance(error, QuotaError):
+            self.account.rests_until = max(self.account.rests_until, now + (QUOTA_REST if wait is None else wait))
+        elif isinstance(error, AuthenticationError):
+            self.account.refused = True
+
+    def succeeded(self, now: float, first: float | None, whole: float) -> None:
+        """Notes an answer: the key is good."""
+        self.latencies.add(whole if first is None else first, whole)
+        self.measured_at = now
+        account = self.account
+        if account.refused or account.rests_until > now:
+            account.refused, account.rests_until = False, now
+
+
+class Stations:
+    """The stations of a client family, made when they are first needed."""
+
+    def __init__(
+        self,
+        breaker: BreakerPolicy | None = BreakerPolicy(),  # noqa: B008 - frozen
+        rates: Mapping[str, RateLimit] | None = None,
+        concurrency: Mapping[str, Concurrency] | None = None,
+    ) -> None:
+        self._breaker = breaker
+        self._rates, self._concurrency = dict(rates or {}), dict(concurrency or {})
+        self._stations: dict[Hashable, Station] = {}
+        self._accounts: dict[Hashable, Account] = {}
+        self._gates: dict[Hashable, Gate] = {}
+        self._kept: list[object] = []
+        self._lock = Lock()
+
+    def of(self, provider: str, model: str, key: str | None, address: str) -> Station:
+        """The station of one target."""
+        with self._lock:
+            found = self._stations.get((provider, model, key, address))
+            if found is None:
+                account = self._accounts.setdefault((provider, key, None if key else address), Account())
+                gates = tuple(self._gates_of(provider, model, key))
+                found = self._stations[provider, model, key, address] = Station(self._breaker, account, gates)
+            return found
+
+    def of_object(self, name: str, backend: object) -> Station:
+        """The station of an object of the user's own."""
+        with self._lock:
+            found = self._stations.get(id(backend))
+            if found is None:
+                self._kept.append(backend)  # so that no other comes to stand at its place
+                found = self._stations[id(backend)] = Station(self._breaker, None, tuple(self._gates_of(name, "", None)))
+            return found
+
+    def _gates_of(self, provider: str, model: str, key: str | None) -> Sequence[Gate]:
+        gates = []
+        for name in ("", provider, f"{provider}/{model}"):
+            rate, concurrency = self._rates.get(name), self._concurrency.get(name)
+            if rate is not None or concurrency is not None:
+                shared = (name, provider, key)
+                gates.append(self._gates.setdefault(shared, Gate(name or provider, rate, concurrency)))
+        return gates

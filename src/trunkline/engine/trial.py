@@ -1,0 +1,198 @@
+"""One try of one target: what it takes to begin, what it finds out, and its end, told exactly once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..policy.breaker import Leave
+from ..policy.rate_limit import Reservation
+from ..policy.remaining import pause
+from ..policy.verdicts import counts
+from ..values.errors import ProviderError
+from ..values.response import Attempt
+from ..values.secret import Secret
+from ..wire.http import Head
+from ..wire.own_headers import GATEWAY
+from .destination import Destination
+from .station import LONGEST_REST, Gate, Station, Ticket
+
+if TYPE_CHECKING:
+    from .settlement import Settlement
+    from .source import Source
+
+
+class Trial:
+    """``waited``: seconds that were waited before it. ``head``, ``first``: when the reply's head and its first event came.
+    ``proof``: what it shows, where that may be refused and renewed. ``again``: the same target has been asked before."""
+
+    __slots__ = ("_again", "_leave", "_over", "_settlement", "began", "destination", "first", "head", "proof", "reserved",
+                 "source", "station", "tickets", "tokens", "waited")  # fmt: skip
+
+    def __init__(
+        self, settlement: Settlement, destination: Destination, now: float, waited: float = 0.0, *, again: bool = False
+    ) -> None:
+        self.destination: Destination = destination
+        self.station: Station = destination.station
+        self.began: float = now
+        self.waited: float = waited
+        self.head: float | None = None
+        self.first: float | None = None
+        self.proof: Secret | None = None
+        self.tickets: list[tuple[Gate, Ticket]] = []
+        self.reserved: list[tuple[Gate, Reservation]] = []
+        self.tokens: int | None = None
+        """What it took of a limit of tokens, once that is known."""
+        self.source: Source | None = None
+        """Where the events of a stream come from."""
+        self._settlement = settlement
+        self._again = again
+        self._leave: Leave | None = None
+        self._over = False
+        settlement.open.append(self)
+
+    @property
+    def until(self) -> float:
+        """When the whole call's time is up."""
+        return self._settlement.until
+
+    @property
+    def asked(self) -> bool:
+        """Whether it was let through."""
+        return self._leave is not None
+
+    def replied(self, head: Head, now: float, wall: float) -> None:
+        """The reply's head is there."""
+        self.head = now
+        station = self.station
+        if (wait := pause(head.headers, wall)) is not None and 200 <= head.status < 300:
+            station.free_at = max(station.free_at, now + min(wait, LONGEST_REST))
+        if not station.gateway and head.headers.has_any(GATEWAY):
+            station.gateway = True
+
+    def enter(self, now: float) -> bool:
+        """Goes, if nothing stands in the way; False: there is something to wait for, or an open circuit."""
+        station = self.station
+        with station.lock:
+            if station.gates or station.free_at > now or station.rests_until > now or station.account.rests_until > now:
+                entered = False
+            else:
+                entered = self._go(now)
+        station.heed()
+        return entered
+
+    def go(self, now: float) -> bool:
+        """Goes, once all has been waited for; False: the circuit is open."""
+        station = self.station
+        with station.lock:
+            entered = self._go(now)
+        station.heed()
+        return entered
+
+    def _go(self, now: float) -> bool:
+        station = self.station
+        leave = Leave.GO if station.breaker is None else station.breaker.admit(now)
+        if leave is Leave.NO:
+            return False
+        self._leave = leave
+        station.in_flight += 1
+        station.calls += 1
+        if not self._again:
+            station.budget.called()
+        return True
+
+    def ended(
+        self,
+        now: float,
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        error: ProviderError | None = None,
+        overtaken: bool = False,
+        interrupted: bool = False,
+        cost: Decimal | None = None,
+    ) -> None:
+        """Tells the station how it went, and writes the try down. Nothing happens where it has ended before."""
+        if not self._close(now, error, neutral=overtaken):
+            return
+        if request_id is not None and self.destination.secret is not None:  # a provider may have quoted the key in it
+            request_id = self.destination.secret.mask(request_id)
+        target = self.destination.target
+        self._settlement.attempted(
+            Attempt(
+                provider=target.provider,
+                model=target.model,
+                seconds=now - self.began,
+                waited=self.waited,
+                status=error.status if error is not None else status,
+                error=_name(error) if error is not None else None,
+                request_id=error.request_id if error is not None else request_id,
+                retry_after=error.retry_after if error is not None else None,
+                at=self.began - self._settlement.began,
+                key=target.key,
+                asked=self.asked,
+                overtaken=overtaken,
+                interrupted=interrupted,
+                cost=cost,
+            )
+        )
+
+    def released(self) -> None:
+        """Ends it without a word: the caller has ended it, which says nothing of the target."""
+        self._close(0.0, None, neutral=True)
+
+    def _close(self, now: float, error: ProviderError | None, *, neutral: bool) -> bool:
+        with self._settlement.lock:
+            if self._over:
+                return False
+            self._over = True
+            self._settlement.open.remove(self)
+        if self._leave is not None:
+            station = self.station
+            if station.lock.acquire(blocking=False):
+                try:
+                    self._tell(now, error, neutral)
+                finally:
+                    station.lock.release()
+                station.heed()
+            else:
+                station.tell(lambda: self._tell(now, error, neutral))
+        for gate, ticket in self.tickets:
+            gate.tell(partial(gate.leave, ticket))
+        for gate, reservation in self.reserved:
+            gate.tell(partial(self._settle, gate, reservation))
+        return True
+
+    def _tell(self, now: float, error: ProviderError | None, neutral: bool) -> None:
+        """The lock is held."""
+        station, leave = self.station, self._leave
+        assert leave is not None
+        station.in_flight -= 1
+        breaker = station.breaker
+        if neutral:
+            if breaker is not None:
+                breaker.released(leave, now)
+            return
+        if error is None:
+            station.succeeded(now, None if self.first is None else self.first - self.began, now - self.began)
+        else:
+            station.failures += 1
+            station.heard(error, now)
+        if breaker is not None:
+            failed = error is not None and counts(error, self.head is not None)
+            (breaker.failed if failed else breaker.succeeded)(leave, now)
+
+    def _settle(self, gate: Gate, reservation: Reservation) -> None:
+        """The lock is held."""
+        assert gate.window is not None
+        if self._leave is None:
+            gate.window.cancel(reservation)
+        elif self.tokens is not None:
+            gate.window.correct(reservation, self.tokens)
+
+
+def _name(error: ProviderError) -> str:
+    """Its class; where it only stands for an exception of the user's own, that one's."""
+    stands_for = error.__cause__ if type(error) is ProviderError else None
+    return type(stands_for or error).__name__

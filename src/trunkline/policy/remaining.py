@@ -1,0 +1,44 @@
+"""What a reply's headers say of the provider's limits: how long to leave it alone before it has to say so."""
+
+from __future__ import annotations
+
+from ..values.headers import Headers
+from .retry import reset_wait
+
+_TOKENS_SHARE = 10.0
+"""A limit of tokens of which nothing is left has room for a usual request after about a tenth of the time in which it becomes
+whole again."""
+
+
+def _row(name: str) -> tuple[str, str, str]:
+    """The fields that hold what is left, when it is whole again, and the limit: ``name`` has ``*`` where they differ."""
+    return name.replace("*", "remaining"), name.replace("*", "reset"), name.replace("*", "limit")
+
+
+# openai-chat §10, anthropic-messages §9. Both providers fill their limits up again evenly, and tell when they are whole.
+_ROWS = tuple(
+    _row(name)
+    for name in (
+        "x-ratelimit-*-requests",
+        "x-ratelimit-*-tokens",
+        "anthropic-ratelimit-requests-*",
+        "anthropic-ratelimit-tokens-*",
+        "anthropic-ratelimit-input-tokens-*",
+        "anthropic-ratelimit-output-tokens-*",
+    )
+)
+_NAMES = tuple(remaining for remaining, _, _ in _ROWS)
+
+
+def pause(headers: Headers, wall: float) -> float | None:
+    """Seconds until the next request has a chance, as a successful reply's ``headers`` tell; None: they do not say that nothing
+    is left. ``wall``: now, Unix seconds."""
+    if not headers.has_any(_NAMES):
+        return None
+    waits = []
+    for remaining, reset, limit in _ROWS:
+        if headers.get(remaining, "").strip() == "0" and (whole := reset_wait(headers.get(reset, ""), wall)) is not None:
+            requests = headers.get(limit, "").strip() if "requests" in remaining else ""
+            parts = float(requests) if requests.isascii() and requests.isdigit() and int(requests) else _TOKENS_SHARE
+            waits.append(whole if "requests" in remaining and not requests else whole / parts)
+    return max(waits) if waits else None
