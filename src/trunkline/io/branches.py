@@ -44,6 +44,11 @@ class Branch(Generic[T]):
             raise self.error
         return self.values[0]
 
+    def forget(self) -> None:
+        """Let go of what it brought: an error's frames know the branch, and what they hold would be collected late."""
+        self.values.clear()
+        self.error = None
+
     def end(self) -> None:
         self.over.set()
         for known in list(self.exchanges):
@@ -99,10 +104,10 @@ class Branches:
             for _ in running.branches:
                 running.finished.get().result()
             running.stop(but=running.branches)
+            return [branch.result() for branch in running.branches]
         except BaseException:
             running.stop()
             raise
-        return [branch.result() for branch in running.branches]
 
     def first(self, coros: Sequence[Coroutine[Any, Any, T]]) -> T:
         running = self._running(coros)
@@ -164,6 +169,9 @@ class _Running(Generic[T]):
         for thread in self._threads:
             with suppress(RuntimeError):  # it could not be started
                 thread.join()
+        for branch in self.branches:
+            if branch not in but:
+                branch.forget()
         for coro in self._coros:
             with suppress(ValueError):  # it runs: a Ctrl-C came while its thread was being started
                 coro.close()
