@@ -127,6 +127,10 @@ def test_a_policy_that_is_read_from_a_file_is_checked_too() -> None:
 # ------------------------------------------------------------------------------------------------------------------ opening
 
 
+def test_the_words_of_a_leave() -> None:
+    assert [leave.value for leave in Leave] == ["go", "probe", "no"]
+
+
 def test_a_new_breaker_lets_all_go() -> None:
     breaker = Breaker(BreakerPolicy())
     for now in (-5.0, 0.0, 1e9):

@@ -72,7 +72,8 @@ def test_what_cannot_be_told_is_left_out() -> None:
         (100, 0.07, 7),  # 0.07 * 100 is more than 7 in binary fractions
         (100, 0.95, 95),
         (100, 0.29, 29),
-        (100, 0.29001, 30),
+        (100, 0.29000001, 30),
+        (100, 0.290000003, 29),  # less than a millionth of a rank is taken for rounding
     ],
 )
 def test_the_nearest_rank(count: int, share: float, rank: int) -> None:
