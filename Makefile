@@ -1,7 +1,7 @@
 # Everything happens in .venv (and .venv-real) of this folder. PYTHON=... chooses the interpreter that makes it.
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test check test-real soak mutation bench format clean
+.PHONY: help demo test check test-real soak mutation bench faults format clean
 
 SHELL := /bin/sh
 VENV := .venv
@@ -25,6 +25,7 @@ help:
 	@echo "make soak       long runs: fuzzing, many streams at once (ARGS='--minutes 1 --seconds 10' for short ones)"
 	@echo "make mutation   which small changes of policy/ and engine/ no test notices (ARGS='--only policy/price' for one module)"
 	@echo "make bench      speed and size beside the raw transport and other libraries"
+	@echo "make faults     how soon an answer or an error comes when a target fails, measured over real sockets"
 	@echo "make format     put code and tables into the form that make check and make test want"
 	@echo "make clean      remove what these have made"
 
@@ -70,6 +71,9 @@ mutation: $(VENV)/.stamp-mutation
 
 bench: $(VENV)/.stamp-tools
 	$(PY) bench/run.py $(ARGS)
+
+faults: $(VENV)/.stamp-tools
+	$(PY) bench/faults.py $(ARGS)
 
 format: $(VENV)/.stamp-tools
 	$(PY) -m ruff check --fix-only .
