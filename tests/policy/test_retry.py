@@ -198,6 +198,23 @@ def test_the_policy_of_those_who_say_nothing() -> None:
     assert judged(ServerError(), RetryPolicy(retries=1), another=True) == Retry(0.0)
 
 
+def test_the_least_wait_is_none_at_all() -> None:
+    asked: list[tuple[float, float]] = []
+    judge(
+        ServerError(),
+        tried=1,
+        another=False,
+        remaining=600.0,
+        policy=RetryPolicy(),
+        uniform=lambda low, high: asked.append((low, high)) or low,  # type: ignore[func-returns-value]
+    )
+    assert asked == [(0.0, 1.0)], "full jitter"
+
+
+def test_verdicts_are_values() -> None:
+    assert len({Retry(0.0), Retry(0.5), Fallback(), Raise(), RetryPolicy()}) == 5
+
+
 DATES = [
     "Fri, 20 Nov 2026 09:00:30 GMT",
     "Friday, 20-Nov-26 09:00:30 GMT",
