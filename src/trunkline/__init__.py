@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ClientOptions as ClientOptions,
         Timeout as Timeout,
     )
+    from .client.routes import Route as Route
     from .client.settings import Settings as Settings
     from .client.streams import (
         AsyncStream as AsyncStream,
@@ -165,6 +166,7 @@ _WHERE = {
     "client.streams": ("Stream", "AsyncStream"),
     "client.options": ("BackupOptions", "CallOptions", "ClientOptions", "Timeout"),
     "client.health": ("Health", "ProviderHealth"),
+    "client.routes": ("Route",),
     "client.settings": ("Settings",),
     "engine.call": ("Hooks", "Limits"),
     "policy.tokens": ("estimate_tokens",),
@@ -211,9 +213,10 @@ __all__ = [
     "Observer", "Opaque", "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError", "Part", "PartDone",
     "PermissionDeniedError", "Price", "PriceTier", "PriceVariant", "ProviderError", "ProviderHealth", "ProviderState", "Quirks",
     "QuotaError", "RateLimitError", "Reasoning", "ReasoningDelta", "ReasoningOptions", "Refusal", "RefusalDelta", "Request",
-    "Response", "Role", "Scope", "Secret", "ServerError", "Settings", "Settled", "Start", "Stream", "StreamInterruptedError",
-    "StreamingBackend", "Target", "Text", "TextDelta", "Timeout", "Timings", "TlsError", "TokenLogprob", "Tool", "ToolCall",
-    "ToolCallDelta", "ToolChoice", "ToolResult", "TransportError", "TruncatedBodyError", "TrunklineError", "TurnMemory",
+    "Response", "Role", "Route", "Scope", "Secret", "ServerError", "Settings", "Settled", "Start", "Stream",
+    "StreamInterruptedError", "StreamingBackend", "Target", "Text", "TextDelta", "Timeout", "Timings", "TlsError",
+    "TokenLogprob", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice", "ToolResult", "TransportError", "TruncatedBodyError",
+    "TrunklineError", "TurnMemory",
     "UnsupportedOperationError", "Url", "Usage", "UsageError", "UsageUpdate", "Video", "Warned", "Warning", "__version__",
     "correlation_id", "estimate_tokens", "fold", "from_json", "to_json", "unfold",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from trunkline.policy.price import cost
+from trunkline.policy.price import cost, prices as prices_at
 from trunkline.values.model import Model, Price, PriceTier, PriceVariant
 from trunkline.values.response import Usage
 
@@ -268,3 +268,20 @@ def test_whatever_a_provider_counts_the_cost_is_none_or_not_negative(
     price: dict[str, Any] = dict.fromkeys(known, "1.5")
     found = cost(Usage(**fields, raw=raw), model(Price(**price)), NOON)
     assert found is None or found >= 0
+
+
+def test_what_a_million_tokens_cost() -> None:
+    tiers = (PriceTier(above=100, input="4", output="20"),)
+    variants = (PriceVariant(rate="flex", factor="0.5"),)
+    known = model(Price(input="2.5", output="10", tiers=tiers, variants=variants, since="2026-01-01", unknown_above=1000))
+    assert prices_at(known, NOON) == (Decimal("2.5"), Decimal(10))
+    assert prices_at(known, NOON, "default", 100) == (Decimal("2.5"), Decimal(10))
+    assert prices_at(known, NOON, None, 101) == (Decimal(4), Decimal(20))
+    assert prices_at(known, NOON, "flex") == (Decimal("1.25"), Decimal(5))
+    assert prices_at(known, NOON, "priority") == (None, None)
+    assert prices_at(known, NOON, None, 1001) == (None, None)
+    assert prices_at(known, 0.0) == (None, None)
+    assert prices_at(model(Price(output="0.000001")), NOON) == (None, Decimal("0.000001"))
+    with localcontext() as rounded:
+        rounded.prec = 2
+        assert prices_at(model(Price(input="123.456789", output="0")), NOON) == (Decimal("123.456789"), Decimal(0))

@@ -32,9 +32,10 @@ class Address(NamedTuple):
 
 
 class Values:
-    """A provider's parameters: what was handed over, else what the settings say, else the default."""
+    """A provider's parameters: what was handed over (``origin``: whose word that is), else what the settings say, else the
+    default."""
 
-    def __init__(self, settings: Settings, row: Provider, handed: Mapping[str, str]) -> None:
+    def __init__(self, settings: Settings, row: Provider, handed: Mapping[str, str], origin: Origin = Origin.ARGUMENT) -> None:
         self._row = row
         self.texts: dict[str, str] = {}
         self.origins: dict[str, Origin] = {}
@@ -42,7 +43,7 @@ class Values:
             row.parameter(name, f"parameters[{name!r}]")
         for parameter in row.parameters:
             if (text := handed.get(parameter.name)) is not None:
-                self.set(parameter.name, checked_parameter(text, _field(parameter), address=parameter.address), Origin.ARGUMENT)
+                self.set(parameter.name, checked_parameter(text, _field(parameter), address=parameter.address), origin)
             elif (found := settings.parameter(row, parameter)) is not None:
                 self.set(parameter.name, found.value, found.origin)
             elif parameter.default is not None:

@@ -6,7 +6,7 @@ import msgspec
 
 from ..engine import engine
 from ..engine.call import Call
-from ..engine.destination import Destination, Own, Wire
+from ..engine.destination import Destination, Own, Sought, Wire
 from ..engine.program import Program
 from ..ports import IO
 from ..providers.local import LOCAL, local
@@ -58,7 +58,10 @@ async def _chosen(io: IO, calls: Calls, servers: Servers | None) -> tuple[Destin
                 return None, "nothing is configured; who runs on this machine is looked for by the first call"
             return await choose(io, destinations, tuple(servers[kind.name] for kind in LOCAL if kind.name in servers))
         why = "it was named" if model is not None else destinations.default()[1]
-        return destinations.find(model), why
+        planned = destinations.planned(model)
+        if isinstance(planned, Sought):
+            return planned.leading(), f"{why}: the first target of the route {destinations.route(model)}"
+        return planned, why
     except (NoProviderError, UsageError) as error:
         return None, str(error).removesuffix(SEEN_IN_HEALTH)
 

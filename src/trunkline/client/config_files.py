@@ -28,7 +28,7 @@ from .trust import bare
 LARGEST_FILE = 1 << 20
 """Bytes; a configuration file above it is refused unread."""
 
-TOP_KEYS = ("model", "timeout", "retries", "log", "max_line", "errors", "models_file", "models", "providers")
+TOP_KEYS = ("model", "timeout", "retries", "log", "max_line", "errors", "models_file", "models", "routes", "providers")
 KEY_KEYS = ("api_key", "api_keys", "api_key_env")
 PROVIDER_KEYS = (*KEY_KEYS, "base_url", "dialect")
 """Besides these a provider's own parameters."""
@@ -267,6 +267,10 @@ def _checked(table: object, path: str, origin: Origin, keys: Origin) -> dict[str
         from .own_models import checked_models  # only where there are some
 
         checked["models"] = checked_models(checked["models"], path)
+    if "routes" in checked:
+        from .route_targets import checked_routes  # likewise
+
+        checked["routes"] = checked_routes(checked["routes"], path, origin, keys)
     return checked
 
 

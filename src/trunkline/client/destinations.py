@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ..dialects.known import client_half_of
 from ..engine.destination import Destination, Own, Planned, Signer, Turns, Wire
+from ..engine.station import Stations
 from ..providers.auth import NoAuth, SigV4
 from ..providers.provider import Command, Endpoint, Provider
-from ..providers.table import TABLE, is_dialect, is_provider, own_endpoint, provider as provider_row
+from ..providers.table import TABLE, is_dialect, is_provider, provider as provider_row
 from ..values import expect
 from ..values.errors import NoProviderError, UsageError
 from ..values.expect import kind_of
@@ -18,13 +20,17 @@ from ..values.model import Model
 from ..values.secret import Origin
 from .addresses import Address, Values, address_of, handed_parameters
 from .credentials import Given, chain_signer, given, signer_of
+from .model_names import split
 from .options import BACKUP_OPTIONS, ModelName
+from .routes import Route
 from .settings import Settings
-from .trust import checked_base_url, checked_parameter, refuse_key
-from .wiring import Place, Shown, as_text, hashable, target_of
+from .trust import checked_base_url, refuse_key
+from .wiring import Place, Shown, as_text, profile_region, target_of
 
 if TYPE_CHECKING:
     from .choosing import Seeker
+    from .forking import Forks
+    from .heirs import Heirs
 
 SEEN_IN_HEALTH = "; `trunkline health` shows what was looked at"
 """How the error ends where nothing is configured."""
@@ -39,8 +45,8 @@ def no_provider(looked: str = "") -> NoProviderError:
     )
 
 
-MOST_HEIRS = 64
-"""So many backups are remembered, with their tokens: those used last."""
+MOST_WITHIN = 100
+"""So many routes in one another are none any more, but a circle."""
 
 
 class Destinations:
@@ -61,8 +67,10 @@ class Destinations:
         parameters: object = None,
         region: object = None,
         quota: object = None,
+        stations: Stations | None = None,
     ) -> None:
         self._settings = settings
+        self._stations = stations
         self._region = None if region is None else as_text(region, "region", "the name of one, as in 'eu-west-1'")
         self._quota = None if quota is None else as_text(quota, "quota", "a name for the limit that is shared")
         self._version = None if version is None else as_text(version, "version", "as in '2023-06-01'")
@@ -75,7 +83,8 @@ class Destinations:
         self._known: dict[str | None, Wire] = {}
         self._signers: dict[tuple[str, str, str], Signer] = {}
         self._turns: dict[str, Turns] = {}
-        self._heirs: dict[tuple[Any, ...], Destinations] = {}
+        self._origin = Origin.ARGUMENT
+        """Whose word the address and its parameters are that were handed over."""
         self._seeker: Seeker | None = None
         self._lock = Lock()
 
@@ -85,12 +94,33 @@ class Destinations:
             self._settings = Settings.load()
         return self._settings
 
+    @property
+    def stations(self) -> Stations:
+        """What is known of the targets, and the limits that hold for them."""
+        if self._stations is None:
+            self._stations = Stations()
+        return self._stations
+
+    @cached_property
+    def heirs(self) -> Heirs:
+        """Backups, each with what it says itself."""
+        from .heirs import Heirs
+
+        return Heirs(self)
+
+    @cached_property
+    def forks(self) -> Forks:
+        """The groups that routes are."""
+        from .forking import Forks
+
+        return Forks(self)
+
     def also(self, owner: ModelName | None, options: Mapping[str, Any]) -> Destinations:
         """The same with another key, address, version, dialect or parameters. A new key keeps the address, unless it is another
         provider's; a new address does not keep the old one's key."""
         api_key, base_url, version = options.get("api_key"), options.get("base_url"), options.get("version")
         way = options.get("dialect"), options.get("parameters")
-        other = Destinations(self._settings, owner, api_key, base_url, version or self._version, *way)
+        other = Destinations(self._settings, owner, api_key, base_url, version or self._version, *way, stations=self._stations)
         if base_url is None and (api_key is None or self._keeps_address(owner)):
             other._base_url = self._base_url
             if api_key is None:
@@ -102,6 +132,12 @@ class Destinations:
             other._parameters = {**self._parameters, **other._parameters}
         return other
 
+    def limited(self, stations: Stations) -> Destinations:
+        """The same under other limits."""
+        other = self.also(self._owner, {})
+        other._stations = stations
+        return other
+
     def _keeps_address(self, owner: ModelName | None) -> bool:
         """Whether the address that was handed over is ``owner``'s too: nobody else's yet, its own, or that of an endpoint that
         has no other."""
@@ -111,51 +147,77 @@ class Destinations:
 
     def _same(self, owner: ModelName | None, before: ModelName | None) -> bool:
         """Whether both are of one provider; or one is not known yet."""
+        if owner is None or before is None:
+            return True
+        owner, before = self._lead(owner), self._lead(before)
         if not (isinstance(owner, str) and isinstance(before, str)):
             return True
         return self._split(owner)[0].name == self._split(before)[0].name
 
     def plan(self, model: ModelName | None, fallbacks: Sequence[ModelName | Mapping[str, Any]] = ()) -> tuple[Planned, ...]:
         """The targets to try, in order. Where nothing is configured, the first has to be looked for."""
-        first = self.seek() if model is None and not self.is_configured() else self.find(model)
+        first = self.planned(model)
         if not fallbacks:
             return (first,)
         if isinstance(fallbacks, str):
             raise UsageError("one name where several are expected", field="fallbacks", got="str", allowed="a list of model names")
-        return (first, *(self._backup(model, each, f"fallbacks[{n}]") for n, each in enumerate(fallbacks)))
+        return (first, *(self._fallback(model, each, f"fallbacks[{n}]") for n, each in enumerate(fallbacks)))
 
-    def _backup(self, model: ModelName | None, backup: ModelName | Mapping[str, Any], field: str) -> Destination:
-        """A fallback: a model, or options on top of those of ``model``."""
+    def _fallback(self, model: ModelName | None, backup: ModelName | Mapping[str, Any], field: str) -> Planned:
+        """A model, or options on top of those of ``model``."""
         if not isinstance(backup, Mapping):
-            return self.find(backup, field)
+            return self.planned(backup, field)
         expect.only(backup, field, sorted(BACKUP_OPTIONS), "option")
-        name = backup.get("model", model)
-        if not (name is None or isinstance(name, str)):
-            raise UsageError("an object of your own takes no options", field=field, got=kind_of(name), allowed="'provider/model'")
-        said = (name, *((key, hashable(value)) for key, value in sorted(backup.items())))
-        with self._lock:
-            heir = self._heirs.pop(said, None)
-        if heir is None:
-            heir = self._heir(name, backup, field)
-        with self._lock:
-            self._heirs[said] = heir  # the last one used stands last
-            if len(self._heirs) > MOST_HEIRS:
-                del self._heirs[next(iter(self._heirs))]
-        return heir.find(name, field)
+        name = backup["model"] if backup.get("model") is not None else self._lead(model)
+        if not (name is None or isinstance(name, str)) or self.route(name) is not None:
+            raise UsageError("an object of your own and a route take no options", field=field, allowed="'provider/model'")
+        return self.heirs.find(name, {key: value for key, value in backup.items() if key != "model"}, f"{field}.model")
 
-    def _heir(self, name: str | None, backup: Mapping[str, Any], field: str) -> Destinations:
-        """The same for a backup: it has whatever it does not say from here. What was handed over for one provider goes to no
-        other."""
-        inherited: dict[str, Any] = {}
-        row = self._split(self.default()[0] if name is None else name, f"{field}.model", backup.get("base_url"))[0]
+    def planned(self, model: ModelName | None, field: str = "model") -> Planned:
+        """What ``model`` names: a target, the group that a route is, or where nothing is configured whoever is looked for."""
+        if model is None and not self.is_configured():
+            return self.seek()
+        route = self.route(model)
+        return self.find(model, field) if route is None else self.forks.of(route)
+
+    def route(self, model: ModelName | None) -> Route | None:
+        """The route that ``model`` is or names; None: it is none. A route's name holds no slash, and goes before a model's."""
+        if model is None:
+            if None in self._known:
+                return None
+            model = self.default()[0]
+        if isinstance(model, str):
+            return None if "/" in model else self.settings.routes.get(model)
+        return model if isinstance(model, Route) else None
+
+    def _lead(self, model: ModelName | None) -> ModelName | None:
+        """``model``; of a route the first of its models: what is handed over with a route belongs to the provider of that. A
+        project's file may not say whose it is."""
+        for _ in range(MOST_WITHIN):
+            route = self.route(model) if model is not None or self.is_configured() else None
+            if route is None:
+                return model
+            if route.origin is Origin.PROJECT:
+                raise UsageError("a project's file may not say whose key or address it is", field=route.field())
+            model = route.listed[0].model
+        raise UsageError("a route that leads to itself", field="model")
+
+    def handed(self, name: str | None, field: str, base_url: object = None) -> dict[str, Any]:
+        """What was handed over for the provider of ``name``, which may be at ``base_url``."""
+        row = self._split(self.default()[0] if name is None else name, field, base_url)[0]
+        found: dict[str, Any] = {"version": self._version}
         if self.owns(row):
-            inherited = {"api_key": self._api_key, "base_url": self._base_url}
+            found |= {"api_key": self._api_key, "base_url": self._base_url}
         if self._has_way(row):
-            inherited |= {"dialect": self._dialect, "parameters": self._parameters}
-        said = {**inherited, "version": self._version, **{key: value for key, value in backup.items() if key != "model"}}
-        if "parameters" in backup:
-            said["parameters"] = {**inherited.get("parameters", {}), **handed_parameters(backup["parameters"])}
-        return Destinations(self.settings, name, **said)
+            found |= {"dialect": self._dialect, "parameters": self._parameters}
+        return found
+
+    def heir(self, name: str | None, options: Mapping[str, Any], origin: Origin | None) -> Destinations:
+        """The same settings, with ``options`` for the provider of ``name``; ``origin``: whose word the address is, else as
+        here."""
+        other = Destinations(self.settings, name, **options, stations=self.stations)
+        other._origin = self._origin if origin is None else min(origin, self._origin)
+        return other
 
     def is_configured(self) -> bool:
         """Whether it is known without a look at this machine who answers when no model is named."""
@@ -185,11 +247,13 @@ class Destinations:
                 with self._lock:
                     wire = self._known.setdefault(model, wire)
             return wire
-        if not callable(getattr(model, "generate", None)) and not callable(getattr(model, "stream", None)):
-            raise UsageError(
-                "no model", field=field, got=kind_of(model), allowed="'provider/model', or an object with generate or stream"
-            )
-        return Own(model)
+        speaks = callable(getattr(model, "generate", None)) or callable(getattr(model, "stream", None))
+        if isinstance(model, Route) or not speaks:
+            allowed = "'provider/model', a route, or an object with generate or stream"
+            raise UsageError("no model", field=field, got=kind_of(model), allowed=allowed)
+        own = Own(model)
+        own.station = self.stations.of_object(own.provider, model)
+        return own
 
     def default(self) -> tuple[str, str]:
         """The model when none is named, and why that one: the configured one, else that of the first provider with a key."""
@@ -214,7 +278,7 @@ class Destinations:
         return bool(self._dialect is not None or self._parameters) and self._is_of(row, self._way_owner)
 
     def _is_of(self, row: Provider, owner: ModelName | None) -> bool:
-        name = self.default()[0] if owner is None else owner
+        name = self._lead(self.default()[0] if owner is None else owner)
         return isinstance(name, str) and self._split(name)[0].name == row.name
 
     def _make(self, name: str | None, field: str) -> Wire:
@@ -224,27 +288,9 @@ class Destinations:
         return self.wire(*self._split(name, field))
 
     def _split(self, name: str, field: str = "model", base_url: object = None) -> tuple[Provider, str]:
-        """The provider's row and its own name for the model."""
-        prefix, slash, rest = name.partition("/")
-        if slash and not rest:
-            raise UsageError("no model after the provider's name", field=field, allowed="provider/model")
-        if slash and is_provider(prefix):
-            return provider_row(prefix), rest
-        if slash and is_dialect(prefix):
-            address = self._base_url if base_url is None else checked_base_url(base_url)
-            if address is None:
-                raise UsageError(
-                    "an endpoint of your own needs its address", field="base_url", got="None", allowed="http(s)://host/…"
-                )
-            return own_endpoint(prefix, address), rest
-        if not slash and not name.strip():
-            raise UsageError("no model's name", field=field, got="empty text", allowed="provider/model")
-        if slash:
-            return provider_row(prefix, field), rest  # it says what there is
-        if is_provider(name.lower()):
-            known = provider_row(name.lower()).default_model
-            raise UsageError("a provider's name, and no model's", field=field, allowed=f"{name.lower()}/{known or 'model'}")
-        return provider_row(self.settings.catalog.resolve(name, field).provider), name
+        """The provider's row and its own name for the model. ``base_url``: where an endpoint of one's own is, else as here."""
+        address = self._base_url if base_url is None else checked_base_url(base_url)
+        return split(name, field, address, lambda: self.settings.catalog)
 
     def wire(self, row: Provider, model: str, at: str | None = None) -> Wire:
         """The endpoint of ``row`` that serves ``model``, with the key it takes; of several keys a ring of endpoints. ``at``: the
@@ -253,11 +299,12 @@ class Destinations:
         endpoint = self._endpoint(row, record)
         if endpoint.command is not None:
             return self._program(row, endpoint, endpoint.command, model, record)
-        values = Values(self.settings, row, self._parameters if self._has_way(row) else {})
+        values = Values(self.settings, row, self._parameters if self._has_way(row) else {}, self._origin)
         handed = at or (self._base_url if self.owns(row) else None)
-        if "region" not in values.texts and (region := self._profile_region(row)) is not None:
+        if "region" not in values.texts and (region := profile_region(self.settings, row)) is not None:
             values.set("region", region, Origin.USER)
-        base_url = self.settings.base_url(row) if handed is None else (handed, Origin.ARGUMENT)
+        given_by = Origin.ARGUMENT if at else self._origin
+        base_url = self.settings.base_url(row) if handed is None else (handed, given_by)
         address = address_of(row, endpoint, values, model, base_url)
         shown = self._shown(row, endpoint, values, handed is not None)
         place = Place(address.url, self._region or values.region, self._quota)
@@ -332,9 +379,10 @@ class Destinations:
     ) -> Wire:
         hosts = row.host_patterns(tenants=address.origin > Origin.PROJECT)
         refuse_key(shown.origin, address.url, address.origin, row.name, hosts)
+        target = target_of(row, endpoint, model, record, shown, self._version, place)
         return Wire(
             client_half_of(endpoint.dialect),
-            target_of(row, endpoint, model, record, shown, self._version, place),
+            target,
             address.url,
             shown.auth,
             shown.secret,
@@ -343,17 +391,8 @@ class Destinations:
             signer=shown.signer,
             query=address.query,
             models_url=address.models_url,
+            station=self.stations.of(row.name, model, target.key, address.url),
         )
-
-    def _profile_region(self, row: Provider) -> str | None:
-        """The region that the user's AWS profile names, where a provider has one and nothing nearer says it."""
-        if not isinstance(row.chain, SigV4) or not self.settings.has_aws_profile():
-            return None
-        from ..io import aws, vendor
-
-        vendor.require(row.chain.package, row.chain.extra)
-        region = aws.region()
-        return None if region is None else checked_parameter(region, "region")
 
     def __repr__(self) -> str:
         return "Destinations()"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..dialects.dialect import Context
 from ..engine.attempt import bare, complete, failure, fetch
 from ..engine.call import Call, Limits, dress
-from ..engine.destination import Destination, Own, Wire
+from ..engine.destination import Destination, Own, Sought, Wire
 from ..ports import IO, Deadlines
 from ..providers.table import provider as provider_row
 from ..values import expect
@@ -41,9 +41,10 @@ async def _lister(io: IO, calls: Calls, provider: str | None) -> Destination:
     destinations = calls.destinations
     if provider is not None:
         return destinations.wire(provider_row(provider), "")
-    if calls.model is None and not destinations.is_configured():
-        return await destinations.seek().chosen(io)
-    return destinations.find(calls.model)
+    planned = destinations.planned(calls.model)
+    if not isinstance(planned, Sought):
+        return planned
+    return planned.leading() or await destinations.seek().chosen(io)
 
 
 async def listed(io: IO, wire: Wire, errors: ErrorStyle) -> tuple[str, ...]:

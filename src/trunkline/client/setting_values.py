@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_args
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
 
+from ..providers.address import Parameter
 from ..values.errors import UsageError
 from ..values.secret import Origin
 
@@ -112,3 +113,21 @@ class Described(NamedTuple):
     origin: Origin
     name: str
     file: str | None = None
+
+
+class KeyPlace(Protocol):
+    """Where a key may lie: below a provider's name in files, and in these variables, the first that is set counts."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def key_variables(self) -> tuple[str, ...]: ...
+
+
+class ProviderRow(KeyPlace, Protocol):
+    """What is read of a provider's row besides: the variables that may hold its address, and the parameters of that."""
+
+    @property
+    def url_variables(self) -> tuple[str, ...]: ...
+    @property
+    def parameters(self) -> tuple[Parameter, ...]: ...

@@ -20,6 +20,8 @@ Of each provider: its key's variables (``OPENAI_API_KEY``), ``OPENAI_BASE_URL`` 
 with ``api_key`` or ``api_key_env`` (the variable that holds it), ``base_url``, ``dialect``, and whatever parameters its address
 has (``region``, ``resource``…; their variables stand in the table of providers). Proxies are read from the environment only.
 
+``[routes.smart]`` in a file gives several models one name (``docs/routes.md``).
+
 Several keys are used in turn: ``OPENAI_API_KEYS`` with commas between them, ``api_keys = […]`` in files. In one and the same
 place ``OPENAI_API_KEYS`` is taken before ``OPENAI_API_KEY``; of several places the more trusted wins, as ever.
 """
@@ -29,7 +31,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar, final
+from typing import Any, NamedTuple, NoReturn, TypeVar, final
 
 from ..providers.address import Parameter
 from ..providers.catalog import BUILT_IN, Catalog
@@ -50,28 +52,11 @@ from .config_files import (
 )
 from .keys import checked_key, checked_keys, shown_key
 from .proxies import Proxies
-from .setting_values import KINDS, Described, ErrorStyle, Kind, LogLevel
+from .routes import Route
+from .setting_values import KINDS, Described, ErrorStyle, KeyPlace, Kind, LogLevel, ProviderRow
 from .trust import bare, checked_base_url, checked_parameter
 
 T = TypeVar("T")
-
-
-class KeyPlace(Protocol):
-    """Where a key may lie: below a provider's name in files, and in these variables, the first that is set counts."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def key_variables(self) -> tuple[str, ...]: ...
-
-
-class ProviderRow(KeyPlace, Protocol):
-    """What is read of a provider's row besides: the variables that may hold its address, and the parameters of that."""
-
-    @property
-    def url_variables(self) -> tuple[str, ...]: ...
-    @property
-    def parameters(self) -> tuple[Parameter, ...]: ...
 
 
 class Setting(NamedTuple):
@@ -202,6 +187,12 @@ class Settings:
         tables = [(file.origin, file.table["models"]) for file in files]
         named = [] if found is None else [(found.origin, read_models(_read(kinds.MODELS_FILE, found), *found[1:]))]
         return catalog_of(tables + named)
+
+    @cached_property
+    def routes(self) -> Mapping[str, Route]:
+        """The routes of both files, by name; the user's own goes before a project's."""
+        files = [file for file in (self._project, self._user) if file is not None]
+        return {name: route for file in files for name, route in file.table.get("routes", {}).items()}
 
     def _setting(self, kind: Kind[Any]) -> Setting | None:
         for found in (
@@ -356,6 +347,8 @@ class Settings:
             for name, found in {**said, "dialect": self.dialect(provider)}.items():
                 if found is not None:
                     rows.append(Described(f"{provider.name} {name}", found.value, found.origin, found.name, found.file))
+        for name, route in self.routes.items():
+            rows.append(Described(f"route {name}", mask_keys(route.shown), route.origin, f"routes.{name}", route.file))
         for scheme, name in self.proxies.variables.items():
             rows.append(Described(f"{scheme} proxy", "set", Origin.ENVIRONMENT, name))
         return tuple(rows)
