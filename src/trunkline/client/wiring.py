@@ -9,13 +9,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ..engine.destination import Signer
-from ..providers.auth import Auth
+from ..providers.auth import Auth, SigV4
 from ..providers.provider import Endpoint, Provider
 from ..providers.table import is_dialect
 from ..values.errors import UsageError
 from ..values.expect import kind_of
 from ..values.model import Model, Target
 from ..values.secret import Origin, Secret
+from .settings import Settings
+from .trust import checked_parameter
 
 
 class Shown(NamedTuple):
@@ -80,3 +82,14 @@ def as_text(value: object, field: str, allowed: str) -> str:
     if not isinstance(value, str):
         raise UsageError("no text", field=field, got=kind_of(value), allowed=allowed)
     return value
+
+
+def profile_region(settings: Settings, row: Provider) -> str | None:
+    """The region that the user's AWS profile names, where a provider has one and nothing nearer says it."""
+    if not isinstance(row.chain, SigV4) or not settings.has_aws_profile():
+        return None
+    from ..io import aws, vendor
+
+    vendor.require(row.chain.package, row.chain.extra)
+    region = aws.region()
+    return None if region is None else checked_parameter(region, "region")
