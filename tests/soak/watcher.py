@@ -25,6 +25,8 @@ class Watcher:
         self._seconds = seconds
         self._began = self._sampled = time.monotonic()
         self.samples: list[tuple[float, float]] = []
+        self.blocks: list[int] = []
+        """How many pieces of memory Python itself has, at the same moments: growth without more of them is the allocator's."""
         self.lag = 0.0
         self.interrupts_lost = self.unclosed = 0
         warnings.simplefilter("always")
@@ -47,11 +49,13 @@ class Watcher:
             self._sampled = now
             self.ledger.post()
             self.samples.append((now - self._began, resident()))
+            self.blocks.append(sys.getallocatedblocks())
 
     def report(self) -> dict[str, Any]:
         late = [sample for sample in self.samples if sample[0] >= self._seconds * (1 - LAST)]
         return {
             "rss": [round(size, 1) for _, size in self.samples],
+            "blocks": self.blocks,
             "slope": slope(late),
             "lag": self.lag,
             "unclosed": self.unclosed,

@@ -256,6 +256,10 @@ class AsyncExchange:
         if transport is not None:
             transport.abort()
         if response is not None:
+            content = response.content
+            if content.exception() is None and not content.is_eof():
+                # aiohttp's own is one for the whole process: the frames of whoever is raised it would stay in it for ever.
+                content.set_exception(faults.ended("body", True))
             response.close()
 
     def _translate(self, error: BaseException) -> BaseException:
