@@ -15,6 +15,7 @@ from ..engine.backend import declared_async
 from ..engine.call import NO_HOOKS, Call, Hooks, Limits
 from ..engine.destination import Own, Planned, Sought, Wire
 from ..engine.program import Program
+from ..policy.hedge import as_hedge
 from ..policy.turns import TurnMemory
 from ..ports import Observer
 from ..telemetry import logs
@@ -29,6 +30,7 @@ from ..values.request import Request
 from ..values.schema import parse_output
 from .credentials import is_async
 from .destinations import Destinations
+from .limits import STATION_OPTIONS, stations_of, to_carrying_on, to_last_resort
 from .options import (
     CALL_OPTIONS,
     CLIENT_OPTIONS,
@@ -42,6 +44,7 @@ from .options import (
     to_hooks,
     to_limits,
 )
+from .routes import Route
 from .setting_values import ErrorStyle
 from .settings import Settings
 
@@ -65,6 +68,7 @@ class Calls:
         observers: tuple[Observer, ...] = (),
         memory: TurnMemory | None = None,
         said: frozenset[str] = frozenset(),
+        limiting: Mapping[str, Any] | None = None,
     ) -> None:
         self.destinations = destinations
         self._model = model
@@ -74,6 +78,7 @@ class Calls:
         self._memory = memory
         self._said = said
         """Which of the limits were said by the caller, so that no setting takes their place."""
+        self._limiting = limiting or {}
         self._ready: Call | None = None
         self._scope = Scope()
 
@@ -101,14 +106,18 @@ class Calls:
         destinations = self.destinations
         if any(options.get(name) is not None for name in ("api_key", "base_url", "version", "dialect", "parameters")):
             destinations = destinations.also(model, options)
+        limiting = {**self._limiting, **{name: options[name] for name in STATION_OPTIONS if name in options}}
+        if limiting != self._limiting:
+            destinations = destinations.limited(stations_of(limiting))
         limits = to_limits({**merged, "max_line": options.get("max_line")}, self._limits)
-        for name in ("timeout", "retries", "fallback_on"):
+        for name in ("timeout", "retries", "fallback_on", "min_tokens_per_second"):
             merged.pop(name, None)
         made = Calls(
             model, destinations, merged, blocking=blocking, limits=limits, hooks=hooks,
             observers=self._observers + tuple(options.get("observers") or ()),
             memory=options.get("tool_memory", self._memory),
             said=self._said | {name for name in ("timeout", "retries", "max_line") if name in options},
+            limiting=limiting,
         )  # fmt: skip
         made._look_over()
         return made
@@ -116,8 +125,11 @@ class Calls:
     def _look_over(self) -> None:
         """What is wrong with the options shows here, not at the first call; nothing is read for it."""
         self._request(to_messages("?", self._options.get("system")), self._options, False)
+        self._resorts(self._options)
         for model in (self._model, *(self._options.get("fallbacks") or ())):
-            if model is not None and not isinstance(model, str | Mapping):
+            if isinstance(model, Route):
+                model.check(self._blocking)
+            elif model is not None and not isinstance(model, str | Mapping):
                 self._plan(model, ())
 
     @property
@@ -133,7 +145,9 @@ class Calls:
     def name(self) -> str:
         """How the client shows itself."""
         model = self._model
-        return model if isinstance(model, str) else "chosen from the settings" if model is None else type(model).__name__
+        if isinstance(model, str | Route):
+            return str(model)
+        return "chosen from the settings" if model is None else type(model).__name__
 
     def call(self, prompt: Prompt, options: Mapping[str, Any], stream: bool) -> Call:
         """A call of ``generate`` or ``stream``. Raises ``UsageError`` for whatever is wrong with it."""
@@ -164,13 +178,23 @@ class Calls:
             strict=options.get("strict") or False,
             errors=options.get("errors") or ready.errors,
             memory=ready.memory,
+            **self._resorts(options),
         )
+
+    def _resorts(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What is done when a target is slow, breaks off, or nobody answers."""
+        return {
+            "hedge": as_hedge(options.get("hedge")),
+            "carries_on": to_carrying_on(options.get("on_interrupt")),
+            "last_resort": to_last_resort(options.get("fallback_answer"), self._blocking),
+        }
 
     def raw(self, method: str, path: str, options: Mapping[str, Any]) -> tuple[Call, WireRequest]:
         """A call of ``request``: of the fallbacks, those understand it which are other addresses of the same provider."""
         ready = self._ready or self._prepare()
-        first, *others = ready.plan
-        if isinstance(first, Sought):
+        planned, *others = ready.plan
+        first = planned.leading() if isinstance(planned, Sought) else planned
+        if first is None:
             raise UsageError("a raw request needs to be told whom it is for", field="model", got="None", allowed="provider/model")
         if not isinstance(first, Wire) or isinstance(first, Program):
             raise UsageError("only an HTTP endpoint takes raw requests", field="model", got=self.name)
@@ -205,6 +229,7 @@ class Calls:
             strict=self._options.get("strict") or False,
             errors=self.errors,
             memory=self._memory,
+            **self._resorts(self._options),
         )
         return self._ready
 
@@ -213,6 +238,8 @@ class Calls:
         for destination in plan:
             if isinstance(destination, Own):
                 backend.check(destination, self._blocking)
+            elif isinstance(destination, Sought):
+                destination.check(self._blocking)
         return plan
 
     def _request(self, messages: tuple[Any, ...], options: Mapping[str, Any], stream: bool) -> Request:
@@ -244,7 +271,8 @@ def _scope(plan: tuple[Planned, ...]) -> Scope:
 def _with(ready: Call, request: Request) -> Call:
     return Call(
         request=request, plan=ready.plan, limits=ready.limits, hooks=ready.hooks, observers=ready.observers, parse=ready.parse,
-        strict=ready.strict, errors=ready.errors, memory=ready.memory,
+        strict=ready.strict, errors=ready.errors, memory=ready.memory, hedge=ready.hedge, carries_on=ready.carries_on,
+        last_resort=ready.last_resort,
     )  # fmt: skip
 
 

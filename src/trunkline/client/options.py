@@ -8,6 +8,8 @@ from typing import Any, Literal, TypedDict, cast
 import msgspec
 
 from ..engine.call import Hooks, Limits
+from ..policy.breaker import BreakerPolicy
+from ..policy.hedge import Hedge
 from ..policy.turns import TurnMemory
 from ..ports import Backend, Observer, StreamingBackend
 from ..values import expect
@@ -19,10 +21,12 @@ from ..values.message import CacheMark, Part
 from ..values.request import AudioOutput, Effort, ReasoningOptions, Request, ToolChoice
 from ..values.response import Response
 from .credentials import ApiKey, sealed
+from .limits import Concurrencies, RateLimits
+from .routes import Route
 from .setting_values import LONGEST
 from .trust import bare, checked_base_url
 
-ModelName = str | Backend | StreamingBackend
+ModelName = str | Backend | StreamingBackend | Route
 
 
 class Timeout(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +34,7 @@ class Timeout(msgspec.Struct, frozen=True, kw_only=True):
 
     connect: float | msgspec.UnsetType | None = msgspec.UNSET
     first_byte: float | msgspec.UnsetType | None = msgspec.UNSET
+    first_token: float | msgspec.UnsetType | None = msgspec.UNSET
     idle: float | msgspec.UnsetType | None = msgspec.UNSET
     total: float | msgspec.UnsetType | None = msgspec.UNSET
 
@@ -82,6 +87,14 @@ class CarryOptions(RequestOptions, total=False):
     retries: int
     fallback_on: Sequence[type[ProviderError]] | None
     """The errors after which the next of the ``fallbacks`` is asked; None: whatever may be better there."""
+    hedge: Hedge | float | bool | Mapping[str, Any] | None
+    """A second target is asked beside the first, where that says nothing for a while."""
+    on_interrupt: Literal["raise", "continue"]
+    """What becomes of a stream that breaks off in mid-answer: an error with what came, or another target carries on."""
+    fallback_answer: str | Response | Callable[[Request, ProviderError], Any] | None
+    """What is answered when no target does: ``response.fallback`` says so."""
+    min_tokens_per_second: float | None
+    """Of a stream, on average from its first token on, looked at after five seconds; a slower one counts as broken off."""
     strict: bool
     """What a target cannot express is an error instead of a warning."""
     errors: Literal["full", "quiet"]
@@ -112,6 +125,10 @@ class CallOptions(CarryOptions, total=False):
     - ``fallbacks``: further models, tried in order when one fails; also as mappings (``BackupOptions``) such as
       ``{"base_url": …}``, which have whatever they do not say from the model that they stand in for. ``fallback_on``: the
       errors (classes of ``ProviderError``) after which the next is asked; others are raised. None: whatever may be better there.
+    - ``hedge``: seconds, or a ``Hedge``: where the first target has said nothing by then, the next is asked too, and whoever
+      begins first answers. ``on_interrupt="continue"``: another target carries on a stream that breaks off in mid-answer.
+      ``fallback_answer``: a text, a ``Response``, or a function of the request and the error: the answer when no target answers,
+      marked as such. ``min_tokens_per_second``: a slower stream counts as broken off.
     - ``strict=True``: what a target cannot express is an error and not a warning on the reply.
     - ``errors="quiet"``: the provider's own words are kept out of errors; they can quote prompts.
     """
@@ -128,6 +145,9 @@ class ClientOptions(CarryOptions, total=False):
       ``max_line``: bytes of the longest line of a stream.
     - ``before(request)`` and ``after(response)`` may return a replacement; ``on_error(error)`` hears what a call ends with,
       ``on_event(event)`` every event of a stream. With ``AsyncClient`` they may be coroutine functions.
+    - ``rate_limit``: requests a minute, a ``RateLimit``, or a mapping of names (``openai``, ``openai/gpt-5.4``) to either;
+      ``concurrency``: likewise how many requests at once. Of each provider and key. ``breaker``: when a target that fails is left
+      alone for a while (``BreakerPolicy``); None: never.
     - ``observers``: objects with ``attempted`` and ``settled`` (``Observer``).
     - ``tool_memory``: a ``TurnMemory``, for conversations that hold results of tools without the turn that asked for them.
     """
@@ -150,6 +170,9 @@ class ClientOptions(CarryOptions, total=False):
     after: Callable[[Response], Response | Awaitable[Response | None] | None] | None
     on_error: Callable[[BaseException], Awaitable[None] | None] | None
     on_event: Callable[[Event], Awaitable[None] | None] | None
+    rate_limit: RateLimits | None
+    concurrency: Concurrencies | None
+    breaker: BreakerPolicy | Mapping[str, Any] | bool | None
     observers: Sequence[Observer]
     tool_memory: TurnMemory | None
     """Remembers turns that call tools, and puts them back where only the results are sent. After ``before`` is heard."""
@@ -238,14 +261,14 @@ def check_carrying(options: Mapping[str, Any]) -> None:
         expect.one_of(errors, "errors", ("full", "quiet"), "word")
     for n, model in enumerate(expect.items(options.get("fallbacks") or (), "fallbacks", "a list of model names")):
         if (
-            not isinstance(model, str | Mapping)
+            not isinstance(model, str | Mapping | Route)
             and not callable(getattr(model, "generate", None))
             and not callable(getattr(model, "stream", None))
         ):
             expect.wrong(
                 f"fallbacks[{n}]",
                 model,
-                "'provider/model', an object with generate or stream, or a mapping of options",
+                "'provider/model', a route, an object with generate or stream, or a mapping of options",
                 "no model",
             )
     for n, observer in enumerate(expect.items(options.get("observers") or (), "observers", "a list of observers")):
@@ -262,6 +285,8 @@ def to_limits(options: Mapping[str, Any], base: Limits) -> Limits:
         changes.update(_timeout(options["timeout"]))
     if "retries" in options:
         changes["retry"] = msgspec.structs.replace(base.retry, retries=_retries(options["retries"]))
+    if "min_tokens_per_second" in options:
+        changes["slowest"] = _speed(options["min_tokens_per_second"])
     if "fallback_on" in options:
         errors = _error_classes(options["fallback_on"])
         changes["retry"] = msgspec.structs.replace(changes.get("retry", base.retry), elsewhere=errors)
@@ -288,6 +313,14 @@ def _seconds(value: Any, field: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST:
         allowed = f"seconds above 0, up to {LONGEST:g}, or None for no deadline"
         raise UsageError("not a time", field=field, got=_shown(value), allowed=allowed)
+    return float(value)
+
+
+def _speed(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST:
+        raise UsageError("not a speed", field="min_tokens_per_second", got=_shown(value), allowed="a number above 0, or None")
     return float(value)
 
 

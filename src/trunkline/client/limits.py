@@ -1,0 +1,69 @@
+"""What a client says of the limits of its targets: how many requests a minute, how many at once, when one is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from ..engine.backend import declared_async
+from ..engine.call import LastResort
+from ..engine.station import Stations
+from ..policy.breaker import BreakerPolicy
+from ..policy.rate_limit import RateLimit, as_rate_limit
+from ..policy.slots import Concurrency, as_concurrency
+from ..values import expect
+from ..values.errors import UsageError
+from ..values.response import Response
+
+T = TypeVar("T")
+STATION_OPTIONS = ("rate_limit", "concurrency", "breaker")
+
+RateLimits = RateLimit | int | Mapping[str, Any]
+"""So many requests a minute, a ``RateLimit``, or a mapping of names (``openai``, ``openai/gpt-5.4``) to either."""
+Concurrencies = Concurrency | int | Mapping[str, Any]
+"""So many at once, a ``Concurrency``, or a mapping of names to either."""
+
+
+def stations_of(options: Mapping[str, Any]) -> Stations:
+    """The stations of a client with these options."""
+    breaker = _breaker(options.get("breaker", True))
+    rates = _by_name(options.get("rate_limit"), "rate_limit", as_rate_limit, RateLimit)
+    concurrency = _by_name(options.get("concurrency"), "concurrency", as_concurrency, Concurrency)
+    return Stations(breaker, rates, concurrency)
+
+
+def _by_name(value: object, field: str, read: Callable[[object, str], T], kind: Any) -> dict[str, T]:
+    if value is None:
+        return {}
+    if isinstance(value, Mapping) and not set(value) <= set(kind.__struct_fields__):
+        return {expect.text(name, field): read(each, f"{field}.{name}") for name, each in value.items()}
+    return {"": read(value, field)}
+
+
+def _breaker(value: object) -> BreakerPolicy | None:
+    if value is True:
+        return BreakerPolicy()
+    if value is None or value is False:
+        return None
+    if isinstance(value, BreakerPolicy):
+        return value
+    if not isinstance(value, Mapping):
+        expect.wrong("breaker", value, "a BreakerPolicy, a mapping of its fields, True, or None for no breaker")
+    expect.only(value, "breaker", BreakerPolicy.__struct_fields__)
+    return BreakerPolicy(**value)
+
+
+def to_last_resort(value: object, blocking: bool) -> LastResort | None:
+    """What is answered when nobody does, checked."""
+    if value is None or isinstance(value, str | Response):
+        return value
+    if not callable(value):
+        expect.wrong("fallback_answer", value, "a text, a Response, or a function of the request and the error")
+    if blocking and declared_async(value):
+        raise UsageError("a coroutine function", field="fallback_answer", allowed="a plain function here; AsyncClient takes both")
+    return value
+
+
+def to_carrying_on(value: object) -> bool:
+    """Whether a stream that breaks off is carried on by another target."""
+    return expect.one_of("raise" if value is None else value, "on_interrupt", ("raise", "continue"), "word") == "continue"
