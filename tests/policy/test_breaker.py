@@ -259,10 +259,11 @@ def test_a_slice_is_not_counted_twice() -> None:
     assert breaker.state(104.5) == "open"
 
 
-def test_little_is_kept_of_much() -> None:
+@pytest.mark.parametrize("results", [".", "x", "..x"])
+def test_little_is_kept_of_much(results: str) -> None:
     breaker = Breaker(BreakerPolicy(failures=10**6, least=10**6, window=20.0))
     for tick in range(4000):
-        tell(breaker, "..x", tick * 0.25)
+        tell(breaker, results, tick * 0.25)
     assert len(breaker._past) <= 20
 
 

@@ -94,8 +94,6 @@ class Breaker:
 
     def wait(self, now: float) -> float:
         """Seconds until an attempt may go, 0 where one may; the first pause where a probe is under way, for nobody knows."""
-        if not self._tripped:
-            return 0.0
         return self._policy.pause if self._probing else max(0.0, self._until - now)
 
     def state(self, now: float) -> State:
