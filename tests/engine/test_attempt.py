@@ -21,7 +21,7 @@ from trunkline.ports import INFINITY, Deadlines
 from trunkline.sim.scripted import Scripted
 from trunkline.values.errors import MalformedResponseError, NotFoundError, ProviderError, ServerError, UsageError
 from trunkline.values.headers import Headers
-from trunkline.values.message import Message, Text
+from trunkline.values.message import Image, Message
 from trunkline.values.model import Model
 from trunkline.values.response import Warning
 from trunkline.values.secret import Secret
@@ -298,7 +298,7 @@ def test_what_was_lost_before_is_told_first_and_strict_forbids_it() -> None:
 
 
 def test_a_message_that_was_built_of_wrong_types_is_named_by_its_place() -> None:
-    wrong = Message("user", (Text(text=object()),))  # type: ignore[arg-type]
+    wrong = Message("user", (Image(source=5),))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"messages\[0\]"):
         attempt.encode(call(message=wrong), wire())
 
