@@ -160,7 +160,9 @@ def check(route: Route, blocking: bool) -> None:
 
 def placed(error: UsageError, field: str) -> UsageError:
     """``error``, of something at ``field``."""
-    return bare(UsageError(error.message, field=field, got=error.got, allowed=error.allowed))
+    said = error.message if error.allowed is None else error.message.removesuffix(f"; allowed: {error.allowed}")
+    said = said if error.got is None else said.removesuffix(f"; got {error.got}")
+    return bare(UsageError(said.removeprefix(f"{error.field}: "), field=field, got=error.got, allowed=error.allowed))
 
 
 # -- from files ----------------------------------------------------------------------------------------------------
