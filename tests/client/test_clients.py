@@ -299,7 +299,7 @@ def test_hooks_of_a_client_and_of_its_other_options() -> None:
 
 def test_retries_per_call() -> None:
     io = ScriptedIO(lambda _: failed(500))
-    llm = Client("openai-chat/m", base_url="http://h.test", settings=Settings({}), io=io, retries=1)
+    llm = Client("openai-chat/m", base_url="http://h.test", settings=Settings({}), io=io, retries=1, breaker=None)
     for said, tries in (({}, 2), ({"retries": 0}, 1), ({"retries": 3}, 4)):
         io.exchanges.clear()
         with pytest.raises(ServerError):

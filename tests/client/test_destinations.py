@@ -249,8 +249,8 @@ def test_another_model_of_one_call_likewise() -> None:
 
 def test_a_further_endpoint_of_ones_own_is_the_same_endpoint() -> None:
     went = told(
-        failed(401),
-        failed(401),
+        failed(403),
+        failed(403),
         model="openai-chat/a",
         api_key=ARGUMENT,
         base_url="http://own.test/v1",

@@ -105,8 +105,11 @@ def test_errors_that_are_not_named_do_not_move_on(status: int, kind: type[Except
             sims[0].use([Rule(Fail(500))])
             llm.generate("hi", fallback_on=[RateLimitError])
         sims[0].use([Rule(Fail(429))])
-        assert llm.generate("hi", fallback_on=[RateLimitError]).text == "".join(WORDS)
-        assert llm.generate("hi", fallback_on=None).text == "".join(WORDS)
+        with pytest.raises(RateLimitError):  # the same key at another address has the same quota
+            llm.generate("hi", fallback_on=[RateLimitError])
+        other = [{"base_url": sims[1].base_url("openai-chat"), "quota": "another"}]
+        assert llm.generate("hi", fallback_on=[RateLimitError], fallbacks=other).text == "".join(WORDS)
+        assert llm.generate("hi", fallback_on=None, fallbacks=other).text == "".join(WORDS)
 
 
 def test_a_raw_request_goes_to_no_other_provider(sims: tuple[Simulator, Simulator]) -> None:

@@ -287,7 +287,7 @@ def test_quiet_errors_quote_nobody(kind: Any, dialect: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_several_targets_that_fail(kind: Any) -> None:
-    reply = Scripted(401, {}, [json.dumps({"error": {"message": quoting(PLAIN_KEY)}}).encode()])
+    reply = Scripted(404, {}, [json.dumps({"error": {"message": quoting(PLAIN_KEY)}}).encode()])
     with Loopback(reply) as server:
         error = finished(make(kind, "openai-chat", server, PLAIN_KEY, fallbacks=["openai-chat/other"]), generated)
     assert isinstance(error, AllTargetsFailedError)
