@@ -132,6 +132,12 @@ def test_so_many_go_at_once_and_the_next_when_the_first_counts_no_more() -> None
     assert moments(window, 100.0, 0, 0, 0, 0) == [100.0, 100.0, 100.0, 110.0]
 
 
+def test_each_reservation_is_one_of_its_own() -> None:
+    first, foreign = (booked(RateWindow(RateLimit(1)), 0.0) for _ in range(2))
+    assert first != foreign
+    assert len({first, foreign}) == 2
+
+
 def test_one_at_a_time() -> None:
     window = RateWindow(RateLimit(1, period=10.0))
     assert moments(window, 0.0, 0, 0, 0) == [0.0, 10.0, 20.0]
