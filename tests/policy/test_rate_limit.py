@@ -184,6 +184,9 @@ def test_a_clock_that_goes_back_stands_still() -> None:
     window.cancel(booked(window, 10.0))
     assert booked(window, 9.0).at == 10.0
     assert window.reserve(8.0, latest=11.0) == 12.0
+    window = RateWindow(RateLimit(1, 10, period=10.0))
+    window.cancel(booked(window, 10.0))
+    assert booked(window, 9.0).at == 10.0
 
 
 # Tokens
