@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.io.loopback import Port
+from tests.io.loopback import Port, post
 from trunkline.io.aio import AsyncIO
-from trunkline.ports import IO, Signal
+from trunkline.io.blocking import BlockingIO
+from trunkline.ports import IO, Deadlines, Exchange, ProcessRequest, Signal
 from trunkline.values.errors import ServerError, TransportError
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -44,6 +45,20 @@ def test_it_says_whether_it_was_set_in_time(port: Port) -> None:
         assert io.now() - begun < SOON
 
     port.run(call)
+
+
+def test_both_ports_are_ports() -> None:
+    """For the type checker, and by every name."""
+    ports: list[IO] = [BlockingIO(), AsyncIO()]
+    asked, program = post("http://127.0.0.1:9/"), ProcessRequest(("python",))
+    for io in ports:
+        exchanges: list[Exchange] = [io.send(asked, Deadlines()), io.spawn(program, Deadlines())]
+        told: Signal = io.signal()
+        for protocol, things in ((IO, [io]), (Exchange, exchanges), (Signal, [told])):
+            names = [name for name in vars(protocol) if not name.startswith("_")]
+            assert len(names) > 1
+            for thing in things:
+                assert all(callable(getattr(thing, name)) for name in names)
 
 
 def test_each_signal_is_its_own(port: Port) -> None:

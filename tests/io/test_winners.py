@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -366,6 +368,33 @@ def test_a_cancellation_while_the_losers_clean_up_waits_for_them() -> None:
         assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(call())
+
+
+def test_what_comes_too_late_is_let_go_of_at_once() -> None:
+    """And not when the collector comes, although another loser's error has frames that know of everything."""
+    brought: list[weakref.ref[Any]] = []
+
+    class Brought:
+        """Something that holds a socket, say."""
+
+    async def late() -> object:
+        time.sleep(0.05)  # deaf to its end
+        thing = Brought()
+        brought.append(weakref.ref(thing))
+        return thing
+
+    async def quick(io: IO) -> object:
+        return None
+
+    async def call(io: IO) -> None:
+        assert await io.first([late(), io.sleep(20), quick(io)]) is None
+        assert [known() for known in brought] == [None]
+
+    gc.disable()
+    try:
+        Port("blocking").run(call)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("how", ["all", "first"])
