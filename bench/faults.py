@@ -47,6 +47,9 @@ def measured(repetitions: int) -> tuple[dict[str, list[Result]], dict[str, list[
 def row(fault: Fault, results: list[Result], wrong: list[str]) -> str:
     cells = [fault.name]
     for left, situation in ((True, fault.left), (False, fault.alone)):
+        if situation is None:
+            cells += ["as without it", "", ""]
+            continue
         kinds = [case for case in CASES if case.left is left]
         times = [[result.late for result in results if result.case == case] for case in kinds]
         cells += [ends(situation), " / ".join(f"{median(each):.2f}" for each in times), f"{max(map(max, times)):.2f}"]

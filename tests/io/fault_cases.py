@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.io.fault_table import ANSWERED_WITHIN, RAISED_WITHIN, End, Fault, Kind, Shape, Situation
-from tests.io.faulty import SECOND, Ground, Place, asked
+from tests.io.faulty import SECOND, Ground, Place, asked, whole_answer
 from trunkline import AsyncClient, Client, ProviderError, Settings
 
 _numbers = itertools.count()
@@ -64,6 +64,7 @@ class Result(NamedTuple):
 def play(fault: Fault, case: Case, place: Place, ground: Ground) -> Result:
     """Play ``case`` of ``fault``."""
     situation = fault.left if case.left else fault.alone
+    assert situation is not None
     prompt = f"(case {next(_numbers)}) {situation.words}"
     options: dict[str, Any] = {"base_url": place.url, "api_key": "sk-any-0000", "settings": Settings({}), **situation.options}
     if case.left:
@@ -77,8 +78,9 @@ def play(fault: Fault, case: Case, place: Place, ground: Ground) -> Result:
     end = situation.end(case.shape)
     late = []
     for said, one in zip(calls, ran, strict=True):
-        wrong += _wrong(end, one) + _asked(end, situation, place, ground, said)
-        late.append((one.said or one.ended if end.by != "error" else one.ended) - _moment(situation, end, place, one, said))
+        wrong += _wrong(end, one, said) + _asked(end, situation, place, ground, said)
+        came = one.ended if one.said is None or end.by in ("error", "both") else one.said
+        late.append(came - _moment(situation, end, place, one, said))
     within = RAISED_WITHIN if end.by == "error" else ANSWERED_WITHIN
     wrong += [f"{longest:.2f} s after the fault"] if (longest := max(late)) > within else []
     return Result(case, max(0.0, longest), within, [f"{case}: {words}" for words in wrong])
@@ -130,7 +132,7 @@ def _moment(situation: Situation, end: End, place: Place, ran: Ran, prompt: str)
     return (faults[-1] if end.by == "error" or situation.deadline else faults[0]) + situation.deadline
 
 
-def _wrong(end: End, ran: Ran) -> list[str]:
+def _wrong(end: End, ran: Ran, prompt: str) -> list[str]:
     if end.by == "error":
         if type(ran.error) is not end.error:
             return [f"{type(ran.error).__name__} in place of {end.error.__name__}"]
@@ -141,6 +143,8 @@ def _wrong(end: End, ran: Ran) -> list[str]:
         return []
     if ran.error is not None:
         return [f"{type(ran.error).__name__}: {ran.error}"]
+    if end.by == "both":
+        return [] if ran.text == whole_answer(prompt) else [f"carried on, it is {ran.text[:80]!r}"]
     who = "second" if ran.text == SECOND else "first"
     return [] if end.by in (who, "one") and ran.text else [f"the {who} target said {ran.text[:40]!r}"]
 
@@ -149,7 +153,7 @@ def _asked(end: End, situation: Situation, place: Place, ground: Ground, prompt:
     """Who was asked more often than he may be. Nobody gets twice what is not to be said twice."""
     first = place.came[prompt] if place.tells else asked(ground.first, prompt)
     most = 1 if end.cause is not None else situation.most
-    second, least, most_second = asked(ground.second, prompt), end.by == "second", end.by in ("second", "one")
+    second, least, most_second = asked(ground.second, prompt), end.by in ("second", "both"), end.by in ("second", "one", "both")
     wrong = [f"the first target was asked {first} times"] if first > most else []
     return wrong + ([] if least <= second <= most_second else [f"the second target was asked {second} times"])
 
@@ -157,7 +161,8 @@ def _asked(end: End, situation: Situation, place: Place, ground: Ground, prompt:
 def play_all(fault: Fault, ground: Ground) -> list[Result]:
     """All cases of ``fault``, side by side."""
     with fault.opened(ground) as place, ThreadPoolExecutor(len(CASES)) as threads:
-        return list(threads.map(lambda case: play(fault, case, place, ground), CASES))
+        cases = [case for case in CASES if case.left or fault.alone is not None]
+        return list(threads.map(lambda case: play(fault, case, place, ground), cases))
 
 
 def held() -> tuple[int, int]:

@@ -36,16 +36,16 @@ Error = type[ProviderError]
 
 
 class End(NamedTuple):
-    """How a call ends: by an answer of the ``first`` target, the ``second`` or ``one`` of them, or with an error of this class,
-    raised from one of the class ``cause``."""
+    """How a call ends: by an answer of the ``first`` target, the ``second``, ``one`` of them, or ``both`` (one carries on the
+    other to the letter); or with an error of this class, raised from one of the class ``cause``."""
 
-    by: Literal["first", "second", "one", "error"]
+    by: Literal["first", "second", "one", "both", "error"]
     error: Error = ProviderError
     cause: Error | None = None
 
     def __str__(self) -> str:
         if self.by != "error":
-            return f"the {self.by} answers" if self.by != "one" else "one of them answers"
+            return {"one": "one of them answers", "both": "the second carries on"}.get(self.by, f"the {self.by} answers")
         return f"`{self.error.__name__}`" + (f" from `{self.cause.__name__}`" if self.cause else "")
 
 
@@ -74,12 +74,13 @@ class Situation(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A row of the table. ``calls``: so many in a row, for each of which the same holds."""
+    """A row of the table. ``alone``: None where it is that of another row. ``calls``: so many in a row, for each of which the
+    same holds."""
 
     name: str
     opened: Opened
     left: Situation
-    alone: Situation
+    alone: Situation | None
     calls: int = 1
     proxy: bool = False
 
@@ -101,12 +102,19 @@ def breaks(whole: Error, cause: Error, alone: dict[str, Any], timeout: dict[str,
     }
 
 
+def carried_on(broken: dict[str, Situation], words: str = "hi") -> dict[str, Situation | None]:
+    """The same where the user wants broken answers carried on by another target."""
+    left, both = broken["left"], End("both")
+    options = {**left.options, "on_interrupt": "continue"}
+    return {"left": left._replace(whole=both, stream=both, options=options, words=words), "alone": None}
+
+
 ONCE = {"retries": 0}
 """Where no server can tell when it failed last: the call's begin is the moment."""
 LATE = End("error", DeadlineError)
 RESET, CLOSED = ConnectionResetByHostError, TruncatedBodyError
 
-SLOW = Situation(LATE, LATE, {"timeout": 0.15}, 0.15, from_begin=True)
+SLOW = Situation(LATE, LATE, {"timeout": 0.3}, 0.3, from_begin=True)
 DRIPPING = Situation(LATE, interrupted(DeadlineError), {"timeout": 0.6}, 0.6, from_begin=True)
 ERRORS: dict[str, Error] = {"429": RateLimitError, "529": OverloadedError, "503": OverloadedError, "500": ServerError}
 
@@ -147,13 +155,13 @@ FAULTS = [
         proxy=True,
     ),
     Fault(
-        "latency of 0.3 s (proxy)", proxied("latency", 0.3), Situation(FIRST, FIRST, words="briefly", most=1), SLOW, proxy=True
+        "latency of 0.5 s (proxy)", proxied("latency", 0.5), Situation(FIRST, FIRST, words="briefly", most=1), SLOW, proxy=True
     ),
     Fault(
-        "latency of 0.3 s (proxy), `first_byte=0.15`",
-        proxied("latency", 0.3),
-        Situation(SECOND, SECOND, {"timeout": Timeout(first_byte=0.15)}, 0.15),
-        Situation(LATE, LATE, {"timeout": Timeout(first_byte=0.15), "retries": 0}, 0.15, from_begin=True),
+        "latency of 0.5 s (proxy), `first_byte=0.3`",
+        proxied("latency", 0.5),
+        Situation(SECOND, SECOND, {"timeout": Timeout(first_byte=0.3)}, 0.3),
+        Situation(LATE, LATE, {"timeout": Timeout(first_byte=0.3), "retries": 0}, 0.3, from_begin=True),
         proxy=True,
     ),
     Fault("drip of 2 kB/s (proxy)", proxied("drip", 100), Situation(FIRST, FIRST, words="briefly", most=1), DRIPPING, proxy=True),
@@ -175,6 +183,23 @@ FAULTS = [
         "stall in the midst (proxy), `idle=0.3`",
         proxied("stall", MIDST),
         **breaks(DeadlineError, DeadlineError, ONCE, {"timeout": Timeout(idle=0.3)}),
+        proxy=True,
+    ),
+    Fault(
+        "reset in the midst, `continue`",
+        simulated(Say(faulty.SECOND[:12]), Reset()),
+        **carried_on(breaks(RESET, RESET, {"retries": 1})),
+    ),
+    Fault(
+        "clean close in the midst (proxy), `continue`",
+        proxied("fin", MIDST),
+        **carried_on(breaks(CLOSED, CLOSED, ONCE), "together"),
+        proxy=True,
+    ),
+    Fault(
+        "stall in the midst (proxy), `idle=0.3`, `continue`",
+        proxied("stall", MIDST),
+        **carried_on(breaks(DeadlineError, DeadlineError, ONCE, {"timeout": Timeout(idle=0.3)}), "together"),
         proxy=True,
     ),
     *map(_failing, FAILURES),

@@ -50,7 +50,7 @@ class Ground:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self.first = simulator(Rule(Say(SHORT), when=When(text="briefly")), Rule(Say(FIRST)))
-        self.second = simulator(Rule(Say(SECOND)))
+        self.second = simulator(Rule(Say(FIRST), when=When(text="together")), Rule(Say(SECOND)))
 
     def __enter__(self) -> Ground:
         self._stack.enter_context(self.first)
@@ -65,6 +65,11 @@ class Ground:
 def asked(sim: Simulator, prompt: str) -> int:
     """How often ``sim`` was asked this."""
     return sum(prompt_of(recorded.http.body) == prompt for recorded in sim.requests)
+
+
+def whole_answer(prompt: str) -> str:
+    """What the second target says to it."""
+    return FIRST if "together" in prompt else SECOND
 
 
 def prompt_of(body: bytes) -> str:

@@ -10,6 +10,7 @@ import pytest
 from tests.sim.asking import asked, client, simulator
 from trunkline import Data, Image, Message, Request, Response, Text, ToolCall, ToolResult
 from trunkline.dialects.known import DIALECTS
+from trunkline.engine.carrying_on import INSTRUCTION
 from trunkline.sim import Call, Close, Pace, Refuse, Rule, Say, Scenario, Think, When
 from trunkline.sim.script import script_of
 from trunkline.sim.taken_up import LONGEST, TakenUp, taken_up
@@ -63,7 +64,7 @@ def test_another_turn_of_the_user_gets_the_whole_answer(words: str) -> None:
         "CARRY ON from exactly there",
         "Your answer was interrupted.\nGo on.",
         "You were cut off: resume",
-        "Your last message was cut off by a technical failure. Continue it from exactly where it stops, and repeat nothing.",
+        INSTRUCTION,
         "continue where you stopped".ljust(LONGEST),
     ],
 )
@@ -112,7 +113,7 @@ def test_reasoning_before_the_first_word_is_shown_where_nothing_was_said() -> No
 def test_what_is_no_text_is_said_as_ever() -> None:
     reply = answer(USER, Message.assistant(WORDS[:9]), rule=Rule(Say(WORDS), Call("clock", {})))
     assert (reply.text, [call.name for call in reply.tool_calls]) == (WORDS[9:], ["clock"])
-    assert answer(USER, Message.assistant("I"), rule=Rule(Refuse("I won't"))).message.parts[0].text == "I won't"  # type: ignore[union-attr]
+    assert answer(USER, Message.assistant("I"), rule=Rule(Refuse("I won't"))).refusal == "I won't"
 
 
 def test_a_step_may_begin_anew() -> None:
