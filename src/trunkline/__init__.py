@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     )
     from .client.routes import Route as Route
     from .client.settings import Settings as Settings
+    from .client.status import (
+        LimitStatus as LimitStatus,
+        Status as Status,
+        TargetStatus as TargetStatus,
+    )
     from .client.streams import (
         AsyncStream as AsyncStream,
         Stream as Stream,
@@ -33,6 +38,10 @@ if TYPE_CHECKING:
         Hooks as Hooks,
         Limits as Limits,
     )
+    from .policy.breaker import BreakerPolicy as BreakerPolicy
+    from .policy.hedge import Hedge as Hedge
+    from .policy.rate_limit import RateLimit as RateLimit
+    from .policy.slots import Concurrency as Concurrency
     from .policy.tokens import estimate_tokens as estimate_tokens
     from .policy.turns import TurnMemory as TurnMemory
     from .ports import (
@@ -168,7 +177,12 @@ _WHERE = {
     "client.health": ("Health", "ProviderHealth"),
     "client.routes": ("Route",),
     "client.settings": ("Settings",),
+    "client.status": ("LimitStatus", "Status", "TargetStatus"),
     "engine.call": ("Hooks", "Limits"),
+    "policy.breaker": ("BreakerPolicy",),
+    "policy.hedge": ("Hedge",),
+    "policy.rate_limit": ("RateLimit",),
+    "policy.slots": ("Concurrency",),
     "policy.tokens": ("estimate_tokens",),
     "policy.turns": ("TurnMemory",),
     "ports": ("Backend", "Observer", "Settled", "StreamingBackend", "correlation_id"),
@@ -204,17 +218,17 @@ _MODULE = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = [
     "AllTargetsFailedError", "Alternative", "AsyncClient", "AsyncStream", "Attempt", "Audio", "AudioDelta", "AudioOutput",
-    "AuthenticationError", "Backend", "BackupOptions", "BudgetExceededError", "CacheMark", "CallOptions", "CircuitOpenError",
-    "Citation", "CitationDelta", "Client", "ClientOptions", "ConcurrencyLimitError", "ConnectionRefusedByHostError",
+    "AuthenticationError", "Backend", "BackupOptions", "BreakerPolicy", "BudgetExceededError", "CacheMark", "CallOptions", "CircuitOpenError",
+    "Citation", "CitationDelta", "Client", "ClientOptions", "Concurrency", "ConcurrencyLimitError", "ConnectionRefusedByHostError",
     "ConnectionResetByHostError", "ContentFilterError", "ContextLengthError", "CustomTool", "Data", "DeadlineError", "Event",
-    "File", "FileId", "Finish", "FinishReason", "Fold", "GarbledReplyError", "Headers", "Health", "Hooks", "HostedTool",
-    "HostedToolCall", "HostedToolResult", "HttpReply", "Image", "InvalidRequestError", "Limits", "LocalFile",
+    "File", "FileId", "Finish", "FinishReason", "Fold", "GarbledReplyError", "Headers", "Health", "Hedge", "Hooks", "HostedTool",
+    "HostedToolCall", "HostedToolResult", "HttpReply", "Image", "InvalidRequestError", "LimitStatus", "Limits", "LocalFile",
     "MalformedResponseError", "Message", "Model", "Moved", "NameResolutionError", "NoProviderError", "NotFoundError",
     "Observer", "Opaque", "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError", "Part", "PartDone",
     "PermissionDeniedError", "Price", "PriceTier", "PriceVariant", "ProviderError", "ProviderHealth", "ProviderState", "Quirks",
-    "QuotaError", "RateLimitError", "Reasoning", "ReasoningDelta", "ReasoningOptions", "Refusal", "RefusalDelta", "Request",
-    "Response", "Role", "Route", "Scope", "Secret", "ServerError", "Settings", "Settled", "Start", "Stream",
-    "StreamInterruptedError", "StreamingBackend", "Target", "Text", "TextDelta", "Timeout", "Timings", "TlsError",
+    "QuotaError", "RateLimit", "RateLimitError", "Reasoning", "ReasoningDelta", "ReasoningOptions", "Refusal", "RefusalDelta", "Request",
+    "Response", "Role", "Route", "Scope", "Secret", "ServerError", "Settings", "Settled", "Start", "Status", "Stream",
+    "StreamInterruptedError", "StreamingBackend", "Target", "TargetStatus", "Text", "TextDelta", "Timeout", "Timings", "TlsError",
     "TokenLogprob", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice", "ToolResult", "TransportError", "TruncatedBodyError",
     "TrunklineError", "TurnMemory",
     "UnsupportedOperationError", "Url", "Usage", "UsageError", "UsageUpdate", "Video", "Warned", "Warning", "__version__",

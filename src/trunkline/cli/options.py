@@ -36,7 +36,9 @@ def add_command(commands: Commands, name: str, summary: str, epilog: str = "") -
 
 def add_target(parser: argparse.ArgumentParser) -> None:
     """``--model``, ``--base-url``, ``--timeout``, ``--retries``. A key is no argument: other programs could read it there."""
-    model = parser.add_argument("-m", "--model", metavar="NAME", help="provider/model, or dialect/model with --base-url")
+    model = parser.add_argument(
+        "-m", "--model", metavar="NAME", help="provider/model, a route's name, or dialect/model with --base-url"
+    )
     complete(model, model_names)
     parser.add_argument("--base-url", metavar="URL", help="the provider's address, in place of its own")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="for the whole call")
@@ -90,13 +92,18 @@ def complete(action: argparse.Action, words: Any) -> None:
 
 
 def model_names(**_: Any) -> list[str]:
-    """The catalog's models, those that are retired left out."""
+    """The routes that are configured and the catalog's models, those that are retired left out."""
     import time
 
+    from .. import Settings, UsageError
     from ..providers import catalog
 
     today = time.strftime("%Y-%m-%d", time.gmtime())
-    return [model.name for model in catalog.models() if model.retires is None or model.retires > today]
+    try:
+        routes = list(Settings.load().routes)
+    except UsageError:  # the command itself will tell
+        routes = []
+    return routes + [model.name for model in catalog.models() if model.retires is None or model.retires > today]
 
 
 def provider_names(**_: Any) -> list[str]:

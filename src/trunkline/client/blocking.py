@@ -20,6 +20,7 @@ from .health import Health
 from .options import CallOptions, ClientOptions, ModelName, NewOptions, Prompt, Timeout
 from .port import Port
 from .settings import Settings
+from .status import Status, status_of
 from .streams import Stream
 
 
@@ -104,6 +105,17 @@ class Client:
         from . import checkup  # few ask
 
         return run_blocking(checkup.health(self._port.get(), self._calls, ask, deep))
+
+    def status(self) -> Status:
+        """How its targets fare just now: circuits, limits, keys (masked), what is in flight, how fast they answer. Nobody is
+        asked. Clients made by ``with_options`` share it, unless they have limits of their own."""
+        return status_of(self._calls.destinations.stations, self._port.get().now())
+
+    def reload(self) -> None:
+        """Reads the settings again (environment, ``.env``, files) for the calls that begin from now on, so that new keys are
+        used without a restart; keys that were refused get another chance. Clients made by ``with_options`` before keep
+        theirs."""
+        self._calls.reload()
 
     def with_options(self, **options: Unpack[NewOptions]) -> Client:
         """A client that says these options with every call, over the same connections."""

@@ -122,6 +122,11 @@ class Calls:
         made._look_over()
         return made
 
+    def reload(self) -> None:
+        """Whatever is called from now on goes by the settings as they are now."""
+        self.destinations = self.destinations.reloaded()
+        self._ready = None
+
     def _look_over(self) -> None:
         """What is wrong with the options shows here, not at the first call; nothing is read for it."""
         self._request(to_messages("?", self._options.get("system")), self._options, False)

@@ -138,6 +138,13 @@ class Destinations:
         other._stations = stations
         return other
 
+    def reloaded(self) -> Destinations:
+        """The same as the settings are now."""
+        other = self.limited(self.stations)
+        other._settings = None if self._settings is None else self._settings.reloaded()
+        self.stations.forgive()
+        return other
+
     def _keeps_address(self, owner: ModelName | None) -> bool:
         """Whether the address that was handed over is ``owner``'s too: nobody else's yet, its own, or that of an endpoint that
         has no other."""
@@ -391,7 +398,7 @@ class Destinations:
             signer=shown.signer,
             query=address.query,
             models_url=address.models_url,
-            station=self.stations.of(row.name, model, target.key, address.url),
+            station=self.stations.of(row.name, model, target.key, address.url, shown.word),
         )
 
     def __repr__(self) -> str:

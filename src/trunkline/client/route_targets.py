@@ -28,7 +28,7 @@ FILE_KEYS = ("targets", "strategy", "needs", "regions", "max_input_price", "max_
 MEMBER_KEYS = ("weight", "above", "up_to", "needs")
 LOCAL_KEYS = BACKUP_OPTIONS - {"api_key", "base_url", "parameters"}
 """What a project's file may say of a target: neither a key nor whoever would be shown one."""
-MOST = 1e9
+MOST = 1_000_000_000
 _ALLOWED = "'provider/model', a route, an object with generate or stream, or a mapping of options"
 
 

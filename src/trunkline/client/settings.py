@@ -86,6 +86,7 @@ class Settings:
     def __init__(self, environ: Mapping[str, str], folders: Iterable[str] = ()) -> None:
         self._environ = Variables(environ)
         self._folders = list(folders)
+        self._environment: Mapping[str, str] | None = None
 
     @classmethod
     def load(cls, cwd: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -96,7 +97,15 @@ class Settings:
             folders = project_folders(here, home_folder(environ))
         except FileNotFoundError:  # the working directory was deleted: there is no project
             folders = []
-        return cls(environ, folders)
+        settings = cls(environ, folders)
+        settings._environment = environ
+        return settings
+
+    def reloaded(self) -> Settings:
+        """The same places, read again: the environment as it is now where it is this process's, and the files."""
+        again = Settings(self._environ if self._environment is None else self._environment, self._folders)
+        again._environment = self._environment
+        return again
 
     @cached_property
     def _dotenv(self) -> Variables:

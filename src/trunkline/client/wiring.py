@@ -16,6 +16,7 @@ from ..values.errors import UsageError
 from ..values.expect import kind_of
 from ..values.model import Model, Target
 from ..values.secret import Origin, Secret
+from .keys import shown_key
 from .settings import Settings
 from .trust import checked_parameter
 
@@ -27,6 +28,11 @@ class Shown(NamedTuple):
     origin: Origin | None
     secret: Secret | None = None
     signer: Signer | None = None
+
+    @property
+    def word(self) -> str | None:
+        """The key, masked; of a signer, where its credentials come from."""
+        return self.signer.source if self.signer is not None else None if self.secret is None else shown_key(self.secret)
 
     @property
     def account(self) -> str | None:

@@ -52,7 +52,7 @@ async def _rest(io: IO, call: Call, trial: Trial, station: Station, spare: Spare
         busy = RateLimitError("not asked: it wants to be left alone for a while", retry_after=wait)
         if spare(busy):
             raise busy
-    if said > 0.0:
+    if said > 0.0 and call.limits.retry.retries:  # who wants nothing tried again wants nothing waited for
         if said >= trial.until - now or said > call.limits.retry.longest:
             raise RateLimitError("not asked: it wants to be left alone, for longer than there is time", retry_after=said)
         await _sleep_until(io, trial, station.free_at)

@@ -10,7 +10,7 @@ from ..policy.verdicts import Standing, may_take_over
 from ..values.errors import AuthenticationError, ContextLengthError, ProviderError, QuotaError, RateLimitError
 from ..values.message import Text
 from ..values.request import Request
-from .destination import Destination, Planned, Sought, Wire
+from .destination import Destination, Planned, Sought
 
 _OF_THE_KEY = (RateLimitError, QuotaError, AuthenticationError)
 
@@ -28,11 +28,12 @@ class Course:
         self.at: Destination = targets[0].in_turn(now)
         self._tried: list[Destination] = [self.at]
 
-    def after(self, error: ProviderError, now: float) -> Destination | None:
-        """Who may take over after ``error`` of the one that is being asked: the same with another key, else the first of those
-        that are left; None: nobody."""
-        if isinstance(error, _OF_THE_KEY) and (sibling := self.at.sibling(now, self._tried)) is not None:
-            return sibling
+    def sibling(self, error: ProviderError, now: float) -> Destination | None:
+        """The same target with another key, where ``error`` is one of the key's; None: there is none that is worth showing."""
+        return self.at.sibling(now, self._tried) if isinstance(error, _OF_THE_KEY) else None
+
+    def after(self, error: ProviderError) -> Destination | None:
+        """Who may take over after ``error`` of the one that is being asked: the first of those that are left; None: nobody."""
         failed, prompt = standing(self.at), self._prompt(error)
         for other in self._left:
             if may_take_over(error, failed, standing(other), self._policy, prompt):
@@ -40,18 +41,13 @@ class Course:
         return None
 
     def move(self, to: Destination, now: float) -> Destination:
-        """Goes on to one that ``after`` named; those that were passed over for it are not asked any more."""
+        """Goes on to one that ``after`` or ``sibling`` named; those that were passed over for it are not asked any more."""
         if to in self._left:
             del self._left[: self._left.index(to) + 1]
             to = to.in_turn(now)
         self._tried.append(to)
         self.at = to
         return to
-
-    @property
-    def siblings(self) -> Sequence[Destination]:
-        """The same target with other keys."""
-        return self.at.ring if isinstance(self.at, Wire) else ()
 
     def drop(self) -> None:
         """The next one is not asked any more."""

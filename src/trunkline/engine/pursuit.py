@@ -34,10 +34,9 @@ Attempt = Callable[[IO, Call, Trial, Deadlines], Awaitable[T]]
 async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T], course: Course) -> tuple[Trial, T]:
     """The first success over the targets of ``course`` and their retries, and the try that brought it."""
     errors: list[ProviderError] = []
-    policy = call.limits.retry
 
     def spare(error: ProviderError) -> bool:
-        return course.after(error, io.now()) is not None
+        return (course.sibling(error, io.now()) or course.after(error)) is not None
 
     async def run(trial: Trial) -> T:
         await admit(io, call, trial, spare if trial.destination is course.at else _always)  # a second one waits for nothing
@@ -46,50 +45,42 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
     while True:
         destination = settlement.destination = course.at
         tried, renewed, waited = 0, False, 0.0
-        before = ProviderError()
+        before: ProviderError | None = None
         while True:
             began = io.now()
             if began >= settlement.until:
                 raise _final(errors, late(call, destination), settlement)
             trial = Trial(settlement, destination, began, waited, again=tried > 0)
-            own: Exception | None = None
             race: Race | None = None
             try:
                 if call.hedge is None or errors or tried or (delay := delay_of(call, trial)) is None:
                     return trial, await run(trial)
                 race = Race(io, call, settlement, course)
                 return await race.run(trial, delay, run)
-            except ProviderError as error:
-                failed = error
             except Exception as error:  # noqa: BLE001 - an object of the user's own may raise anything; what is not its is raised on
-                own, failed = error, as_provider_error(error, destination, bool(errors))
+                raised, failed = error, as_provider_error(error, destination, bool(errors))
             dress(failed, destination, call)
-            if tried and isinstance(failed, CircuitOpenError):  # its own failures have opened it: they are what is to be told
-                trial.released()
-                failed, tried = before, policy.retries
-            before = failed
             if isinstance(failed, ClosedByCallerError) or settlement.settled:  # the caller has ended it, from elsewhere
                 raise failed
-            now = io.now()
+            if before is not None and isinstance(failed, CircuitOpenError):  # its own failures opened it: they are to be told
+                trial.released()
+                raised = failed = before
+            before, now = failed, io.now()
             trial.ended(now, error=failed)
             if race is not None and race.failed is not None:
                 errors.append(race.failed)
-            refused = isinstance(failed, AuthenticationError) or failed.status == 401
-            if refused and not renewed and destination.renews(trial.proof):
+            if _refused(failed) and not renewed and destination.renews(trial.proof):
                 renewed = True  # a token that is not taken any more is no reason to give up
                 continue
-            other = course.after(failed, now)
-            left = settlement.until - now
-            verdict = judge(failed, tried=tried, another=other is not None, remaining=left, policy=policy, uniform=io.uniform)
-            if isinstance(verdict, Retry) and not trial.station.may_retry():
-                verdict = Raise() if other is None else Fallback()
-            if isinstance(verdict, Raise) or (isinstance(verdict, Fallback) and other is None):
-                raise own if own is not None and not errors else _final(errors, failed, settlement)
-            if isinstance(verdict, Fallback):
-                assert other is not None
-                if other not in course.siblings:  # another key is the same target
-                    errors.append(failed)
-                course.move(other, now)
+            if (sibling := course.sibling(failed, now)) is not None:
+                course.move(sibling, now)
+                break
+            verdict = _judged(io, call, settlement, trial, failed, tried, course.after(failed))
+            if isinstance(verdict, Raise):
+                raise _final(errors, failed, settlement) if raised is failed or errors else raised
+            if not isinstance(verdict, Retry):
+                errors.append(failed)
+                course.move(verdict, now)
                 break
             waited = verdict.after
             if waited > 0.0:
@@ -97,13 +88,34 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
             tried += 1
 
 
+def _judged(
+    io: IO, call: Call, settlement: Settlement, trial: Trial, failed: ProviderError, tried: int, other: Destination | None
+) -> Retry | Raise | Destination:
+    """What to do about ``failed``: try again, ask ``other``, or give up. ``tried``: how often it was tried again already."""
+    left = settlement.until - io.now()
+    if not trial.asked and isinstance(failed, CircuitOpenError):
+        return Raise() if other is None else other
+    verdict = judge(failed, tried=tried, another=other is not None, remaining=left, policy=call.limits.retry, uniform=io.uniform)
+    if isinstance(verdict, Retry):
+        if trial.station.may_retry():
+            return verdict
+        verdict = Fallback()
+    return Raise() if isinstance(verdict, Raise) or other is None else other
+
+
+def _refused(error: ProviderError) -> bool:
+    return isinstance(error, AuthenticationError) or error.status == 401
+
+
 def _always(error: ProviderError) -> bool:
     return True
 
 
 def as_provider_error(error: Exception, destination: Destination, later: bool) -> ProviderError:
-    """What an object of the user's own raised; or, on ``later`` targets, that this one cannot be asked. Anything else is
-    raised."""
+    """``error``; what an object of the user's own raised; or, on ``later`` targets, that this one cannot be asked. Anything else
+    is raised."""
+    if isinstance(error, ProviderError):
+        return error
     if isinstance(destination, Own) and not isinstance(error, TrunklineError):
         return backend.raised(destination, error)
     if later and isinstance(error, UsageError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from threading import Lock
+from typing import NamedTuple
 
 from ..policy.breaker import Breaker, BreakerPolicy
 from ..policy.latencies import Latencies
@@ -91,12 +92,21 @@ class Gate(Guarded):
             woken.signal.set()
 
 
+class Place(NamedTuple):
+    """Which target it is. ``key``: its key, masked."""
+
+    provider: str
+    model: str
+    address: str | None = None
+    key: str | None = None
+
+
 class Station(Guarded):
     """One target: an address, a model and a key. ``free_at``: it said itself that it wants to be left alone until then;
     ``rests_until``: the same, but guessed."""
 
     __slots__ = ("account", "breaker", "budget", "calls", "failures", "free_at", "gates", "gateway", "hedges", "in_flight",
-                 "latencies", "measured_at", "rests_until")  # fmt: skip
+                 "latencies", "measured_at", "place", "rests_until")  # fmt: skip
 
     def __init__(
         self,
@@ -115,6 +125,7 @@ class Station(Guarded):
         self.free_at: float = -INFINITY
         self.rests_until: float = -INFINITY
         self.in_flight = self.calls = self.failures = 0
+        self.place: Place | None = None
         self.gateway: bool = False
         """Whether it is a gateway of ours, which is told how much time is left."""
 
@@ -173,14 +184,15 @@ class Stations:
         self._kept: list[object] = []
         self._lock = Lock()
 
-    def of(self, provider: str, model: str, key: str | None, address: str) -> Station:
-        """The station of one target."""
+    def of(self, provider: str, model: str, key: str | None, address: str, shown: str | None = None) -> Station:
+        """The station of one target. ``key`` tells its key from others, ``shown`` is that key, masked."""
         with self._lock:
             found = self._stations.get((provider, model, key, address))
             if found is None:
                 account = self._accounts.setdefault((provider, key, None if key else address), Account())
                 gates = tuple(self._gates_of(provider, model, key))
                 found = self._stations[provider, model, key, address] = Station(self._breaker, account, gates)
+                found.place = Place(provider, model, address, shown)
             return found
 
     def of_object(self, name: str, backend: object) -> Station:
@@ -190,7 +202,24 @@ class Stations:
             if found is None:
                 self._kept.append(backend)  # so that no other comes to stand at its place
                 found = self._stations[id(backend)] = Station(self._breaker, None, tuple(self._gates_of(name, "", None)))
+                found.place = Place(name, "")
             return found
+
+    def all(self) -> tuple[Station, ...]:
+        """Those that there are."""
+        with self._lock:
+            return tuple(self._stations.values())
+
+    def gates(self) -> tuple[Gate, ...]:
+        """The limits that there are."""
+        with self._lock:
+            return tuple(self._gates.values())
+
+    def forgive(self) -> None:
+        """Keys that were refused are worth another try: somebody has looked at them."""
+        with self._lock:
+            for account in self._accounts.values():
+                account.refused = False
 
     def _gates_of(self, provider: str, model: str, key: str | None) -> Sequence[Gate]:
         gates = []

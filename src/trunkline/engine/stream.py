@@ -212,7 +212,7 @@ class LiveStream:
         used = estimated_usage(self._call.request, partial)
         own = used if self._carried is None else self._carried.usage
         trial.ended(self._io.now(), error=error, interrupted=True, cost=charge(self._io, self._call, left, own, partial))
-        other = course.after(error, self._io.now())
+        other = course.sibling(error, self._io.now()) or course.after(error)
         if other is not None:
             course.move(other, self._io.now())
         said_so_far = partial.text

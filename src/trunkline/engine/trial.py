@@ -10,7 +10,7 @@ from ..policy.breaker import Leave
 from ..policy.rate_limit import Reservation
 from ..policy.remaining import pause
 from ..policy.verdicts import counts
-from ..values.errors import ProviderError
+from ..values.errors import CircuitOpenError, ConcurrencyLimitError, ProviderError, UsageError
 from ..values.response import Attempt
 from ..values.secret import Secret
 from ..wire.http import Head
@@ -114,7 +114,8 @@ class Trial:
         cost: Decimal | None = None,
     ) -> None:
         """Tells the station how it went, and writes the try down. Nothing happens where it has ended before."""
-        if not self._close(now, error, neutral=overtaken):
+        unsaid = isinstance(error, _UNSAID) or isinstance(error and error.__cause__, UsageError)
+        if not self._close(now, error, neutral=overtaken or unsaid):
             return
         if request_id is not None and self.destination.secret is not None:  # a provider may have quoted the key in it
             request_id = self.destination.secret.mask(request_id)
@@ -190,6 +191,10 @@ class Trial:
             gate.window.cancel(reservation)
         elif self.tokens is not None:
             gate.window.correct(reservation, self.tokens)
+
+
+_UNSAID = (CircuitOpenError, ConcurrencyLimitError)
+"""Errors of somebody who has not been asked: an object of the user's own may raise them too."""
 
 
 def _name(error: ProviderError) -> str:

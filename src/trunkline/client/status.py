@@ -1,0 +1,121 @@
+"""How the targets of a client fare just now: what ``status()`` tells."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from ..engine.station import Gate, Station, Stations
+from ..ports import INFINITY
+
+State = Literal["closed", "open", "half_open", "off"]
+
+
+class TargetStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One target: a model at an address, under a key (masked).
+
+    ``circuit``: ``closed`` (it is asked), ``open`` (left alone, for ``opens_in`` more seconds), ``half_open`` (one call tries
+    it), ``off`` (no breaker). ``rests``: seconds for which it wants to be left alone, or had better be; ``key_state``: ``ready``,
+    ``resting`` (its quota was gone) or ``refused`` (401). ``calls`` and ``failures`` since the client was made (each try counts),
+    ``in_flight`` those under way. Latencies in seconds, of the last 128 answers: the median and the 95th percentile until the
+    first token (of whole replies: until the end), and until the end.
+    """
+
+    provider: str
+    model: str
+    address: str | None = None
+    key: str | None = None
+    key_state: Literal["ready", "resting", "refused"] = "ready"
+    circuit: State = "closed"
+    opens_in: float = 0.0
+    rests: float = 0.0
+    in_flight: int = 0
+    calls: int = 0
+    failures: int = 0
+    first_p50: float | None = None
+    first_p95: float | None = None
+    whole_p50: float | None = None
+    whole_p95: float | None = None
+
+
+class LimitStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One limit of your own. ``requests`` and ``tokens`` as used in the last ``period`` seconds, each with the most there may be;
+    ``busy`` requests under way of ``most``, ``waiting`` for a place."""
+
+    name: str
+    requests: int | None = None
+    most_requests: int | None = None
+    tokens: int | None = None
+    most_tokens: int | None = None
+    period: float | None = None
+    busy: int | None = None
+    most: int | None = None
+    waiting: int = 0
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The targets that were asked for so far, in the order in which they were first named, and the limits that hold."""
+
+    targets: tuple[TargetStatus, ...] = ()
+    limits: tuple[LimitStatus, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [
+            f"{target.provider}/{target.model}: {target.circuit}, {target.in_flight} in flight, {target.calls} calls,"
+            f" {target.failures} failed"
+            for target in self.targets
+        ]
+        lines += [f"limit {limit.name}: {limit.requests or 0} requests, {limit.waiting} waiting" for limit in self.limits]
+        return "\n".join(lines)
+
+
+def status_of(stations: Stations, now: float) -> Status:
+    """How all of them fare at ``now``."""
+    targets = tuple(_target(station, now) for station in stations.all())
+    return Status(targets=targets, limits=tuple(_limit(gate, now) for gate in stations.gates()))
+
+
+def _target(station: Station, now: float) -> TargetStatus:
+    with station.lock:
+        place, breaker, account = station.place, station.breaker, station.account
+        assert place is not None  # it was made by a registry
+        (first_50, first_95), (whole_50, whole_95) = station.latencies.percentiles()
+        found = TargetStatus(
+            provider=place.provider,
+            model=place.model,
+            address=place.address,
+            key=place.key,
+            key_state="refused" if account.refused else "resting" if account.rests_until > now else "ready",
+            circuit="off" if breaker is None else breaker.state(now),
+            opens_in=0.0 if breaker is None else breaker.wait(now),
+            rests=max(0.0, max(station.free_at, station.rests_until, account.rests_until, -INFINITY) - now),
+            in_flight=station.in_flight,
+            calls=station.calls,
+            failures=station.failures,
+            first_p50=first_50,
+            first_p95=first_95,
+            whole_p50=whole_50,
+            whole_p95=whole_95,
+        )
+    station.heed()
+    return found
+
+
+def _limit(gate: Gate, now: float) -> LimitStatus:
+    with gate.lock:
+        window, slots = gate.window, gate.slots
+        requests, tokens = (None, None) if window is None else window.used(now)
+        found = LimitStatus(
+            name=gate.name,
+            requests=requests,
+            most_requests=None if window is None else window.limit.requests,
+            tokens=tokens,
+            most_tokens=None if window is None else window.limit.tokens,
+            period=None if window is None else window.limit.period,
+            busy=None if slots is None else slots.busy,
+            most=None if slots is None else slots.concurrency.most,
+            waiting=0 if slots is None else slots.waiting,
+        )
+    gate.heed()
+    return found
