@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
@@ -377,8 +378,8 @@ def test_what_comes_too_late_is_let_go_of_at_once() -> None:
     class Brought:
         """Something that holds a socket, say."""
 
-    async def late() -> object:
-        time.sleep(0.05)  # deaf to its end
+    async def late(io: IO) -> object:
+        await io.offload(partial(time.sleep, 0.05))  # deaf to its end
         thing = Brought()
         brought.append(weakref.ref(thing))
         return thing
@@ -387,7 +388,7 @@ def test_what_comes_too_late_is_let_go_of_at_once() -> None:
         return None
 
     async def call(io: IO) -> None:
-        assert await io.first([late(), io.sleep(20), quick(io)]) is None
+        assert await io.first([late(io), io.sleep(20), quick(io)]) is None
         assert [known() for known in brought] == [None]
 
     gc.disable()
