@@ -42,7 +42,7 @@ class LiveStream:
     """
 
     __slots__ = (
-        "_call", "_carried", "_closed", "_course", "_first_at", "_fold", "_io", "_moves", "_opened", "_pending", "_response",
+        "_again", "_call", "_carried", "_closed", "_course", "_first_at", "_fold", "_io", "_moves", "_opened", "_pending", "_response",
         "_settlement", "_source", "_stood_in", "_tokens", "_trial",
     )  # fmt: skip
 
@@ -60,7 +60,7 @@ class LiveStream:
         self._stood_in: Response | None = None
         self._first_at: float | None = None
         self._tokens = 0
-        self._moves = 0
+        self._moves = self._again = 0
 
     @property
     def started(self) -> bool:
@@ -180,9 +180,9 @@ class LiveStream:
                 return events
             if slowest is not None and isinstance(source.error, DeadlineError):
                 source.error = self._told_apart(source.error, "speed", self._io.now() - (self._first_at or 0.0))
-            if not self._may_move(source.error):
+            if not self._may_move(source.error) or (to := self._heir(source.error)) is None:
                 return []
-            return await self._move(source, source.error)
+            return await self._move(source, source.error, to)
 
     def _hurry(self, source: Source, slowest: float) -> None:
         """Ends the wait for more at the moment from which on the stream has been too slow."""
@@ -200,8 +200,19 @@ class LiveStream:
         worth = row_of(error).again or elsewhere(error, self._call.limits.retry) != "never"
         return worth and can_carry_on(self._fold.response())
 
-    async def _move(self, source: Source, error: ProviderError) -> list[Event]:
-        """Has another target carry on (the next, else the same): what is told of it, and its first events."""
+    def _heir(self, error: ProviderError) -> Destination | None:
+        """Who carries on: another target, else the same as often as it may be tried again."""
+        course, trial = self._course, self._trial
+        assert course is not None
+        assert trial is not None
+        other = course.sibling(error, self._io.now()) or course.after(error)
+        if other is not None:
+            return other
+        self._again += 1
+        return trial.destination if self._again <= self._call.limits.retry.retries and trial.station.may_retry() else None
+
+    async def _move(self, source: Source, error: ProviderError, heir: Destination) -> list[Event]:
+        """Has the ``heir`` carry on: what is told of it."""
         trial, course = self._trial, self._course
         assert trial is not None
         assert course is not None
@@ -212,16 +223,15 @@ class LiveStream:
         used = estimated_usage(self._call.request, partial)
         own = used if self._carried is None else self._carried.usage
         trial.ended(self._io.now(), error=error, interrupted=True, cost=charge(self._io, self._call, left, own, partial))
-        other = course.sibling(error, self._io.now()) or course.after(error)
-        if other is not None:
-            course.move(other, self._io.now())
+        if heir is not trial.destination:
+            course.move(heir, self._io.now())
         said_so_far = partial.text
         self._carried = Continuation(said_so_far, used, self._call.request, course.at.target)
         try:
             await self._reach(self._call)
-        except ProviderError as failed:
+        except ProviderError:  # its attempts tell why nobody could carry on
             self._source = source
-            raise self._interrupted(error, partial) from failed
+            raise self._interrupted(error, partial) from error
         assert self._trial is not None
         to = self._trial.destination
         self._carried = Continuation(said_so_far, used, self._call.request, to.target)
