@@ -11,17 +11,19 @@ from typing import Any
 
 import pytest
 
-from tests.engine.calls import Book, call, read, stream_call, texts
+from tests.engine.calls import Book, call, read, stream_call, texts, wire
 from tests.replies import chat, chat_stream, delta, error_frame, failed, start, streamed
 from tests.virtual import World
 from trunkline.client.streams import AsyncStream, Stream
 from trunkline.engine import engine
 from trunkline.engine.call import Hooks
+from trunkline.engine.settlement import Settlement, called
 from trunkline.engine.stream import LiveStream
-from trunkline.ports import Settled, correlation_id
+from trunkline.engine.trial import Trial
+from trunkline.ports import INFINITY, Settled, correlation_id
 from trunkline.values.errors import ServerError, StreamInterruptedError, UsageError
 from trunkline.values.events import Event
-from trunkline.values.media import Data, LocalFile
+from trunkline.values.media import LocalFile
 from trunkline.values.message import Image, Message
 from trunkline.values.request import Request
 from trunkline.values.response import Attempt, Response
@@ -130,6 +132,85 @@ def test_the_correlation_id_is_carried(world: MakeIO) -> None:
     contextvars.copy_context().run(run)
     assert [end.correlation_id for end in book.ends] == ["turn-7"]
     assert book.ends[0].call_id == "call-1"
+
+
+# --- the books of one call --------------------------------------------------------------------------------------------
+
+
+def books(io: World, *observers: Any, total: float | None = 30.0) -> Settlement:
+    return Settlement(io, call(observers=observers, limit={"total": total}))
+
+
+def test_the_books_begin_with_the_call() -> None:
+    io = World()
+    one, other = books(io), books(io, total=None)
+    assert (one.call_id, other.call_id) == ("call-1", "call-2")
+    assert (one.began, one.until, other.until) == (io.now(), io.now() + 30.0, INFINITY)
+    assert (one.attempts, one.destination, one.correlation, one.settled, one.open) == ([], None, None, False, [])
+    one.begin(5.0)
+    other.begin(5.0)
+    assert (one.began, one.until, other.began, other.until) == (5.0, 35.0, 5.0, INFINITY)
+
+
+def test_all_that_is_known_is_told_at_the_end() -> None:
+    io, book, deaf = World(), Book(), Book()
+    told, error, response = books(io, book, deaf), ServerError("x"), Response(message=Message.assistant("hi"))
+    attempt = Attempt(provider="p1", model="m", seconds=1.0)
+    told.attempted(attempt)
+    assert (book.attempts, deaf.attempts, told.attempts) == ([attempt], [attempt], [attempt])
+    assert told.settle("error", io.now() + 2.5, response, error) is True
+    assert told.settled is True
+    assert book.ends == [Settled("error", told.call_id, None, None, (attempt,), response, error, 2.5, None)]
+    assert deaf.ends == book.ends
+
+
+def test_the_target_that_answered_is_named() -> None:
+    io, book = World(), Book()
+    told = books(io, book)
+    told.destination = wire("p2", model="other")
+    told.settle("end", io.now())
+    assert (book.ends[0].provider, book.ends[0].model, book.ends[0].seconds) == ("p2", "other", 0.0)
+    assert (book.ends[0].response, book.ends[0].error) == (None, None)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_it_ends_once(heard: bool) -> None:
+    io, book = World(), Book()
+    told = books(io, *([book] if heard else []))
+    assert [told.settle(how, io.now()) for how in ("close", "end", "error")] == [True, False, False]
+    assert [end.how for end in book.ends] == (["close"] if heard else [])
+
+
+def test_what_is_under_way_ends_with_it_and_is_no_attempt() -> None:
+    io, book = World(), Book()
+    told = books(io, book)
+    trials = [Trial(told, wire(), io.now()) for _ in range(3)]
+    assert told.open == trials
+    assert all(trial.go(io.now()) for trial in trials)
+    assert [trial.station.in_flight for trial in trials] == [1, 1, 1]
+    told.settle("cancel", io.now())
+    assert (told.open, book.attempts) == ([], [])
+    assert [trial.station.in_flight for trial in trials] == [0, 0, 0]
+
+
+def test_an_observer_that_raises_is_shown_as_python_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+    broken = Broken()
+    books(World(), broken).settle("end", 0.0)
+    (one,) = shown
+    assert (one.exc_type, str(one.exc_value), one.object) == (RuntimeError, "settled", broken)
+    assert (one.err_msg, one.exc_traceback) == ("an observer of Trunkline raised", one.exc_value.__traceback__)
+
+
+def test_what_is_called_may_be_awaited(world: MakeIO) -> None:
+    io = world()
+
+    async def later() -> str:
+        return "later"
+
+    assert io.run(called("now")) == "now"
+    assert io.run(called(later())) == "later"
 
 
 # --- hooks ------------------------------------------------------------------------------------------------------------
@@ -252,57 +333,3 @@ def test_on_event_hears_every_event_before_it_is_handed_out(world: MakeIO, corou
     live = LiveStream(io, stream_call(hooks=Hooks(on_event=hook)))
     handed = io.run(read(live))
     assert heard == handed
-
-
-# --- media ------------------------------------------------------------------------------------------------------------
-
-
-class Reader:
-    """An open file that can be read once."""
-
-    def __init__(self) -> None:
-        self.reads = 0
-
-    def read(self) -> bytes:
-        self.reads += 1
-        return b"\x89PNG" if self.reads == 1 else b""
-
-
-def test_media_are_read_once_whatever_is_tried(world: MakeIO) -> None:
-    reader = Reader()
-    io = world([failed(500), failed(500), chat()])
-    message = Message.user("look", Image(LocalFile(file=reader, media_type="image/png")))  # type: ignore[arg-type]
-    io.run(engine.generate(io, call(message=message)))
-    assert (reader.reads, io.offloaded) == (1, 1)
-    assert len({request.body for request in io.requests}) == 1
-    assert b"iVBORw" in io.requests[2].body
-
-
-def test_a_file_is_read_by_its_path(world: MakeIO, tmp_path: Any) -> None:
-    path = tmp_path / "a.png"
-    path.write_bytes(b"\x89PNG")
-    io = world([chat()])
-    io.run(engine.generate(io, call(message=Message.user(Image(LocalFile(str(path)))))))
-    assert b"data:image/png;base64,iVBORw" in io.requests[0].body
-
-
-@pytest.mark.parametrize(
-    ("local", "field"),
-    [
-        (LocalFile("/nowhere/at/all.png"), "LocalFile.path"),
-        (LocalFile("/nowhere/at/all.strange-thing"), "LocalFile.media_type"),
-        (LocalFile(media_type="image/png"), "LocalFile"),
-    ],
-)
-def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(world: MakeIO, local: LocalFile, field: str) -> None:
-    io, book = world(), Book()
-    with pytest.raises(UsageError) as caught:
-        io.run(engine.generate(io, call(message=Message.user(Image(local)), observers=(book,))))
-    assert caught.value.field == field
-    assert [end.how for end in book.ends] == ["error"]
-
-
-def test_bytes_need_no_reading(world: MakeIO) -> None:
-    io = world([chat()])
-    io.run(engine.generate(io, call(message=Message.user(Image(Data(b"x", "image/png"))))))
-    assert io.offloaded == 0
