@@ -17,10 +17,11 @@ from ..values.message import Message
 from ..values.request import Request
 from .calls import Calls
 from .choosing import choose
-from .destinations import SEEN_IN_HEALTH, Destinations
+from .destinations import Destinations
 from .detection import Found, detect
 from .health import Health, ProviderHealth
 from .listing import listed
+from .model_names import SEEN_IN_HEALTH
 from .programs import place_of
 from .setting_values import ErrorStyle
 from .settings import base_url_variables

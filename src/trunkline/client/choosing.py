@@ -52,7 +52,7 @@ async def choose(io: IO, destinations: Destinations, servers: tuple[Found, ...])
 
 def _nobody(destinations: Destinations) -> NoProviderError:
     """What was looked for, and what to set."""
-    from .destinations import no_provider
+    from .model_names import no_provider
 
     names_of = ", ".join(row.endpoints[0].command.name for row in programs() if row.endpoints[0].command)
     looked = f"no model server runs on this machine and the program {names_of} is not installed"

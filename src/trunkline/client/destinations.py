@@ -20,7 +20,7 @@ from ..values.model import Model
 from ..values.secret import Origin
 from .addresses import Address, Values, address_of, handed_parameters
 from .credentials import Given, chain_signer, given, signer_of
-from .model_names import split
+from .model_names import no_provider, split
 from .options import BACKUP_OPTIONS, ModelName
 from .routes import Route
 from .settings import Settings
@@ -31,19 +31,6 @@ if TYPE_CHECKING:
     from .choosing import Seeker
     from .forking import Forks
     from .heirs import Heirs
-
-SEEN_IN_HEALTH = "; `trunkline health` shows what was looked at"
-"""How the error ends where nothing is configured."""
-
-
-def no_provider(looked: str = "") -> NoProviderError:
-    """What to set where nothing is; ``looked``: where else somebody was looked for."""
-    names = ", ".join(variable for row in TABLE[:2] for variable in row.key_variables[:1])
-    return NoProviderError(
-        f"no provider is configured{looked}: set a key ({names}, …), name a model (Client('provider/model', api_key=…)), or"
-        f" give a base_url{SEEN_IN_HEALTH}"
-    )
-
 
 MOST_WITHIN = 100
 """So many routes in one another are none any more, but a circle."""

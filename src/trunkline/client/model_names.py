@@ -1,4 +1,4 @@
-"""From a model's name to its provider."""
+"""From a model's name to its provider; and what to say where there is no name."""
 
 from __future__ import annotations
 
@@ -6,8 +6,20 @@ from collections.abc import Callable
 
 from ..providers.catalog import Catalog
 from ..providers.provider import Provider
-from ..providers.table import is_dialect, is_provider, own_endpoint, provider as provider_row
-from ..values.errors import UsageError
+from ..providers.table import TABLE, is_dialect, is_provider, own_endpoint, provider as provider_row
+from ..values.errors import NoProviderError, UsageError
+
+SEEN_IN_HEALTH = "; `trunkline health` shows what was looked at"
+"""How the error ends where nothing is configured."""
+
+
+def no_provider(looked: str = "") -> NoProviderError:
+    """What to set where nothing is; ``looked``: where else somebody was looked for."""
+    names = ", ".join(variable for row in TABLE[:2] for variable in row.key_variables[:1])
+    return NoProviderError(
+        f"no provider is configured{looked}: set a key ({names}, …), name a model (Client('provider/model', api_key=…)), or"
+        f" give a base_url{SEEN_IN_HEALTH}"
+    )
 
 
 def split(name: str, field: str, address: str | None, catalog: Callable[[], Catalog]) -> tuple[Provider, str]:
