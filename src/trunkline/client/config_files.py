@@ -23,6 +23,7 @@ from ..values.errors import UsageError
 from ..values.late_pattern import LatePattern
 from ..values.secret import Origin, Secret, mask_keys
 from .dotenv import read_dotenv
+from .routes import Route
 from .trust import bare
 
 LARGEST_FILE = 1 << 20
@@ -87,6 +88,12 @@ class ConfigFile:
         """What it says of one provider; empty where nothing."""
         section: dict[str, Any] = self.table.get("providers", {}).get(name, {})
         return section
+
+    @property
+    def routes(self) -> Mapping[str, Route]:
+        """The routes that it names."""
+        found: dict[str, Route] = self.table.get("routes", {})
+        return found
 
     def __repr__(self) -> str:
         return f"ConfigFile({self.path!r}, {self.origin.name})"

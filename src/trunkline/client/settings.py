@@ -19,8 +19,7 @@ key in a file  variable               value
 Of each provider: its key's variables (``OPENAI_API_KEY``), ``OPENAI_BASE_URL`` beside it, and in files ``[providers.openai]``
 with ``api_key`` or ``api_key_env`` (the variable that holds it), ``base_url``, ``dialect``, and whatever parameters its address
 has (``region``, ``resource``…; their variables stand in the table of providers). Proxies are read from the environment only.
-
-``[routes.smart]`` in a file gives several models one name (``docs/routes.md``).
+In files ``[routes.smart]`` gives several models one name (``docs/routes.md``).
 
 Several keys are used in turn: ``OPENAI_API_KEYS`` with commas between them, ``api_keys = […]`` in files. In one and the same
 place ``OPENAI_API_KEYS`` is taken before ``OPENAI_API_KEY``; of several places the more trusted wins, as ever.
@@ -86,7 +85,7 @@ class Settings:
     def __init__(self, environ: Mapping[str, str], folders: Iterable[str] = ()) -> None:
         self._environ = Variables(environ)
         self._folders = list(folders)
-        self._environment: Mapping[str, str] | None = None
+        self._is_ours = False
 
     @classmethod
     def load(cls, cwd: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -98,13 +97,13 @@ class Settings:
         except FileNotFoundError:  # the working directory was deleted: there is no project
             folders = []
         settings = cls(environ, folders)
-        settings._environment = environ
+        settings._is_ours = environ is os.environ
         return settings
 
     def reloaded(self) -> Settings:
         """The same places, read again: the environment as it is now where it is this process's, and the files."""
-        again = Settings(self._environ if self._environment is None else self._environment, self._folders)
-        again._environment = self._environment
+        again = Settings(os.environ if self._is_ours else self._environ, self._folders)
+        again._is_ours = self._is_ours
         return again
 
     @cached_property
@@ -200,8 +199,7 @@ class Settings:
     @cached_property
     def routes(self) -> Mapping[str, Route]:
         """The routes of both files, by name; the user's own goes before a project's."""
-        files = [file for file in (self._project, self._user) if file is not None]
-        return {name: route for file in files for name, route in file.table.get("routes", {}).items()}
+        return {name: route for file in (self._project, self._user) if file for name, route in file.routes.items()}
 
     def _setting(self, kind: Kind[Any]) -> Setting | None:
         for found in (
