@@ -16,10 +16,12 @@ examples:
   trunkline health --offline
   trunkline health --all
   trunkline health --json | jq .ok
+  trunkline health --watch --interval 10
 
 Servers on this machine are looked for, and each configured provider is asked for its
 list of models, which costs nothing. --deep also asks each a question of a few words,
-which is paid for. Exit code 1: no call could be answered.
+which is paid for. --watch looks again every few seconds until Ctrl-C, and also shows
+circuits, limits, keys and latencies. Exit code 1: no call could be answered.
 """
 
 
@@ -30,13 +32,35 @@ def add(commands: Commands) -> None:
     how.add_argument("--offline", action="store_true", help="ask nobody; only show what is configured")
     how.add_argument("--deep", action="store_true", help="also ask each a question (a paid call)")
     parser.add_argument("--all", action="store_true", help="also show what each of the others lacks")
+    parser.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
+    parser.add_argument("--interval", type=_seconds, default=5.0, metavar="SECONDS", help="between two looks (5)")
+    parser.add_argument("--rounds", type=_rounds, default=None, metavar="N", help="look so many times, not for ever")
     add_json(parser)
     add_plain(parser)
     parser.set_defaults(run=run)
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 1e6:
+        raise ValueError
+    return seconds
+
+
+def _rounds(text: str) -> int:
+    rounds = int(text)
+    if rounds < 1:
+        raise ValueError
+    return rounds
+
+
 def run(args: argparse.Namespace) -> int:
     with client(args) as llm:
+        if args.watch:
+            from .watch import watch  # few do
+
+            how = {"json": args.json, "plain": args.plain}
+            return watch(llm, deep=args.deep, interval=args.interval, rounds=args.rounds, **how)
         found = llm.health(ask=not args.offline, deep=args.deep)
     if args.json:
         json_out({"ok": found.ok, **msgspec.to_builtins(found)})

@@ -55,7 +55,7 @@ class LimitStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """The targets that were asked for so far, in the order in which they were first named, and the limits that hold."""
+    """The targets that were asked so far, in the order in which they were first named, and the limits that hold."""
 
     targets: tuple[TargetStatus, ...] = ()
     limits: tuple[LimitStatus, ...] = ()
@@ -72,7 +72,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 def status_of(stations: Stations, now: float) -> Status:
     """How all of them fare at ``now``."""
-    targets = tuple(_target(station, now) for station in stations.all())
+    targets = tuple(_target(station, now) for station in stations.all() if station.calls)
     return Status(targets=targets, limits=tuple(_limit(gate, now) for gate in stations.gates()))
 
 
