@@ -200,10 +200,10 @@ class Essence(ast.NodeTransformer):
 
 
 def names_a_type(statement: ast.stmt) -> bool:
-    """``Verdict = Retry | Raise``, ``Pair = tuple[int, int]``, ``T = TypeVar("T")`` - and what a mutant makes of them."""
+    """``Verdict = Retry | Raise``, ``Pair = tuple[int, int]``, ``T = TypeVar("T")``; and what a mutant makes of them."""
     if not (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):
         return False
-    name, value = statement.targets[0].id, statement.value
+    name, value = statement.targets[0].id.strip("_") or "_", statement.value
     if isinstance(value, ast.Call):
         return isinstance(value.func, ast.Name) and value.func.id in {"TypeVar", "ParamSpec", "NewType"}
     alias = name[0].isupper() and name != name.upper() and isinstance(value, ast.BinOp | ast.Subscript | ast.Constant)
