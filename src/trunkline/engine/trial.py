@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..policy.breaker import Leave
 from ..policy.rate_limit import Reservation
-from ..policy.remaining import pause
+from ..policy.remaining import REMAINING, pause
 from ..policy.verdicts import counts
 from ..values.errors import CircuitOpenError, ConcurrencyLimitError, ProviderError, UsageError
 from ..values.response import Attempt
@@ -65,10 +65,12 @@ class Trial:
     def replied(self, head: Head, now: float, wall: float) -> None:
         """The reply's head is there."""
         self.head = now
+        if not head.headers.has_any(_TELLING):
+            return
         station = self.station
         if (wait := pause(head.headers, wall)) is not None and 200 <= head.status < 300:
             station.free_at = max(station.free_at, now + min(wait, LONGEST_REST))
-        if not station.gateway and head.headers.has_any(GATEWAY):
+        if head.headers.has_any(GATEWAY):
             station.gateway = True
 
     def enter(self, now: float) -> bool:
@@ -193,6 +195,7 @@ class Trial:
             gate.window.correct(reservation, self.tokens)
 
 
+_TELLING = (*REMAINING, *GATEWAY)
 _UNSAID = (CircuitOpenError, ConcurrencyLimitError)
 """Errors of somebody who has not been asked: an object of the user's own may raise them too."""
 

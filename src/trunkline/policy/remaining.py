@@ -27,14 +27,13 @@ _ROWS = tuple(
         "anthropic-ratelimit-output-tokens-*",
     )
 )
-_NAMES = tuple(remaining for remaining, _, _ in _ROWS)
+REMAINING = tuple(remaining for remaining, _, _ in _ROWS)
+"""The fields that say what is left."""
 
 
 def pause(headers: Headers, wall: float) -> float | None:
     """Seconds until the next request has a chance, as a successful reply's ``headers`` tell; None: they do not say that nothing
     is left. ``wall``: now, Unix seconds."""
-    if not headers.has_any(_NAMES):
-        return None
     waits = []
     for remaining, reset, limit in _ROWS:
         if headers.get(remaining, "").strip() == "0" and (whole := reset_wait(headers.get(reset, ""), wall)) is not None:
