@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -213,6 +214,19 @@ def test_of_a_model_that_is_no_more_it_is_said_since_when_and_what_took_its_plac
         assert completed(other, {}, record).retired is None  # type: ignore[attr-defined]
         assert "retired" not in str(other.hint)
     assert "retired" not in str(completed(ServerError("x"), {}, gone).hint)
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process cannot be set here")
+def test_the_day_on_which_a_model_was_retired_is_that_of_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    tomorrow = (datetime.fromtimestamp(World().wall(), UTC) + timedelta(1)).date().isoformat()
+    try:
+        monkeypatch.setenv("TZ", "XXX-14")  # where it is tomorrow
+        time.tzset()
+        assert datetime.fromtimestamp(World().wall()).date().isoformat() == tomorrow  # noqa: DTZ006
+        assert completed(NotFoundError("x"), {}, Model(id="m", provider="p1", retires=tomorrow)).retired is None  # type: ignore[attr-defined]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_an_error_comes_without_the_frames_that_held_its_body() -> None:

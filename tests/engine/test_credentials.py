@@ -15,7 +15,7 @@ from tests.virtual import World
 from trunkline.dialects.dialect import WireRequest
 from trunkline.dialects.known import dialect_of
 from trunkline.engine import engine
-from trunkline.engine.credentials import PAUSE, Kept, SignatureSigner, Token, TokenSigner
+from trunkline.engine.credentials import PAUSE, Kept, SignatureSigner, Token, TokenSigner, showing
 from trunkline.engine.destination import Wire
 from trunkline.engine.stream import LiveStream
 from trunkline.io.blocking import BlockingIO
@@ -23,6 +23,7 @@ from trunkline.io.run import run_blocking
 from trunkline.ports import IO, Deadlines
 from trunkline.providers.auth import Bearer, HeaderAuth, NoAuth
 from trunkline.values.errors import AuthenticationError, DeadlineError, ProviderError, RateLimitError
+from trunkline.values.headers import Headers
 from trunkline.values.model import Target
 from trunkline.values.secret import Origin, Secret
 from trunkline.wire.http import HttpRequest
@@ -298,3 +299,214 @@ def test_credentials_that_are_refused_are_loaded_again(world: MakeIO) -> None:
     mint, io = Mint(), world([failed(401), chat()])
     io.run(engine.generate(io, call(signed_wire(SignatureSigner(mint, "the mint")))))
     assert shown(io) == ["signed 1 POST True", "signed 2 POST True"]
+
+
+# -- each rule by itself ----------------------------------------------------------------------------------------------
+
+SOON = Deadlines(until=2_000.0, total=7.0)
+
+
+class Fetches:
+    """Gives a value with a number, that ends so long from now; ``broken`` raises."""
+
+    def __init__(self, life: float | None = LIFE) -> None:
+        self.asked: list[IO] = []
+        self.life = life
+        self.broken: Exception | None = None
+
+    async def __call__(self, io: IO) -> tuple[int, float | None]:
+        self.asked.append(io)
+        if self.broken is not None:
+            raise self.broken
+        return len(self.asked), None if self.life is None else io.wall() + self.life
+
+
+@pytest.mark.parametrize(
+    ("life", "due"), [(LIFE, 3300.0), (1500.0, 1200.0), (1499.0, 1199.2), (100.0, 80.0), (0.0, 0.0), (-5.0, -5.0)]
+)
+def test_the_moment_at_which_a_value_is_due(world: MakeIO, life: float, due: float) -> None:
+    io, fetch = world(), Fetches(life)
+    kept = Kept(fetch)
+    began = io.wall()
+    assert io.run(kept.get(io, Deadlines())) == 1
+    io.clock.advance(max(0.0, due - 0.01))
+    assert io.run(kept.get(io, Deadlines())) == (1 if due > 0 else 2)
+    io.clock.advance(began + due - io.wall() if due > 0 else 0.0)
+    assert io.run(kept.get(io, Deadlines())) == (2 if due > 0 else 3)
+    assert fetch.asked == [io] * len(fetch.asked)
+
+
+def test_what_is_not_to_be_kept_is_asked_for_each_time(world: MakeIO) -> None:
+    io, fetch = world(), Fetches(None)
+    kept = Kept(fetch)
+    assert [io.run(kept.get(io, SOON)) for _ in range(3)] == [1, 2, 3]
+    assert fetch.asked == [io] * 3
+
+
+def test_a_renewal_that_failed_is_tried_again_half_a_minute_later_but_not_beyond_the_end(world: MakeIO) -> None:
+    io, fetch = world(), Fetches(100.0)
+    kept = Kept(fetch)
+    io.run(kept.get(io, Deadlines()))
+    fetch.broken = ProviderError("closed")
+    io.clock.advance(80.0)
+    for _ in range(2):
+        assert io.run(kept.get(io, Deadlines())) == 1
+    assert len(fetch.asked) == 2
+    io.clock.advance(19.75)  # the next is due at the end, and no later
+    assert io.run(kept.get(io, Deadlines())) == 1
+    assert len(fetch.asked) == 2
+    io.clock.advance(0.25)
+    with pytest.raises(ProviderError, match="closed"):
+        io.run(kept.get(io, Deadlines()))
+    fetch.broken = None
+    assert io.run(kept.get(io, Deadlines())) == 4
+
+
+def test_the_pause_after_a_failure_is_half_a_minute(world: MakeIO) -> None:
+    io, fetch = world(), Fetches()
+    kept = Kept(fetch)
+    io.run(kept.get(io, Deadlines()))
+    fetch.broken = ProviderError("closed")
+    io.clock.advance(3300.0)
+    for wait, asked in ((0.0, 2), (29.75, 2), (0.25, 3), (29.75, 3), (0.25, 4)):
+        io.clock.advance(wait)
+        assert io.run(kept.get(io, Deadlines())) == 1
+        assert len(fetch.asked) == asked
+
+
+def test_a_mistake_is_raised_although_the_old_value_holds(world: MakeIO) -> None:
+    io, fetch = world(), Fetches()
+    kept = Kept(fetch)
+    io.run(kept.get(io, Deadlines()))
+    fetch.broken = LookupError("ours")
+    io.clock.advance(3300.0)
+    with pytest.raises(LookupError):
+        io.run(kept.get(io, Deadlines()))
+    fetch.broken = None
+    assert io.run(kept.get(io, Deadlines())) == 3
+
+
+def test_the_first_that_is_not_to_be_had_is_raised(world: MakeIO) -> None:
+    io, fetch = world(), Fetches()
+    fetch.broken = ProviderError("closed")
+    kept = Kept(fetch)
+    for _ in range(2):
+        with pytest.raises(ProviderError, match="closed"):
+            io.run(kept.get(io, SOON))
+    assert len(fetch.asked) == 2
+
+
+def test_only_what_was_refused_is_dropped(world: MakeIO) -> None:
+    io, fetch = world(), Fetches()
+    kept = Kept(fetch)
+    kept.forget(lambda value: True)
+    assert io.run(kept.get(io, Deadlines())) == 1
+    kept.forget(lambda value: value == 2)
+    assert io.run(kept.get(io, Deadlines())) == 1
+    kept.forget(lambda value: value == 1)
+    assert io.run(kept.get(io, Deadlines())) == 2
+
+
+@pytest.mark.parametrize(("total", "told"), [(7.0, 7.0), (float("inf"), None)])
+def test_time_that_is_up_says_how_long_it_was(total: float, told: float | None) -> None:
+    io = World(blocking=False)
+
+    async def slow(io: IO) -> tuple[int, float | None]:
+        await io.sleep(50.0)
+        return 1, None
+
+    for until in (io.now() + 5.0, io.now() - 5.0):
+        began = io.now()
+        with pytest.raises(DeadlineError) as caught:
+            io.run(Kept(slow).get(io, Deadlines(until=until, total=total)))
+        assert (caught.value.phase, caught.value.seconds) == ("total", told)
+        assert io.now() == max(began, until)
+
+
+def test_a_token_is_shown_as_it_is_asked_for_and_says_whose_word_it_is(world: MakeIO) -> None:
+    io, office = world(), Office()
+    signer = TokenSigner(office.fetch, HeaderAuth("x-token"), "the office", Origin.USER)
+    signed = io.run(signer.sign(io, HttpRequest("PUT", "https://p.test/", Headers((("a", "b"),)), b"hello"), Deadlines()))
+    shown_ = Headers((("a", "b"), ("x-token", "token-number-0001")))
+    assert signed.request == HttpRequest("PUT", "https://p.test/", shown_, b"hello")
+    assert (signed.proof.reveal(), signed.proof.origin) == ("token-number-0001", Origin.USER)
+    assert (signer.source, repr(signer)) == ("the office", "TokenSigner(the office)")
+    assert repr(Token("t", 5.0)) == "Token(***, 5.0)"
+    assert repr(SignatureSigner(Mint(), "the mint")) == "SignatureSigner(the mint)"
+
+
+def test_a_secret_hides_the_one_before_it_and_no_other(world: MakeIO) -> None:
+    io, texts = world(), ["token-number-0001", "token-number-0001", "token-number-0002", "token-number-0003"]
+
+    async def fetch(io: IO) -> Token:
+        return Token(texts.pop(0))
+
+    signer = TokenSigner(fetch, Bearer(), "here", Origin.USER)
+    request = HttpRequest("GET", "https://p.test/")
+    one, same, two, three = (io.run(signer.sign(io, request, Deadlines())).proof for _ in range(4))
+    assert same is one
+    everything = "token-number-0001 token-number-0002 token-number-0003"
+    assert one.mask(everything) == "*** token-number-0002 token-number-0003"
+    assert two.mask(everything) == "*** *** token-number-0003"
+    assert three.mask(everything) == "token-number-0001 *** ***"
+
+
+def test_only_the_proof_that_was_refused_is_forgotten(world: MakeIO) -> None:
+    io, office, mint = world(), Office(), Mint()
+    request = HttpRequest("GET", "https://p.test/")
+    tokens, signatures = TokenSigner(office.fetch, Bearer(), "", Origin.USER), SignatureSigner(mint, "")
+    signatures.forget(Secret("secret-of-00000001"))
+    token, signature = (io.run(signer.sign(io, request, Deadlines())).proof for signer in (tokens, signatures))
+    for signer in (tokens, signatures):
+        signer.forget(Secret("something-else"))
+        io.run(signer.sign(io, request, Deadlines()))
+    assert (office.given, mint.loaded) == (1, 1)
+    tokens.forget(token)
+    signatures.forget(signature)
+    for signer in (tokens, signatures):
+        io.run(signer.sign(io, request, Deadlines()))
+    assert (office.given, mint.loaded) == (2, 2)
+    signatures.forget(signature)
+    io.run(signatures.sign(io, request, Deadlines()))
+    assert mint.loaded == 2
+
+
+def test_credentials_are_loaded_and_renewed_beside_the_event_loop(world: MakeIO) -> None:
+    io, mint = world(), Mint()
+    signer = SignatureSigner(mint, "the mint")
+    request = HttpRequest("GET", "https://p.test/")
+    signed = io.run(signer.sign(io, request, Deadlines()))
+    assert (signed.request.headers["authorization"], signed.proof) == ("signed 1 GET False", Secret("secret-of-00000001"))
+    assert io.offloaded == 1
+    mint.is_stale = True
+    io.run(signer.sign(io, request, Deadlines()))
+    assert (io.offloaded, mint.loaded, mint.renewed) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown_"),
+    [("https://p.test/", "https://p.test/?a=1&b=2"), ("https://p.test/?x=y", "https://p.test/?x=y&a=1&b=2")],
+)
+def test_what_a_request_shows_is_added_to_what_it_says(url: str, shown_: str) -> None:
+    request = HttpRequest("PUT", url, Headers((("X-Own", "1"),)), b"hello")
+    signed = showing(request, (("x-own", "2"), ("x-more", "3")), (("a", "1"), ("b", "2")))
+    assert signed == HttpRequest("PUT", shown_, Headers((("X-Own", "1"), ("x-more", "3"))), b"hello")
+    assert showing(request, (), ()) == request
+
+
+def test_nobody_waits_for_another_where_nothing_is_kept() -> None:
+    io = World(blocking=False)
+
+    async def slow(io: IO) -> tuple[int, float | None]:
+        await io.sleep(5.0)
+        return 1, None
+
+    kept = Kept(slow)
+
+    async def main() -> float:
+        await kept.get(io, Deadlines())
+        began = io.now()
+        await asyncio.gather(*(kept.get(io, Deadlines()) for _ in range(3)))
+        return io.now() - began
+
+    assert io.run(main()) == 5.0
