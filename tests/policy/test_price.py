@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from trunkline.policy import price
 from trunkline.policy.price import cost, prices as prices_at
 from trunkline.values.model import Model, Price, PriceTier, PriceVariant
 from trunkline.values.response import Usage
@@ -285,3 +286,41 @@ def test_what_a_million_tokens_cost() -> None:
     with localcontext() as rounded:
         rounded.prec = 2
         assert prices_at(model(Price(input="123.456789", output="0")), NOON) == (Decimal("123.456789"), Decimal(0))
+
+
+def test_what_is_known_of_prices_is_kept_by_identity_and_does_not_grow_without_end() -> None:
+    one, like_it = (PLAIN,), (Price(input="2", output="10"),)
+    assert price._rows(one) is price._rows(one)
+    assert price._rows(like_it) is price._rows(like_it)
+    assert price._rows(one) is not price._rows(like_it)
+    kept = [(Price(input=str(n)),) for n in range(2500)]
+    for each in kept:
+        price._rows(each)
+        assert len(price._KNOWN) <= 1024
+    assert price._rows(one)[0].price is PLAIN
+
+
+def test_a_memory_of_prices_that_are_gone_is_not_mistaken_for_those_that_took_their_place() -> None:
+    prices_now = (Price(input="7", output="1"),)
+    price._KNOWN[id(prices_now)] = ((PLAIN,), price._rows((PLAIN,)))
+    assert cost(Usage(input_tokens=1, output_tokens=0), Model(id="m", provider="p", prices=prices_now), NOON) == Decimal(
+        "0.000007"
+    )
+
+
+@pytest.mark.parametrize(
+    ("total", "shown"),
+    [("0.001", "0.001"), ("1000", "1000"), ("0.0000001", "1E-7"), ("10", "10"), ("0.5", "0.5"), ("123456", "123456")],
+)
+def test_a_sum_is_written_as_short_as_it_is(total: str, shown: str) -> None:
+    a_million = Usage(input_tokens=10**6, output_tokens=0)
+    assert str(cost(a_million, model(Price(input=total, output="0")), NOON)) == shown
+
+
+def test_a_price_may_have_more_digits_than_anybody_writes() -> None:
+    fine = "0." + "0" * 60 + "12345678901234567890123456789"
+    found = cost(Usage(input_tokens=3, output_tokens=0), model(Price(input=fine, output="0")), NOON)
+    assert found is not None
+    assert Fraction(found) == Fraction(fine) * 3 / 10**6
+    whole = "123456789012345678901234567890"
+    assert cost(Usage(input_tokens=10**6, output_tokens=0), model(Price(input=whole, output="0")), NOON) == Decimal(whole)
