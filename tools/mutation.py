@@ -206,8 +206,9 @@ def names_a_type(statement: ast.stmt) -> bool:
     name, value = statement.targets[0].id.strip("_") or "_", statement.value
     if isinstance(value, ast.Call):
         return isinstance(value.func, ast.Name) and value.func.id in {"TypeVar", "ParamSpec", "NewType"}
-    alias = name[0].isupper() and name != name.upper() and isinstance(value, ast.BinOp | ast.Subscript | ast.Constant)
-    return alias or len(name) == 1
+    if not name[0].isupper() or (name == name.upper() and len(name) > 1):
+        return False  # a constant
+    return isinstance(value, ast.BinOp | ast.Subscript) or (isinstance(value, ast.Constant) and value.value is None)
 
 
 def sample(names: list[str], count: int, seed: int) -> list[Mutant]:
