@@ -21,6 +21,8 @@ from trunkline.dialects.anthropic_messages import thinking
 from trunkline.engine.call import Limits
 from trunkline.io import aio_sessions, pool
 from trunkline.policy import turns
+from trunkline.policy.breaker import BreakerPolicy
+from trunkline.policy.hedge import Hedge
 from trunkline.policy.retry import RetryPolicy
 from trunkline.values import json_form
 
@@ -44,12 +46,13 @@ def test_what_is_mentioned_exists() -> None:
 
 
 def default_rows() -> str:
-    limits, retry = Limits(), RetryPolicy()
+    limits, retry, breaker, hedge = Limits(), RetryPolicy(), BreakerPolicy(), Hedge()
     assert (pool.KEPT_PER_ROUTE, pool.KEPT_SECONDS) == (aio_sessions.KEPT_PER_HOST, aio_sessions.KEPT_SECONDS)
     rows = [
         ("connect", "timeout=Timeout(connect=…)", _seconds(limits.connect), "until the connection, and TLS, stands"),
         ("connect while a fallback remains", "the same", _seconds(limits.connect_with_fallback), ""),
         ("first byte", "timeout=Timeout(first_byte=…)", _seconds(limits.first_byte), "until the reply begins"),
+        ("first token", "timeout=Timeout(first_token=…)", _seconds(limits.first_token), "until a stream has said something"),
         ("idle", "timeout=Timeout(idle=…)", _seconds(limits.idle), "between two reads; keep-alive comments count as life"),
         ("total", "timeout=…", _seconds(limits.total), "the whole call, retries and waits included"),
         ("retries", "retries=…", str(retry.retries), "further tries of one target"),
@@ -60,6 +63,17 @@ def default_rows() -> str:
             f"up to {retry.longest:g} s",
             "and within the deadline; if longer, the error is raised at once",
         ),
+        (
+            "circuit breaker",
+            "breaker=BreakerPolicy(…), None",
+            f"{breaker.failures} failures in a row, or {breaker.rate:.0%} of {breaker.least} within {breaker.window:g} s",
+            f"left alone for {breaker.pause:g} s, doubling to {breaker.longest:g} s",
+        ),
+        ("retry budget", "", "20 % of a target's traffic, and 10", ""),
+        ("rate limit, concurrency", "rate_limit=…, concurrency=…", "off", "of each provider and key"),
+        ("hedging", "hedge=…", "off", f"then at most {hedge.share:.0%} of the calls, after the {hedge.percentile:.0%} percentile"),
+        ("broken streams", 'on_interrupt="continue"', "raise", ""),
+        ("slowest stream", "min_tokens_per_second=…", _speed(limits.slowest), "on average, five seconds after its first token"),
         ("connections kept", "", f"{pool.KEPT_PER_ROUTE} a host, for {pool.KEPT_SECONDS:g} s", "idle ones"),
         (
             "longest line of a stream, longest whole reply",
@@ -81,6 +95,10 @@ def default_rows() -> str:
         ),
     ]
     return _table(("", "said by", "default", ""), rows)
+
+
+def _speed(value: float | None) -> str:
+    return "off" if value is None else f"{value:g} tokens a second"
 
 
 def _seconds(value: float | None) -> str:

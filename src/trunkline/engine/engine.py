@@ -99,13 +99,8 @@ async def stood_in(call: Call, settlement: Settlement, error: ProviderError) -> 
 
 
 async def prepare(io: IO, call: Call) -> Call:
-    """``call`` with its targets found, the ``before`` hook heard, turns that the messages lack put back and local media read; a
+    """``call`` with the ``before`` hook heard, turns that the messages lack put back, local media read and its targets found; a
     strict one encoded for every target, to see that it can be."""
-    if any(isinstance(planned, Sought) for planned in call.plan):
-        found: list[Destination] = []
-        for planned in call.plan:
-            found += await planned.found(io, call.request) if isinstance(planned, Sought) else (planned,)
-        call = msgspec.structs.replace(call, plan=tuple(found))
     request = call.request
     if call.hooks.before is not None:
         replaced = await called(call.hooks.before(request))
@@ -120,11 +115,27 @@ async def prepare(io: IO, call: Call) -> Call:
     request = await with_media(io, request)
     if request is not call.request:
         call = msgspec.structs.replace(call, request=request)
+    if any(isinstance(planned, Sought) for planned in call.plan):
+        call = msgspec.structs.replace(call, plan=await _found(io, call))
     if call.strict and len(call.plan) > 1:
         for destination in call.plan:
             if isinstance(destination, Wire):
                 encode(call, destination)
     return call
+
+
+async def _found(io: IO, call: Call) -> tuple[Destination, ...]:
+    """The targets, those found that have to be looked for. A group of which nobody is fit is passed over where others follow."""
+    found: list[Destination] = []
+    unfit: UsageError | None = None
+    for planned in call.plan:
+        try:
+            found += await planned.found(io, call.request) if isinstance(planned, Sought) else (planned,)
+        except UsageError as error:
+            unfit = unfit or error
+    if unfit is not None and not found:
+        raise unfit
+    return tuple(found)
 
 
 def _replacement(replaced: object, request: Request) -> Request:
