@@ -50,6 +50,7 @@ class Run:
                 finally:
                     task.cancel()
                 await asyncio.wait((task,))
+                del task  # and with it the frames that its cancellation came through
             else:
                 await self.read(ask)
 

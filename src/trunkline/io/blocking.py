@@ -104,7 +104,7 @@ class BlockingExchange:
         self._over = True
         if connection is None:
             return
-        if body is not None and self._keep and not connection.severed:
+        if body is not None and self._keep and not connection.severed and not connection.in_use:
             self._look_once(connection, body)
         self._break()
 

@@ -141,14 +141,20 @@ def _connect_head(place: str, authorization: str | None) -> bytes:
 def secure(connection: Connection, context: SSLContext, limit: float) -> None:
     """Put TLS over the connection."""
     host = connection.route.origin.host
-    wrapped = context.wrap_socket(connection.sock, server_hostname=host, do_handshake_on_connect=False)
-    connection.sock = wrapped
-    while True:
-        connection.wait_until(limit)
-        try:
-            wrapped.do_handshake()
-        except TimeoutError as error:
-            if error.errno is not None or connection.severed:
-                raise
-            continue
-        return
+    try:
+        connection.in_use = True
+        wrapped = context.wrap_socket(connection.sock, server_hostname=host, do_handshake_on_connect=False)
+        connection.sock = wrapped
+        if connection.severed:  # while it had neither the one nor the other
+            connection.sever()
+        while True:
+            connection.wait_until(limit)
+            try:
+                wrapped.do_handshake()
+            except TimeoutError as error:
+                if error.errno is not None or connection.severed:
+                    raise
+                continue
+            return
+    finally:
+        connection.leave()

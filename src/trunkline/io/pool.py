@@ -49,7 +49,7 @@ class Route:
 class Connection:
     """A connected socket (TLS included, where there is any). Every wait on it ends at a moment that the caller names."""
 
-    __slots__ = ("__weakref__", "idle_since", "itself", "reused", "route", "severed", "sock")
+    __slots__ = ("__weakref__", "closed", "idle_since", "in_use", "itself", "reused", "route", "severed", "sock")
 
     def __init__(self, sock: socket.socket, route: Route) -> None:
         self.sock: socket.socket = sock
@@ -57,6 +57,8 @@ class Connection:
         self.route: Route = route
         self.reused: bool = False
         self.severed: bool = False
+        self.in_use: bool = False
+        self.closed: bool = False
         self.idle_since: float = 0.0
 
     def __repr__(self) -> str:
@@ -77,27 +79,40 @@ class Connection:
 
     def receive(self, limit: float) -> bytes:
         """What the network brings next, b"" at its end. Raises ``LateError`` and ``OSError``."""
-        while True:
-            self.wait_until(limit)
-            try:
-                return self.sock.recv(READ_SIZE)
-            except TimeoutError as error:
-                if error.errno is not None:  # the kernel's own: ETIMEDOUT
-                    raise
-            if self.severed:
-                return b""
+        try:
+            self.in_use = True
+            while not self.severed:
+                self.wait_until(limit)
+                try:
+                    return self.sock.recv(READ_SIZE)
+                except TimeoutError as error:
+                    if error.errno is not None:  # the kernel's own: ETIMEDOUT
+                        raise
+            return b""
+        finally:
+            self.leave()
 
     def send(self, data: bytes, limit: float) -> None:
         """All of it, by ``limit``. Raises ``LateError`` and ``OSError``."""
         view = memoryview(data)
-        while view:
-            self.wait_until(limit)
-            try:
-                view = view[self.sock.send(view) :]
-            except TimeoutError as error:
-                if error.errno is not None or self.severed:
-                    raise
+        try:
+            self.in_use = True
+            while view:
+                self.wait_until(limit)
+                try:
+                    view = view[self.sock.send(view) :]
+                except TimeoutError as error:
+                    if error.errno is not None or self.severed:
+                        raise
+        finally:
+            self.leave()
         # no settimeout here: the next wait sets its own
+
+    def leave(self) -> None:
+        """Whoever waited on it does so no more: what another thread closed meanwhile is closed now."""
+        self.in_use = False
+        if self.closed:
+            self.sock.close()
 
     def glance(self) -> bytes | None:
         """What has arrived already, without waiting: None when nothing has."""
@@ -118,9 +133,15 @@ class Connection:
             socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # not SSLSocket's, which would go on in plain text
 
     def close(self) -> None:
-        """The shutdown ends it for the other side even where a forked child holds the same socket."""
+        """The shutdown ends it for the other side even where a forked child holds the same socket.
+
+        While another thread waits on it, that one closes it: its wait may begin a moment later, and the descriptor be another
+        connection's by then.
+        """
+        self.closed = True
         self.sever()
-        self.sock.close()
+        if not self.in_use:
+            self.sock.close()
 
 
 if sys.platform == "win32":
