@@ -38,9 +38,18 @@ if TYPE_CHECKING:
         Hooks as Hooks,
         Limits as Limits,
     )
-    from .policy.breaker import BreakerPolicy as BreakerPolicy
+    from .policy.breaker import (
+        Breaker as Breaker,
+        BreakerPolicy as BreakerPolicy,
+        Leave as Leave,
+    )
     from .policy.hedge import Hedge as Hedge
-    from .policy.rate_limit import RateLimit as RateLimit
+    from .policy.rate_limit import (
+        RateLimit as RateLimit,
+        RateWindow as RateWindow,
+        Reservation as Reservation,
+    )
+    from .policy.retry import RetryPolicy as RetryPolicy
     from .policy.slots import Concurrency as Concurrency
     from .policy.tokens import estimate_tokens as estimate_tokens
     from .policy.turns import TurnMemory as TurnMemory
@@ -179,9 +188,10 @@ _WHERE = {
     "client.settings": ("Settings",),
     "client.status": ("LimitStatus", "Status", "TargetStatus"),
     "engine.call": ("Hooks", "Limits"),
-    "policy.breaker": ("BreakerPolicy",),
+    "policy.breaker": ("Breaker", "BreakerPolicy", "Leave"),
     "policy.hedge": ("Hedge",),
-    "policy.rate_limit": ("RateLimit",),
+    "policy.rate_limit": ("RateLimit", "RateWindow", "Reservation"),
+    "policy.retry": ("RetryPolicy",),
     "policy.slots": ("Concurrency",),
     "policy.tokens": ("estimate_tokens",),
     "policy.turns": ("TurnMemory",),
@@ -218,21 +228,22 @@ _MODULE = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = [
     "AllTargetsFailedError", "Alternative", "AsyncClient", "AsyncStream", "Attempt", "Audio", "AudioDelta", "AudioOutput",
-    "AuthenticationError", "Backend", "BackupOptions", "BreakerPolicy", "BudgetExceededError", "CacheMark", "CallOptions", "CircuitOpenError",
-    "Citation", "CitationDelta", "Client", "ClientOptions", "Concurrency", "ConcurrencyLimitError", "ConnectionRefusedByHostError",
-    "ConnectionResetByHostError", "ContentFilterError", "ContextLengthError", "CustomTool", "Data", "DeadlineError", "Event",
-    "File", "FileId", "Finish", "FinishReason", "Fold", "GarbledReplyError", "Headers", "Health", "Hedge", "Hooks", "HostedTool",
-    "HostedToolCall", "HostedToolResult", "HttpReply", "Image", "InvalidRequestError", "LimitStatus", "Limits", "LocalFile",
-    "MalformedResponseError", "Message", "Model", "Moved", "NameResolutionError", "NoProviderError", "NotFoundError",
-    "Observer", "Opaque", "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError", "Part", "PartDone",
-    "PermissionDeniedError", "Price", "PriceTier", "PriceVariant", "ProviderError", "ProviderHealth", "ProviderState", "Quirks",
-    "QuotaError", "RateLimit", "RateLimitError", "Reasoning", "ReasoningDelta", "ReasoningOptions", "Refusal", "RefusalDelta", "Request",
-    "Response", "Role", "Route", "Scope", "Secret", "ServerError", "Settings", "Settled", "Start", "Status", "Stream",
-    "StreamInterruptedError", "StreamingBackend", "Target", "TargetStatus", "Text", "TextDelta", "Timeout", "Timings", "TlsError",
-    "TokenLogprob", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice", "ToolResult", "TransportError", "TruncatedBodyError",
-    "TrunklineError", "TurnMemory",
-    "UnsupportedOperationError", "Url", "Usage", "UsageError", "UsageUpdate", "Video", "Warned", "Warning", "__version__",
-    "correlation_id", "estimate_tokens", "fold", "from_json", "to_json", "unfold",
+    "AuthenticationError", "Backend", "BackupOptions", "Breaker", "BreakerPolicy", "BudgetExceededError", "CacheMark",
+    "CallOptions", "CircuitOpenError", "Citation", "CitationDelta", "Client", "ClientOptions", "Concurrency",
+    "ConcurrencyLimitError", "ConnectionRefusedByHostError", "ConnectionResetByHostError", "ContentFilterError",
+    "ContextLengthError", "CustomTool", "Data", "DeadlineError", "Event", "File", "FileId", "Finish", "FinishReason", "Fold",
+    "GarbledReplyError", "Headers", "Health", "Hedge", "Hooks", "HostedTool", "HostedToolCall", "HostedToolResult", "HttpReply",
+    "Image", "InvalidRequestError", "Leave", "LimitStatus", "Limits", "LocalFile", "MalformedResponseError", "Message", "Model",
+    "Moved", "NameResolutionError", "NoProviderError", "NotFoundError", "Observer", "Opaque", "OpaqueEvent", "Origin",
+    "OutputFormat", "OverloadedError", "Part", "PartDone", "PermissionDeniedError", "Price", "PriceTier", "PriceVariant",
+    "ProviderError", "ProviderHealth", "ProviderState", "Quirks", "QuotaError", "RateLimit", "RateLimitError", "RateWindow",
+    "Reasoning", "ReasoningDelta", "ReasoningOptions", "Refusal", "RefusalDelta", "Request", "Reservation", "Response",
+    "RetryPolicy", "Role", "Route", "Scope", "Secret", "ServerError", "Settings", "Settled", "Start", "Status", "Stream",
+    "StreamInterruptedError", "StreamingBackend", "Target", "TargetStatus", "Text", "TextDelta", "Timeout", "Timings",
+    "TlsError", "TokenLogprob", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice", "ToolResult", "TransportError",
+    "TruncatedBodyError", "TrunklineError", "TurnMemory", "UnsupportedOperationError", "Url", "Usage", "UsageError",
+    "UsageUpdate", "Video", "Warned", "Warning", "__version__", "correlation_id", "estimate_tokens", "fold", "from_json",
+    "to_json", "unfold",
 ]  # fmt: skip
 
 

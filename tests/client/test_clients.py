@@ -15,15 +15,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.loopback import Asked, Loopback
 from tests.replies import chat, chat_stream, failed
-from trunkline import AsyncClient, Client
+from trunkline import AsyncClient, Client, Limits, RetryPolicy
+from trunkline.client.options import to_limits
 from trunkline.client.settings import Settings
 from trunkline.sim.scripted import Scripted
 from trunkline.sim.scripted_io import ScriptedIO
-from trunkline.values.errors import NotFoundError, RateLimitError, ServerError
+from trunkline.values.errors import NotFoundError, ProviderError, RateLimitError, ServerError
 from trunkline.values.request import Request
 
 KEY = "sk-canary-0123456789abcdefghij"
@@ -305,6 +307,39 @@ def test_retries_per_call() -> None:
         with pytest.raises(ServerError):
             llm.generate("hi", **said)  # type: ignore[arg-type]
         assert len(io.exchanges) == tries
+
+
+def test_how_long_is_waited_between_retries() -> None:
+    """A policy says all of it, a count changes the count alone, and which errors go elsewhere is said apart."""
+    io = ScriptedIO(lambda _: failed(500))
+    policy = RetryPolicy(2, first=2.0, factor=3.0, jitter=False)
+    options: dict[str, Any] = {"base_url": "http://h.test", "settings": Settings({}), "io": io, "breaker": None}
+    with Client("openai-chat/m", **options, retries=policy, fallback_on=[NotFoundError]) as llm:
+        for said, waits in (
+            ({}, 2.0 + 6.0),
+            ({"retries": 1}, 2.0),
+            ({"retries": RetryPolicy(2, first=0.25, jitter=False)}, 0.25 + 0.5),
+            ({"retries": RetryPolicy(3, never=(ServerError,))}, 0.0),
+        ):
+            began = io.now()
+            with pytest.raises(ServerError) as caught:
+                llm.generate("hi", **said)  # type: ignore[arg-type]
+            assert io.now() - began == pytest.approx(waits)
+            assert sum(attempt.waited for attempt in caught.value.attempts) == pytest.approx(waits)
+
+
+@pytest.mark.parametrize(
+    ("base", "policy", "expected"),
+    [
+        ((NotFoundError,), RetryPolicy(1), (NotFoundError,)),
+        ((NotFoundError,), RetryPolicy(1, elsewhere=(ServerError,)), (ServerError,)),
+        (None, RetryPolicy(1, elsewhere=()), ()),
+    ],
+)
+def test_a_policy_leaves_fallback_on_alone_unless_it_says_it(base: Any, policy: RetryPolicy, expected: Any) -> None:
+    before = Limits(retry=RetryPolicy(elsewhere=base))
+    assert to_limits({"retries": policy}, before).retry == msgspec.structs.replace(policy, elsewhere=expected)
+    assert to_limits({"retries": policy, "fallback_on": [ProviderError]}, before).retry.elsewhere == (ProviderError,)
 
 
 def test_a_notebook_shows_the_text(server: Loopback) -> None:

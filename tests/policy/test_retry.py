@@ -26,6 +26,7 @@ from trunkline.values.errors import (
     AuthenticationError,
     CircuitOpenError,
     ConcurrencyLimitError,
+    ConnectionRefusedByHostError,
     ContentFilterError,
     ContextLengthError,
     DeadlineError,
@@ -41,6 +42,7 @@ from trunkline.values.errors import (
     ServerError,
     StreamInterruptedError,
     TransportError,
+    UsageError,
 )
 from trunkline.values.headers import Headers
 
@@ -195,7 +197,77 @@ def test_what_the_user_names_goes_elsewhere_and_nothing_else() -> None:
 
 def test_the_policy_of_those_who_say_nothing() -> None:
     assert RetryPolicy() == RetryPolicy(retries=2, first=0.5, cap=8.0, longest=60.0, elsewhere=None)
+    assert (RetryPolicy().factor, RetryPolicy().jitter, RetryPolicy().never) == (2.0, True, ())
     assert judged(ServerError(), RetryPolicy(retries=1), another=True) == Retry(0.0)
+
+
+def waits(policy: RetryPolicy) -> list[float]:
+    """Before each retry, chance being half of what it may be."""
+    told = [
+        judge(ServerError(), tried=n, another=False, remaining=1e9, policy=policy, uniform=lambda low, high: (low + high) / 2)
+        for n in range(policy.retries + 1)
+    ]
+    assert told[-1] == Raise()
+    return [verdict.after for verdict in told if isinstance(verdict, Retry)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (RetryPolicy(3, first=2.0, jitter=False), [2.0, 4.0, 8.0]),
+        (RetryPolicy(3, first=2.0), [1.0, 2.0, 4.0]),
+        (RetryPolicy(4, first=1, factor=3, cap=20, jitter=False), [1.0, 3.0, 9.0, 20.0]),
+        (RetryPolicy(3, first=1, factor=0.5, jitter=False), [1.0, 0.5, 0.25]),
+        (RetryPolicy(2, first=0, jitter=False), [0.0, 0.0]),
+        (RetryPolicy(2, first=3, factor=0, jitter=False), [3.0, 0.0]),
+        (RetryPolicy(2, first=3, cap=0), [0.0, 0.0]),
+    ],
+)
+def test_waits_as_they_are_said(policy: RetryPolicy, expected: list[float]) -> None:
+    assert waits(policy) == expected
+    assert [policy.backoff(n) for n in range(policy.retries)] == [wait * (2 if policy.jitter else 1) for wait in expected]
+
+
+def test_a_wait_that_the_provider_asks_for_wins_over_what_is_said() -> None:
+    policy = RetryPolicy(3, first=2.0, jitter=False, longest=5.0)
+    assert judged(ServerError(retry_after=0.1), policy, another=False) == Retry(0.1)
+    assert judged(ServerError(retry_after=5.0), policy, another=False) == Retry(5.0)
+    assert judged(ServerError(retry_after=5.1), policy, another=False) == Raise()
+
+
+def test_the_longest_of_all_waits_is_a_number() -> None:
+    assert RetryPolicy(100, first=1e9, cap=1e9, factor=1000).backoff(99) == 1e9
+
+
+def test_what_is_never_tried_again() -> None:
+    policy = RetryPolicy(2, never=(ConnectionRefusedByHostError, OverloadedError))
+    for error in (ConnectionRefusedByHostError(), OverloadedError(), OverloadedError(should_retry=True, retry_after=1.0)):
+        assert judged(error, policy, another=False) == Raise()
+        assert judged(error, policy, another=True) == Fallback(), "somebody else may be asked"
+    for other in (TransportError(), ServerError()):
+        assert judged(other, policy, another=False) == Retry(0.5)
+        assert judged(other, policy, another=True) == Retry(0.0)
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "right"),
+    [
+        ("retries", [-1, 101, 1.5, True, None], [0, 100]),
+        ("first", [-0.1, 1e9 + 1, "1", None, float("nan")], [0, 1e9]),
+        ("cap", [-0.1, 1e9 + 1, float("inf")], [0, 1e9]),
+        ("longest", [-0.1, 1e9 + 1], [0, 1e9]),
+        ("factor", [-0.1, 1000.1, True, None], [0, 1000]),
+        ("jitter", [0, None, "no"], [True, False]),
+        ("never", [None, OverloadedError, [OverloadedError], (ValueError,), ("x",)], [(), (ProviderError,)]),
+        ("elsewhere", [OverloadedError, [OverloadedError], (OverloadedError, int)], [None, (), (OverloadedError,)]),
+    ],
+)
+def test_a_policy_is_checked(field: str, wrong: list[object], right: list[object]) -> None:
+    for value in wrong:
+        with pytest.raises(UsageError, match=rf"retries\.{field}"):
+            RetryPolicy(**{field: value})  # type: ignore[arg-type]
+    for value in right:
+        assert getattr(RetryPolicy(**{field: value}), field) == value  # type: ignore[arg-type]
 
 
 def test_the_least_wait_is_none_at_all() -> None:

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 from ..engine import engine
 from ..engine.stream import LiveStream
 from ..io.aio import AsyncIO
+from ..policy.retry import RetryPolicy
 from ..ports import IO
 from ..values.model import Model
 from ..values.response import Response
@@ -69,7 +70,7 @@ class AsyncClient:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         timeout: float | Timeout | None = None,
-        retries: int | None = None,
+        retries: int | RetryPolicy | None = None,
     ) -> HttpReply:
         """The provider's reply to a request of your own, below its base URL: our key, pool, deadlines, retries and errors; your
         bytes."""
@@ -86,7 +87,7 @@ class AsyncClient:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         timeout: float | Timeout | None = None,
-        retries: int | None = None,
+        retries: int | RetryPolicy | None = None,
     ) -> AsyncStream:
         """The reply to a request of your own as it is written; use it with ``async with``. The request must say itself
         that it wants a stream of the provider's dialect. The events are the reply's; before those of each piece of the wire

@@ -10,6 +10,7 @@ from ..engine import engine
 from ..engine.stream import LiveStream
 from ..io.blocking import BlockingIO
 from ..io.run import run_blocking
+from ..policy.retry import RetryPolicy
 from ..ports import IO
 from ..values.model import Model
 from ..values.response import Response
@@ -70,7 +71,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         timeout: float | Timeout | None = None,
-        retries: int | None = None,
+        retries: int | RetryPolicy | None = None,
     ) -> HttpReply:
         """The provider's reply to a request of your own, below its base URL: our key, pool, deadlines, retries and errors; your
         bytes."""
@@ -87,7 +88,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         timeout: float | Timeout | None = None,
-        retries: int | None = None,
+        retries: int | RetryPolicy | None = None,
     ) -> Stream:
         """The reply to a request of your own as it is written; use it as a context manager. The request must say itself
         that it wants a stream of the provider's dialect. The events are the reply's; before those of each piece of the wire

@@ -16,6 +16,7 @@ from ..engine.call import NO_HOOKS, Call, Hooks, Limits
 from ..engine.destination import Own, Planned, Sought, Wire
 from ..engine.program import Program
 from ..policy.hedge import as_hedge
+from ..policy.retry import RetryPolicy
 from ..policy.turns import TurnMemory
 from ..ports import Observer
 from ..telemetry import logs
@@ -30,7 +31,7 @@ from ..values.request import Request
 from ..values.schema import parse_output
 from .credentials import is_async
 from .destinations import Destinations
-from .limits import STATION_OPTIONS, stations_of, to_carrying_on, to_last_resort
+from .limits import STATION_OPTIONS, Limiting, to_carrying_on, to_last_resort
 from .options import (
     CALL_OPTIONS,
     CLIENT_OPTIONS,
@@ -108,7 +109,7 @@ class Calls:
             destinations = destinations.also(model, options)
         limiting = {**self._limiting, **{name: options[name] for name in STATION_OPTIONS if name in options}}
         if limiting != self._limiting:
-            destinations = destinations.limited(stations_of(limiting))
+            destinations = destinations.limited(Limiting(limiting))
         limits = to_limits({**merged, "max_line": options.get("max_line")}, self._limits)
         for name in ("timeout", "retries", "fallback_on", "min_tokens_per_second"):
             merged.pop(name, None)
@@ -351,7 +352,7 @@ def raw_options(
     headers: Mapping[str, str] | None,
     query: Mapping[str, str] | None,
     timeout: float | Timeout | None,
-    retries: int | None,
+    retries: int | RetryPolicy | None,
 ) -> dict[str, Any]:
     """What was said of a raw request."""
     given = {"json": json, "body": body, "headers": headers, "query": query, "timeout": timeout, "retries": retries}

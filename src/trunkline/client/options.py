@@ -10,6 +10,7 @@ import msgspec
 from ..engine.call import Hooks, Limits
 from ..policy.breaker import BreakerPolicy
 from ..policy.hedge import Hedge
+from ..policy.retry import RetryPolicy
 from ..policy.turns import TurnMemory
 from ..ports import Backend, Observer, StreamingBackend
 from ..values import expect
@@ -84,7 +85,8 @@ class CarryOptions(RequestOptions, total=False):
     that it stands in for."""
     timeout: float | Timeout | None
     """Seconds for the whole call, or a ``Timeout``."""
-    retries: int
+    retries: int | RetryPolicy
+    """Further tries of one target; a ``RetryPolicy`` says too how long is waited before them."""
     fallback_on: Sequence[type[ProviderError]] | None
     """The errors after which the next of the ``fallbacks`` is asked; None: whatever may be better there."""
     hedge: Hedge | float | bool | Mapping[str, Any] | None
@@ -121,7 +123,8 @@ class CallOptions(CarryOptions, total=False):
 
     Of how it is carried out (``docs/defaults.md``):
 
-    - ``timeout``: seconds for the whole call, or a ``Timeout``. ``retries``: further tries of one target.
+    - ``timeout``: seconds for the whole call, or a ``Timeout``. ``retries``: further tries of one target,
+      or a ``RetryPolicy``, which says too how long is waited before them.
     - ``fallbacks``: further models, tried in order when one fails; also as mappings (``BackupOptions``) such as
       ``{"base_url": …}``, which have whatever they do not say from the model that they stand in for. ``fallback_on``: the
       errors (classes of ``ProviderError``) after which the next is asked; others are raised. None: whatever may be better there.
@@ -284,7 +287,7 @@ def to_limits(options: Mapping[str, Any], base: Limits) -> Limits:
     if "timeout" in options:
         changes.update(_timeout(options["timeout"]))
     if "retries" in options:
-        changes["retry"] = msgspec.structs.replace(base.retry, retries=_retries(options["retries"]))
+        changes["retry"] = _retry(options["retries"], base.retry)
     if "min_tokens_per_second" in options:
         changes["slowest"] = _speed(options["min_tokens_per_second"])
     if "fallback_on" in options:
@@ -324,10 +327,14 @@ def _speed(value: Any) -> float | None:
     return float(value)
 
 
-def _retries(value: Any) -> int:
+def _retry(value: Any, base: RetryPolicy) -> RetryPolicy:
+    """``base`` with another count, or another policy; which errors go elsewhere is said apart, unless the policy says it."""
+    if isinstance(value, RetryPolicy):
+        return value if value.elsewhere is not None else msgspec.structs.replace(value, elsewhere=base.elsewhere)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
-        raise UsageError("not a count", field="retries", got=_shown(value), allowed="a whole number from 0 to 100")
-    return value
+        allowed = "a whole number from 0 to 100, or a RetryPolicy"
+        raise UsageError("not a count", field="retries", got=_shown(value), allowed=allowed)
+    return msgspec.structs.replace(base, retries=value)
 
 
 def _error_classes(value: Any) -> tuple[type[ProviderError], ...] | None:

@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 import msgspec
 
 from ..dialects.error_body import duration
+from ..values import expect
 from ..values.errors import ProviderError
 from ..values.headers import Headers
 from ..values.late_pattern import LatePattern
 from .verdicts import elsewhere, ends, row_of
+
+_LONGEST = 1e9  # seconds
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -33,15 +36,42 @@ Verdict = Retry | Fallback | Raise
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
-    """``retries`` more tries of one target; waits of ``first`` seconds doubling to ``cap``, full jitter; a wait that the
-    provider asks for is obeyed up to ``longest`` seconds, else the error is raised at once with its ``retry_after``.
-    ``elsewhere``: the errors after which another target is asked; None: as the table has it (``verdicts.ROWS``)."""
+    """``retries`` more tries of one target, up to 100. Before the first of them ``first`` seconds are waited, before each next
+    one ``factor`` times as long (up to 1,000), at most ``cap``; with ``jitter`` anything from 0 to that. A wait that the provider
+    asks for is obeyed up to ``longest`` seconds, else the error is raised at once with its ``retry_after``.
+
+    ``elsewhere``: the errors (classes) after which another target is asked; None: as ``fallback_on`` says, or as the table has
+    it (``verdicts.ROWS``). ``never``: those after which the same target is not asked again, whatever the table says.
+
+    Raises ``UsageError``, which names the field.
+    """
 
     retries: int = 2
     first: float = 0.5
     cap: float = 8.0
     longest: float = 60.0
     elsewhere: tuple[type[ProviderError], ...] | None = None
+    factor: float = 2.0
+    jitter: bool = True
+    never: tuple[type[ProviderError], ...] = ()
+
+    def __post_init__(self) -> None:
+        expect.whole(self.retries, "retries.retries", 0, 100)
+        for name in ("first", "cap", "longest"):
+            expect.number(getattr(self, name), f"retries.{name}", 0, _LONGEST)
+        expect.number(self.factor, "retries.factor", 0, 1000)
+        expect.flag(self.jitter, "retries.jitter")
+        for name, kinds in (("never", self.never), ("elsewhere", () if self.elsewhere is None else self.elsewhere)):
+            if not isinstance(kinds, tuple) or not all(map(_is_kind, kinds)):
+                expect.wrong(f"retries.{name}", kinds, "a tuple of ProviderError and classes below it", "no classes of errors")
+
+    def backoff(self, tried: int) -> float:
+        """Seconds until the next try of a target that was tried again ``tried`` times already; with jitter, the longest."""
+        return min(self.cap, self.first * float(self.factor) ** tried)
+
+
+def _is_kind(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, ProviderError)
 
 
 def transient(error: ProviderError) -> bool:
@@ -66,14 +96,17 @@ def judge(
     While one remains: at most one retry, at once, where the table says that it is worth it, and none where the provider asks
     us to wait.
     """
+    again = not isinstance(error, policy.never)
     if another and elsewhere(error, policy) != "never":
         slow = error.retry_after is not None or error.should_retry is False
-        return Retry(0.0) if tried == 0 and policy.retries and row_of(error).at_once and not slow else Fallback()
-    if not transient(error) or tried >= policy.retries:
+        return Retry(0.0) if again and tried == 0 and policy.retries and row_of(error).at_once and not slow else Fallback()
+    if not again or not transient(error) or tried >= policy.retries:
         return Raise()
     wait = error.retry_after
     if wait is None:
-        wait = uniform(0.0, min(policy.cap, policy.first * 2.0**tried))
+        wait = policy.backoff(tried)
+        if policy.jitter:
+            wait = uniform(0.0, wait)
     elif wait > policy.longest:
         return Raise()
     return Retry(wait) if wait < remaining else Raise()
