@@ -21,3 +21,8 @@ def test_about_right(text: str, least: int, most: int) -> None:
 def test_more_text_is_never_fewer_tokens(one: str, other: str) -> None:
     assert max(estimate_tokens(one), estimate_tokens(other)) <= estimate_tokens(one + other)
     assert estimate_tokens(one + other) <= estimate_tokens(one) + estimate_tokens(other)
+
+
+@pytest.mark.parametrize(("text", "tokens"), [("abcd", 1), ("abcde", 2), ("é" * 2, 1), ("é" * 3, 2), ("x" * 400, 100)])
+def test_it_is_a_quarter_of_the_bytes_rounded_up(text: str, tokens: int) -> None:
+    assert estimate_tokens(text) == tokens
