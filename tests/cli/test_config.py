@@ -53,5 +53,5 @@ def test_a_bad_file_is_named(run: Command) -> None:
     assert (done.code, done.out) == (2, "")
     assert done.err == (
         f"trunkline: error: timeuot ({run.folder / 'trunkline.toml'}): unknown key; did you mean timeout?; "
-        "allowed: model, timeout, retries, log, max_line, errors, models_file, models, routes, providers\n"
+        "allowed: model, timeout, retries, log, max_line, errors, detect, models_file, models, routes, limits, providers\n"
     )

@@ -100,7 +100,7 @@ def _introduce(simulator: Simulator) -> None:
 
 def _environment(simulator: Simulator) -> Iterator[str]:
     """The lines that send programs here: of the provider whose protocol each dialect is."""
-    from ..client.settings import base_url_variables
+    from ..client.setting_values import base_url_variables
     from ..dialects.known import DIALECTS
     from ..providers.table import TABLE
 

@@ -23,8 +23,7 @@ from .health import Health, ProviderHealth
 from .listing import listed
 from .model_names import SEEN_IN_HEALTH
 from .programs import place_of
-from .setting_values import ErrorStyle
-from .settings import base_url_variables
+from .setting_values import ErrorStyle, base_url_variables
 
 _QUESTION = "Say OK."
 _ENOUGH = 64

@@ -29,7 +29,10 @@ from .trust import bare
 LARGEST_FILE = 1 << 20
 """Bytes; a configuration file above it is refused unread."""
 
-TOP_KEYS = ("model", "timeout", "retries", "log", "max_line", "errors", "models_file", "models", "routes", "providers")
+TOP_KEYS = (
+    "model", "timeout", "retries", "log", "max_line", "errors", "detect", "models_file", "models", "routes", "limits",
+    "providers",
+)  # fmt: skip
 KEY_KEYS = ("api_key", "api_keys", "api_key_env")
 PROVIDER_KEYS = (*KEY_KEYS, "base_url", "dialect")
 """Besides these a provider's own parameters."""
@@ -278,6 +281,10 @@ def _checked(table: object, path: str, origin: Origin, keys: Origin) -> dict[str
         from .route_targets import checked_routes  # likewise
 
         checked["routes"] = checked_routes(checked["routes"], path, origin, keys)
+    if "limits" in checked:
+        from .limits import checked_limits  # likewise
+
+        checked["limits"] = checked_limits(checked["limits"], path)
     return checked
 
 

@@ -20,6 +20,7 @@ from ..values.model import Model
 from ..values.secret import Origin
 from .addresses import Address, Values, address_of, handed_parameters
 from .credentials import Given, chain_signer, given, signer_of
+from .limits import Limiting
 from .model_names import no_provider, split
 from .options import BACKUP_OPTIONS, ModelName
 from .routes import Route
@@ -54,10 +55,10 @@ class Destinations:
         parameters: object = None,
         region: object = None,
         quota: object = None,
-        stations: Stations | None = None,
+        limiting: Limiting | None = None,
     ) -> None:
         self._settings = settings
-        self._stations = stations
+        self._limiting = Limiting({}) if limiting is None else limiting
         self._region = None if region is None else as_text(region, "region", "the name of one, as in 'eu-west-1'")
         self._quota = None if quota is None else as_text(quota, "quota", "a name for the limit that is shared")
         self._version = None if version is None else as_text(version, "version", "as in '2023-06-01'")
@@ -84,9 +85,7 @@ class Destinations:
     @property
     def stations(self) -> Stations:
         """What is known of the targets, and the limits that hold for them."""
-        if self._stations is None:
-            self._stations = Stations()
-        return self._stations
+        return self._limiting.stations(self.settings)
 
     @cached_property
     def heirs(self) -> Heirs:
@@ -107,7 +106,7 @@ class Destinations:
         provider's; a new address does not keep the old one's key."""
         api_key, base_url, version = options.get("api_key"), options.get("base_url"), options.get("version")
         way = options.get("dialect"), options.get("parameters")
-        other = Destinations(self._settings, owner, api_key, base_url, version or self._version, *way, stations=self._stations)
+        other = Destinations(self._settings, owner, api_key, base_url, version or self._version, *way, limiting=self._limiting)
         if base_url is None and (api_key is None or self._keeps_address(owner)):
             other._base_url = self._base_url
             if api_key is None:
@@ -119,15 +118,15 @@ class Destinations:
             other._parameters = {**self._parameters, **other._parameters}
         return other
 
-    def limited(self, stations: Stations) -> Destinations:
+    def limited(self, limiting: Limiting) -> Destinations:
         """The same under other limits."""
         other = self.also(self._owner, {})
-        other._stations = stations
+        other._limiting = limiting
         return other
 
     def reloaded(self) -> Destinations:
         """The same as the settings are now."""
-        other = self.limited(self.stations)
+        other = self.limited(self._limiting)
         other._settings = None if self._settings is None else self._settings.reloaded()
         self.stations.forgive()
         return other
@@ -209,7 +208,7 @@ class Destinations:
     def heir(self, name: str | None, options: Mapping[str, Any], origin: Origin | None) -> Destinations:
         """The same settings, with ``options`` for the provider of ``name``; ``origin``: whose word the address is, else as
         here."""
-        other = Destinations(self.settings, name, **options, stations=self.stations)
+        other = Destinations(self.settings, name, **options, limiting=self._limiting)
         other._origin = self._origin if origin is None else min(origin, self._origin)
         return other
 

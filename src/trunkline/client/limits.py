@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.backend import declared_async
 from ..engine.call import LastResort
@@ -15,6 +16,9 @@ from ..values import expect
 from ..values.errors import UsageError
 from ..values.response import Response
 
+if TYPE_CHECKING:
+    from .settings import Settings
+
 T = TypeVar("T")
 STATION_OPTIONS = ("rate_limit", "concurrency", "breaker")
 
@@ -24,12 +28,50 @@ Concurrencies = Concurrency | int | Mapping[str, Any]
 """So many at once, a ``Concurrency``, or a mapping of names to either."""
 
 
-def stations_of(options: Mapping[str, Any]) -> Stations:
-    """The stations of a client with these options."""
+class Limiting:
+    """The limits that a client and its copies share, and with them what is known of their targets; made when first needed."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = options
+        stations_of(options, {})  # what is wrong with them shows now
+        self._stations: Stations | None = None
+        self._lock = Lock()
+
+    def stations(self, settings: Settings) -> Stations:
+        """The stations, under what the options say, and else what ``settings`` do."""
+        if self._stations is None:
+            limits = settings.limits
+            with self._lock:
+                if self._stations is None:
+                    self._stations = stations_of(self._options, limits)
+        return self._stations
+
+
+def stations_of(options: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]) -> Stations:
+    """The stations of a client with these options; ``settings``: the limits of files, by name."""
     breaker = _breaker(options.get("breaker", True))
     rates = _by_name(options.get("rate_limit"), "rate_limit", as_rate_limit, RateLimit)
     concurrency = _by_name(options.get("concurrency"), "concurrency", as_concurrency, Concurrency)
+    for name, said in settings.items():
+        if "rate_limit" in said and "rate_limit" not in options:
+            rates[name] = said["rate_limit"]
+        if "concurrency" in said and "concurrency" not in options:
+            concurrency[name] = said["concurrency"]
     return Stations(breaker, rates, concurrency)
+
+
+def checked_limits(value: object, path: str) -> dict[str, dict[str, Any]]:
+    """``[limits.openai]`` and ``[limits."openai/gpt-5.4"]`` of a file: ``requests``, ``tokens``, ``period``, ``concurrency``."""
+    checked: dict[str, dict[str, Any]] = {}
+    for name, said in expect.mapping(value, f"limits ({path})").items():
+        at = f"limits.{name} ({path})"
+        given = dict(expect.mapping(said, at))
+        expect.only(given, at, ("requests", "tokens", "period", "concurrency"))
+        most = given.pop("concurrency", None)
+        checked[name] = {} if most is None else {"concurrency": as_concurrency(most, f"limits.{name}.concurrency ({path})")}
+        if given:
+            checked[name]["rate_limit"] = as_rate_limit(given, at)
+    return checked
 
 
 def _by_name(value: object, field: str, read: Callable[[object, str], T], kind: Any) -> dict[str, T]:

@@ -131,3 +131,10 @@ class ProviderRow(KeyPlace, Protocol):
     def url_variables(self) -> tuple[str, ...]: ...
     @property
     def parameters(self) -> tuple[Parameter, ...]: ...
+
+
+def base_url_variables(provider: ProviderRow) -> tuple[str, ...]:
+    """``OPENAI_BASE_URL`` for a row whose key is ``OPENAI_API_KEY``."""
+    stems = [name.removesuffix("_API_KEY") for name in provider.key_variables if name.endswith("_API_KEY")]
+    named = tuple(f"{stem}_BASE_URL" for stem in stems or [provider.name.upper().replace("-", "_")])
+    return named + provider.url_variables

@@ -52,7 +52,7 @@ from .config_files import (
 from .keys import checked_key, checked_keys, shown_key
 from .proxies import Proxies
 from .routes import Route
-from .setting_values import KINDS, Described, ErrorStyle, KeyPlace, Kind, LogLevel, ProviderRow
+from .setting_values import KINDS, Described, ErrorStyle, KeyPlace, Kind, LogLevel, ProviderRow, base_url_variables
 from .trust import bare, checked_base_url, checked_parameter
 
 T = TypeVar("T")
@@ -200,6 +200,11 @@ class Settings:
     def routes(self) -> Mapping[str, Route]:
         """The routes of both files, by name; the user's own goes before a project's."""
         return {name: route for file in (self._project, self._user) if file for name, route in file.routes.items()}
+
+    @property
+    def limits(self) -> Mapping[str, Mapping[str, Any]]:
+        """The limits of both files, by name, as options say them; likewise."""
+        return {name: said for file in (self._project, self._user) if file for name, said in file.table.get("limits", {}).items()}
 
     def _setting(self, kind: Kind[Any]) -> Setting | None:
         for found in (
@@ -391,10 +396,3 @@ _PLURAL = "_API_KEYS"
 def _in_plural(names: Iterable[str]) -> tuple[str, ...]:
     """``OPENAI_API_KEYS`` before ``OPENAI_API_KEY``."""
     return tuple(each for name in names for each in ((f"{name}S", name) if name.endswith(_PLURAL[:-1]) else (name,)))
-
-
-def base_url_variables(provider: ProviderRow) -> tuple[str, ...]:
-    """``OPENAI_BASE_URL`` for a row whose key is ``OPENAI_API_KEY``."""
-    stems = [name.removesuffix("_API_KEY") for name in provider.key_variables if name.endswith("_API_KEY")]
-    named = tuple(f"{stem}_BASE_URL" for stem in stems or [provider.name.upper().replace("-", "_")])
-    return named + provider.url_variables

@@ -272,7 +272,7 @@ class Sought(ABC):
         """The target that comes first whatever is asked, where that is known without looking."""
         return None
 
-    def check(self, blocking: bool) -> None:
+    def check(self, blocking: bool) -> None:  # noqa: B027 - most have nothing to refuse
         """Raises ``UsageError`` where something that is known without looking cannot answer this client."""
 
     def __repr__(self) -> str:

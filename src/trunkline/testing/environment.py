@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from ..client.settings import Settings, base_url_variables
+from ..client.setting_values import base_url_variables
+from ..client.settings import Settings
 from ..dialects.known import DIALECTS
 from ..providers.provider import Provider
 from ..providers.table import TABLE

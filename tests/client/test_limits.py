@@ -1,0 +1,194 @@
+"""Limits of one's own: said as options or in files, shared by a client and its copies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.replies import chat, failed
+from trunkline import (
+    BreakerPolicy,
+    CircuitOpenError,
+    Client,
+    Concurrency,
+    Hedge,
+    RateLimit,
+    RateLimitError,
+    ServerError,
+    UsageError,
+)
+from trunkline.client.settings import Settings
+from trunkline.sim.scripted_io import ScriptedIO
+
+KEYS = {"OPENAI_API_KEY": "sk-canary-0123456789abcdefghij"}
+
+
+def client(io: ScriptedIO, settings: Settings | None = None, model: str = "openai/gpt-5.4", **options: Any) -> Client:
+    return Client(model, settings=settings or Settings(KEYS), io=io, **options)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [2, RateLimit(2), {"requests": 2}, {"openai": 2}, {"openai/gpt-5.4": {"requests": 2}}, {"openai": RateLimit(2), "groq": 1}],
+)
+def test_so_many_a_minute(said: Any) -> None:
+    io = ScriptedIO(lambda _: chat())
+    llm = client(io, rate_limit=said)
+    for _ in range(3):
+        llm.generate("hi")
+    assert io.sleeps == [60.0]
+
+
+def test_another_name_is_another_limit() -> None:
+    io = ScriptedIO(lambda _: chat())
+    llm = client(io, rate_limit={"groq": 1, "openai/gpt-5.4-mini": 1})
+    for _ in range(3):
+        llm.generate("hi")
+    assert io.sleeps == []
+    (limit,) = (each for each in llm.status().limits) if llm.status().limits else (None,)
+    assert limit is None
+
+
+def test_copies_share_it_also_those_that_were_made_before_the_first_call() -> None:
+    io = ScriptedIO(lambda _: chat())
+    llm = client(io, rate_limit=2)
+    copy = llm.with_options(temperature=0.5)
+    for each in (llm, copy, llm):
+        each.generate("hi")
+    assert io.sleeps == [60.0]
+    copy.with_options(rate_limit=5).generate("hi")
+    assert io.sleeps == [60.0]
+
+
+def test_beyond_the_deadline_nothing_is_sent() -> None:
+    io = ScriptedIO(lambda _: chat())
+    llm = client(io, rate_limit=1)
+    llm.generate("hi")
+    with pytest.raises(RateLimitError, match=r"your limit for openai is reached.*retry after 60 s"):
+        llm.generate("hi", timeout=59)
+    assert len(io.exchanges) == 1
+
+
+def test_limits_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "trunkline.toml").write_text("[limits.openai]\nrequests = 2\nperiod = 10\nconcurrency = 3\n", encoding="utf-8")
+    io = ScriptedIO(lambda _: chat())
+    llm = client(io, Settings(KEYS, [str(tmp_path)]))
+    for _ in range(3):
+        llm.generate("hi")
+    assert io.sleeps == [10.0]
+    (limit,) = llm.status().limits
+    assert (limit.name, limit.requests, limit.most_requests, limit.period, limit.busy, limit.most) == ("openai", 1, 2, 10, 0, 3)
+    io.sleeps.clear()
+    said = client(io, Settings(KEYS, [str(tmp_path)]), rate_limit=None)
+    for _ in range(3):
+        said.generate("hi")
+    assert io.sleeps == []
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("limits = 3", "limits ("),
+        ("[limits.openai]\nrequest = 3", "request"),
+        ("[limits.openai]\nrequests = 0", "limits.openai"),
+        ("[limits.openai]\nconcurrency = -1", "limits.openai.concurrency"),
+    ],
+)
+def test_what_a_file_cannot_say(tmp_path: Path, text: str, field: str) -> None:
+    (tmp_path / "trunkline.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        client(ScriptedIO([]), Settings(KEYS, [str(tmp_path)])).generate("hi")
+    assert field in str(caught.value)
+    assert "trunkline.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize("said", [BreakerPolicy(failures=2), {"failures": 2}])
+def test_a_breaker_of_ones_own(said: Any) -> None:
+    io = ScriptedIO(lambda _: failed(500))
+    llm = client(io, breaker=said, retries=0)
+    for _ in range(2):
+        with pytest.raises(ServerError):
+            llm.generate("hi")
+    with pytest.raises(CircuitOpenError) as caught:
+        llm.generate("hi")
+    assert (len(io.exchanges), caught.value.retry_after) == (2, 10.0)
+    assert [attempt.asked for attempt in caught.value.attempts] == [False]
+    assert llm.status().targets[0].circuit == "open"
+    io.clock.advance(10.0)
+    with pytest.raises(ServerError):
+        llm.generate("hi")
+
+
+@pytest.mark.parametrize("said", [None, False])
+def test_no_breaker(said: Any) -> None:
+    io = ScriptedIO(lambda _: failed(500))
+    llm = client(io, breaker=said, retries=0)
+    for _ in range(8):
+        with pytest.raises(ServerError):
+            llm.generate("hi")
+    assert llm.status().targets[0].circuit == "off"
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"rate_limit": 0}, "rate_limit"),
+        ({"rate_limit": "many"}, "rate_limit"),
+        ({"rate_limit": {"openai": -1}}, "rate_limit.openai"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"concurrency": {"openai": "x"}}, "concurrency.openai"),
+        ({"breaker": 5}, "breaker"),
+        ({"breaker": {"failure": 5}}, "failure"),
+        ({"hedge": 0}, "hedge.after"),
+        ({"hedge": "soon"}, "hedge"),
+        ({"on_interrupt": "go on"}, "on_interrupt"),
+        ({"fallback_answer": 3}, "fallback_answer"),
+        ({"min_tokens_per_second": 0}, "min_tokens_per_second"),
+    ],
+)
+def test_what_is_wrong_shows_when_the_client_is_made(options: dict[str, Any], field: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        client(ScriptedIO([]), **options)
+    assert field in str(caught.value)
+
+
+def test_a_coroutine_function_answers_no_blocking_client() -> None:
+    async def answer(request: object, error: object) -> str:
+        return "x"
+
+    with pytest.raises(UsageError, match="AsyncClient takes both"):
+        client(ScriptedIO([]), fallback_answer=answer)
+
+
+def test_options_of_a_client_and_of_a_call() -> None:
+    io = ScriptedIO(lambda _: failed(400))
+    llm = client(io, hedge=Hedge(after=1.0), concurrency=Concurrency(2), fallback_answer="sorry")
+    reply = llm.generate("hi")
+    assert (reply.text, reply.fallback, [attempt.status for attempt in reply.attempts]) == ("sorry", True, [400])
+    assert llm.generate("hi", fallback_answer=lambda request, error: f"{error.status}").text == "400"
+
+
+def test_keys_are_read_again() -> None:
+    environ = dict(KEYS)
+    io = ScriptedIO(lambda _: chat())
+    llm = client(io, Settings.load(environ=environ))
+    llm.generate("hi")
+    llm.reload()
+    llm.generate("hi")
+    assert [target.calls for target in llm.status().targets] == [2]
+    assert "canary" not in str(llm.status()) + repr(llm.status())
+
+
+def test_a_new_key_of_this_process_is_used_without_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-first-0123456789abcdefghij")
+    io = ScriptedIO(lambda _: chat())
+    llm = Client("openai/gpt-5.4", io=io)
+    llm.generate("hi")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-other-0123456789abcdefghij")
+    llm.generate("hi")
+    llm.reload()
+    llm.generate("hi")
+    shown = [request.headers["authorization"] for request in io.requests]
+    assert [key.split("-")[1] for key in shown] == ["first", "first", "other"]
