@@ -268,6 +268,14 @@ def test_what_is_named_goes_anywhere_but_to_the_same_limit(error: ProviderError,
         assert takers(error, kind) == takers(error, NotFoundError, kind) == who
 
 
+@pytest.mark.parametrize("kind", [kind for kind in ROWS if not issubclass(kind, CircuitOpenError)])
+def test_an_open_circuit_is_named_by_what_opens_it(kind: type[ProviderError]) -> None:
+    """Who goes elsewhere after a failure goes there too when that has happened so often that nobody is asked any more."""
+    assert takers(CircuitOpenError(), kind) == (ALL if ROWS[kind].counts else NONE)
+    assert takers(CircuitOpenError(), NotFoundError, ConnectionRefusedByHostError) == ALL
+    assert takers(ConcurrencyLimitError(), kind) == (ALL if kind in (ConcurrencyLimitError, ProviderError) else NONE)
+
+
 def test_a_base_of_it_names_it_too() -> None:
     assert takers(ContextLengthError(), InvalidRequestError) == "large"
     assert takers(ConnectionRefusedByHostError(), TransportError) == ALL

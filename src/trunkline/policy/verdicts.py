@@ -94,11 +94,15 @@ REFINED: dict[type[ProviderError], tuple[tuple[str, frozenset[object], Row], ...
 
 def row_of(error: ProviderError) -> Row:
     """What ``error`` means: the row of its most specific class that has one, or what a field of it refines that to."""
-    kind = next(kind for kind in type(error).__mro__ if kind in ROWS)
+    kind = _place(type(error))
     for field, values, row in REFINED.get(kind, ()):
         if getattr(error, field) in values:
             return row
     return ROWS[kind]
+
+
+def _place(kind: type[ProviderError]) -> type[ProviderError]:
+    return next(each for each in kind.__mro__ if each in ROWS)
 
 
 def ends(error: ProviderError) -> bool:
@@ -107,15 +111,20 @@ def ends(error: ProviderError) -> bool:
 
 
 def elsewhere(error: ProviderError, policy: RetryPolicy) -> Elsewhere:
-    """Which other targets may be asked after ``error``, as the user wants it (``policy.elsewhere``); never "asked"."""
+    """Which other targets may be asked after ``error``, as the user wants it (``policy.elsewhere``); never "asked". An open
+    circuit is named by whatever may have opened it."""
     where = row_of(error).elsewhere
     if ends(error):
         return "never"
     if policy.elsewhere is None:
         return "never" if where == "asked" else where
-    if not isinstance(error, policy.elsewhere):
+    if not isinstance(error, policy.elsewhere) and not (isinstance(error, CircuitOpenError) and _opens(policy.elsewhere)):
         return "never"
     return where if where in ("quota", "larger") else "any"
+
+
+def _opens(kinds: tuple[type[ProviderError], ...]) -> bool:
+    return any(ROWS[_place(kind)].counts for kind in kinds)
 
 
 class Standing(msgspec.Struct, frozen=True):
