@@ -178,6 +178,7 @@ class Backend(Protocol):
 
     ``generate(request) -> Response | str`` (or a coroutine of it) and/or ``stream(request)``: an iterator, async iterator,
     async generator, or a coroutine that returns one, of events or plain strings. An object with either of the two will do.
+    Objects that are equal (and hashable) are one target: they share a breaker, and limits.
     """
 
     def generate(self, request: Request) -> Response | str | Awaitable[Response | str]: ...

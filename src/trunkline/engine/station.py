@@ -124,7 +124,9 @@ class Station(Guarded):
         self.measured_at: float = -INFINITY
         self.free_at: float = -INFINITY
         self.rests_until: float = -INFINITY
-        self.in_flight = self.calls = self.failures = 0
+        self.in_flight: int = 0
+        self.calls: int = 0
+        self.failures: int = 0
         self.place: Place | None = None
         self.gateway: bool = False
         """Whether it is a gateway of ours, which is told how much time is left."""
@@ -196,12 +198,13 @@ class Stations:
             return found
 
     def of_object(self, name: str, backend: object) -> Station:
-        """The station of an object of the user's own."""
+        """The station of an object of the user's own. Objects that are equal have one, as wherever they are a dict's keys."""
+        key = _key_of(backend)
         with self._lock:
-            found = self._stations.get(id(backend))
+            found = self._stations.get(key)
             if found is None:
                 self._kept.append(backend)  # so that no other comes to stand at its place
-                found = self._stations[id(backend)] = Station(self._breaker, None, tuple(self._gates_of(name, "", None)))
+                found = self._stations[key] = Station(self._breaker, None, tuple(self._gates_of(name, "", None)))
                 found.place = Place(name, "")
             return found
 
@@ -229,3 +232,11 @@ class Stations:
                 shared = (name, provider, key)
                 gates.append(self._gates.setdefault(shared, Gate(name or provider, rate, concurrency)))
         return gates
+
+
+def _key_of(backend: object) -> Hashable:
+    try:
+        hash(backend)
+    except TypeError:
+        return id(backend)
+    return backend
