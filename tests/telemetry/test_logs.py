@@ -109,3 +109,11 @@ def test_no_provider_begins_a_line_of_the_log(lines: Lines) -> None:
         client(failed(404, request_id=forged, headers={"request-id": forged})).generate("hi")
     assert lines()
     assert all(line.isprintable() and len(line) < 300 for _, line in lines())
+
+
+def test_a_refused_key_is_told_loudly_whoever_answers_then(lines: Lines) -> None:
+    keys = ["sk-one-0123456789abcdefghij", "sk-two-0123456789abcdefghij"]
+    reply = client(failed(401), Scripted(body=[messages_body()]), api_key=keys).generate("the prompt")
+    assert [attempt.error for attempt in reply.attempts] == ["AuthenticationError", None]
+    assert [level for level, _ in lines()] == ["WARNING", "DEBUG", "DEBUG"]
+    assert "sk-" not in str(lines())

@@ -6,23 +6,25 @@ import logging
 from threading import Lock
 
 from ..ports import Settled, correlation_id
-from ..values.errors import ProviderError
+from ..values.errors import AuthenticationError, ProviderError
 from ..values.response import Attempt
 
 _log = logging.getLogger("trunkline")
 _log.addHandler(logging.NullHandler())
 _MOST_WARNINGS = 1_000
+_REFUSED = AuthenticationError.__name__
 
 
 class LogObserver:
-    """Tells the log of attempts (debug; failed ones info), of ends (debug; failed ones info), and of each warning once."""
+    """Tells the log of attempts (debug; failed ones info; a key that was refused is a warning, whoever answers then), of ends
+    (debug; failed ones info), and of each warning once."""
 
     def __init__(self) -> None:
         self._told: set[tuple[str, str, str]] = set()
         self._lock = Lock()
 
     def attempted(self, call_id: str, attempt: Attempt) -> None:
-        level = logging.INFO if attempt.error else logging.DEBUG
+        level = logging.WARNING if attempt.error == _REFUSED else logging.INFO if attempt.error else logging.DEBUG
         if not _log.isEnabledFor(level):
             return
         _log.log(
