@@ -1,7 +1,7 @@
 """Hundreds of threads that read blocking streams of one client: ``python -m tests.soak.many_threads URL SECONDS THREADS PACE SEED``.
 
-The main thread is one of them, and may be sent SIGINT at any time: each is answered with a line (``.``), that after the time is up
-with ``over``. Then comes a line of JSON: what came of it.
+The main thread is one of them. Once it reads (``ready``) it may be sent SIGINT at any time: each is answered with a line (``.``), that
+after the time is up with ``over``. Then comes a line of JSON: what came of it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Run:
         self.watcher = Watcher(self.ledger, seconds)
         self.client = Client("openai/soak", settings=settings(url), observers=[self.ledger])
         self.rough = self.client.with_options(**without_breaker())
-        self.over = False
+        self.over = self.reads = False
         self.interrupts = 0
         self.mine: set[int] = set()
         """The numbers of the main thread's calls."""
@@ -86,6 +86,7 @@ class Run:
         draw = Draw(f"{self.seed}:main", self.pace)
         while True:
             try:
+                self.reads = True
                 ask = draw.ask(self.ledger.number())
                 self.mine.add(ask.number)
                 self.read(ask)
@@ -126,11 +127,14 @@ class Run:
 
     def watch(self) -> None:
         """Measures, and answers for the main thread."""
-        answered = 0
+        answered, said = 0, False
         while not self.over:
             due = time.monotonic() + Watcher.EVERY
             time.sleep(Watcher.EVERY)
             self.watcher.look(due)
+            if self.reads and not said:
+                said = True
+                print("ready", flush=True)
             while answered < self.interrupts + self.watcher.interrupts_lost and not self.over:
                 answered += 1
                 print(".", flush=True)

@@ -174,7 +174,7 @@ def interrupt(process: subprocess.Popen[str], lines: queue.SimpleQueue[str], cha
     """Sends SIGINT at random moments, the next after the last was answered, until the answer is that it is over; how many, and how
     long the slowest answer took."""
     sent, slowest = 0, 0.0
-    time.sleep(1.0)
+    assert lines.get(timeout=UNHEARD).strip() == "ready"
     while True:
         time.sleep(chance.uniform(0.02, 0.6))
         process.send_signal(signal.SIGINT)
