@@ -13,11 +13,17 @@ from tests.engine.calls import KEY, Book, call, stream_call, wire
 from tests.replies import chat, delta, error_frame, failed, sse, start, streamed
 from tests.virtual import World
 from trunkline.engine import engine
-from trunkline.engine.call import Call
-from trunkline.engine.destination import Wire, join_url
+from trunkline.engine.call import NO_HOOKS, Call, Hooks, Limits, dress, refuse_losses, said, seconds, without_key
+from trunkline.engine.destination import Own, Wire, join_url
 from trunkline.engine.stream import LiveStream
+from trunkline.policy.retry import RetryPolicy
+from trunkline.ports import INFINITY
 from trunkline.sim.scripted import Scripted
-from trunkline.values.errors import AllTargetsFailedError, ProviderError, StreamInterruptedError
+from trunkline.values.errors import AllTargetsFailedError, ProviderError, StreamInterruptedError, UsageError
+from trunkline.values.headers import Headers
+from trunkline.values.message import Message, Reasoning, Text, ToolCall
+from trunkline.values.request import Request
+from trunkline.values.response import Response, Warning
 
 MakeIO = Callable[..., World]
 AWKWARD = 'k/e"y\\with+every<thing>&more=0'
@@ -169,3 +175,77 @@ def test_reprs_hold_no_key() -> None:
 )
 def test_a_version_that_both_name_stands_once(base: str, path: str, url: str) -> None:
     assert join_url(base, path) == url
+
+
+# --- a call by itself -------------------------------------------------------------------------------------------------
+
+
+def test_what_holds_where_nothing_is_said() -> None:
+    assert Limits() == Limits(
+        connect=5.0, connect_with_fallback=1.5, first_byte=None, first_token=None, slowest=None, idle=120.0, total=600.0,
+        retry=RetryPolicy(), max_line=67_108_864,
+    )  # fmt: skip
+    assert Hooks() == NO_HOOKS == Hooks(before=None, after=None, on_error=None, on_event=None)
+    request = Request(model="x", messages=())
+    assert Call(request=request, plan=()) == Call(
+        request=request, plan=(), limits=Limits(), hooks=NO_HOOKS, observers=(), parse=None, strict=False, errors="full",
+        memory=None, warnings=(), hedge=None, carries_on=False, last_resort=None,
+    )  # fmt: skip
+    for kind in (Limits, Hooks, Call):
+        assert kind.__struct_config__.frozen
+        with pytest.raises(TypeError, match="positional"):
+            kind(1)  # type: ignore[call-arg, arg-type]
+    assert repr(call(wire("p2"))) == "Call((Wire(p2/m),))"
+
+
+def test_no_deadline_is_one_that_never_comes() -> None:
+    assert (seconds(None), seconds(0.0), seconds(2.5)) == (INFINITY, 0.0, 2.5)
+
+
+@pytest.mark.parametrize("tier", [None, "flex"])
+def test_what_has_been_said_is_dropped_but_for_what_it_costs(tier: str | None) -> None:
+    asked = call(wire("p2"), retries=7, request={"service_tier": tier, "max_tokens": 5})
+    assert said(asked).request == Request(model="", messages=(), service_tier=tier)
+    assert (said(asked).plan, said(asked).limits) == (asked.plan, asked.limits)
+
+
+def test_losses_are_refused_where_they_are_not_wanted() -> None:
+    lost = tuple(Warning("dropped", name, "why") for name in ("a", "b"))
+    refuse_losses(call(), lost)
+    refuse_losses(call(strict=True), ())
+    with pytest.raises(UsageError) as caught:
+        refuse_losses(call(strict=True), lost)
+    assert caught.value.field == "a"
+    assert str(caught.value) == f"a: {lost[0]}; {lost[1]} (strict=True)"
+
+
+def reply(text: str) -> Response:
+    return Response(
+        message=Message.assistant(Text(text), Reasoning(text), ToolCall("c1", text, "{}")), id=text, model=text, request_id=text,
+        finish_reason="stop", headers=Headers((("x-a", text), ("x-b", "c"))),
+    )  # fmt: skip
+
+
+def test_a_response_is_cleaned_wherever_the_key_may_stand() -> None:
+    assert without_key(reply(f"a {KEY} b"), wire()) == reply("a *** b")
+    whole = reply(KEY)
+    assert without_key(whole, Own(object())) is whole  # type: ignore[arg-type]
+    bare = Response(message=Message.assistant("x"))
+    assert without_key(bare, wire()) == bare
+
+
+def test_an_error_is_told_whose_it_is_and_cleaned() -> None:
+    error = StreamInterruptedError(f"a {KEY} b", provider_message=f"it is {KEY}", partial=reply(KEY))
+    error.retry_after = 5.0
+    dress(error, wire("p2"), call())
+    assert (error.provider, error.model, error.provider_message) == ("p2", "m", "it is ***")
+    assert (error.args, error.retry_after) == (("a *** b",), 5.0)
+    assert error.partial == reply("***")
+    dress(error, wire("p3", model="other"), call(errors="quiet"))
+    assert (error.provider, error.model, error.provider_message) == ("p2", "m", None)
+    own = ProviderError("no", provider_message="its words")
+    dress(own, Own(object(), "mine"), call())  # type: ignore[arg-type]
+    assert (own.provider, own.model, own.provider_message) == ("mine", None, "its words")
+    cut = StreamInterruptedError("cut")
+    dress(cut, wire(), call())
+    assert cut.partial is None
