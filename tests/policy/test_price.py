@@ -324,3 +324,14 @@ def test_a_price_may_have_more_digits_than_anybody_writes() -> None:
     assert Fraction(found) == Fraction(fine) * 3 / 10**6
     whole = "123456789012345678901234567890"
     assert cost(Usage(input_tokens=10**6, output_tokens=0), model(Price(input=whole, output="0")), NOON) == Decimal(whole)
+
+
+def test_of_two_prices_of_one_rate_the_later_holds_from_its_day_on() -> None:
+    halves = [
+        PriceVariant(rate="batch", since=since, factor=factor)
+        for since, factor in (("2026-01-01", "0.5"), ("2026-11-01", "0.25"))
+    ]
+    one, before = Usage(input_tokens=1, output_tokens=0), datetime(2026, 10, 31, tzinfo=UTC).timestamp()
+    for variants in (halves, halves[::-1]):
+        row = model(Price(input="4", output="8", variants=tuple(variants)))
+        assert [cost(one, row, at, "batch") for at in (before, NOON)] == [Decimal("0.000002"), Decimal("0.000001")]
