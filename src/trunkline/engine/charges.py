@@ -19,19 +19,25 @@ ESTIMATED = "estimated"
 """In ``Usage.raw``: whose figures these are."""
 
 
-def estimated_usage(request: Request, partial: Response | None = None) -> Usage:
-    """What the provider would have counted, roughly: as far as ``partial`` tells its own figures, those."""
-    said = Usage() if partial is None else partial.usage
-    asked = sum(estimate_tokens(part.text) for message in request.messages for part in message.parts if isinstance(part, Text))
-    answered = 0 if partial is None else sum(estimate_tokens(_words(part)) for part in partial.message.parts)
-    if said.input_tokens is not None and said.output_tokens is not None and said.output_tokens >= answered // 2:
-        return said
+def estimated_usage(request: Request, told: Usage = Usage(), answered: int = 0) -> Usage:  # noqa: B008 - frozen
+    """What the provider would have counted, roughly, of an answer of about so many tokens: as far as it has ``told`` figures
+    of its own, those. Early in a stream some tell a first figure of the output, which is not believed where twice as much was
+    said."""
+    if told.input_tokens is not None and told.output_tokens is not None and told.output_tokens >= answered // 2:
+        return told
+    asked = told.input_tokens
+    if asked is None:
+        asked = sum(
+            estimate_tokens(part.text) for message in request.messages for part in message.parts if isinstance(part, Text)
+        )
     return msgspec.structs.replace(
-        said,
-        input_tokens=asked if said.input_tokens is None else said.input_tokens,
-        output_tokens=answered,
-        raw={**said.raw, ESTIMATED: True},
+        told, input_tokens=asked, output_tokens=max(answered, told.output_tokens or 0), raw={**told.raw, ESTIMATED: True}
     )
+
+
+def tokens_said(partial: Response) -> int:
+    """How many tokens it is, about."""
+    return sum(estimate_tokens(_words(part)) for part in partial.message.parts)
 
 
 def _words(part: object) -> str:
@@ -49,6 +55,6 @@ def charge(io: IO, call: Call, destination: Destination, usage: Usage, response:
     return cost(usage, destination.record, io.wall(), tier, hosted_tools=hosted)
 
 
-def estimated_cost(io: IO, call: Call, destination: Destination, partial: Response | None = None) -> Decimal | None:
-    """The price of a try that was closed before its end."""
-    return charge(io, call, destination, estimated_usage(call.request, partial), partial)
+def estimated_cost(io: IO, call: Call, destination: Destination) -> Decimal | None:
+    """The price of a try that was closed before anything came of it: its prompt was read."""
+    return charge(io, call, destination, estimated_usage(call.request))

@@ -41,7 +41,7 @@ async def generate(io: IO, call: Call) -> Response:
             trial, answer = await pursue(io, call, settlement, _answer, course_of(io, call))
             response = finished(io, settlement, trial, answer)
         except ProviderError as error:
-            response = await stood_in(call, settlement, error)
+            response = await stood_in(io, call, settlement, error)
         response = await conclude(call, response)
     except BaseException as error:
         await fail(io, call, settlement, error)
@@ -77,8 +77,9 @@ def course_of(io: IO, call: Call) -> Course:
     return Course(call.plan, call.request, call.limits.retry, io.now())
 
 
-async def stood_in(call: Call, settlement: Settlement, error: ProviderError) -> Response:
-    """The answer of last resort, marked as such; raises ``error`` where there is none."""
+async def stood_in(io: IO, call: Call, settlement: Settlement, error: ProviderError) -> Response:
+    """The answer of last resort, marked as such; raises ``error`` where there is none. What it cost is its own word, else
+    nothing; and what tries cost that were given up."""
     answer = call.last_resort
     if answer is None or isinstance(error, ClosedByCallerError) or settlement.settled:
         raise error
@@ -94,8 +95,15 @@ async def stood_in(call: Call, settlement: Settlement, error: ProviderError) -> 
         ) from error
     if call.hooks.on_error is not None:
         await called(call.hooks.on_error(error))
-    cost = _charged(settlement, Decimal(0))
-    return msgspec.structs.replace(answer, fallback=True, attempts=tuple(settlement.attempts), cost=cost)
+    took = io.now() - settlement.began
+    return msgspec.structs.replace(
+        answer,
+        fallback=True,
+        attempts=tuple(settlement.attempts),
+        cost=_charged(settlement, Decimal(0) if answer.cost is None else answer.cost),
+        latency=took,
+        timings=Timings(end=took),
+    )
 
 
 async def prepare(io: IO, call: Call) -> Call:
@@ -148,7 +156,12 @@ def _replacement(replaced: object, request: Request) -> Request:
 
 async def conclude(call: Call, response: Response) -> Response:
     """``response`` with the structured output parsed and the ``after`` hook heard; its turn remembered."""
-    if call.parse is not None and response.finish_reason == "stop" and (response.text or not response.refusal):
+    if (
+        call.parse is not None
+        and response.output is None
+        and response.finish_reason == "stop"
+        and (response.text or not response.refusal)
+    ):
         response = msgspec.structs.replace(response, output=_parsed(call.parse, response))
     if call.hooks.after is not None:
         replaced: object = await called(call.hooks.after(response))
@@ -211,7 +224,7 @@ def finished(io: IO, settlement: Settlement, trial: Trial, answer: Answer) -> Re
     itself."""
     now, to = io.now(), trial.destination
     response, warnings, status, reply, usage = answer
-    trial.tokens = response.usage.total_tokens
+    trial.tokens = (usage or response.usage).total_tokens
     trial.ended(now, status=status, request_id=response.request_id)
     took = now - settlement.began
     price = response.cost

@@ -7,7 +7,7 @@ from typing import NoReturn, TypeVar
 
 from ..policy.retry_budget import RetryBudget
 from ..ports import IO
-from ..values.errors import ProviderError
+from ..values.errors import ClosedByCallerError, ProviderError
 from .call import Call, dress
 from .charges import estimated_cost
 from .course import Course
@@ -37,45 +37,68 @@ class Race:
 
     def __init__(self, io: IO, call: Call, settlement: Settlement, course: Course) -> None:
         self._io, self._call, self._settlement, self._course = io, call, settlement, course
-        self._over, self._second_over, self._never = io.signal(), io.signal(), io.signal()
+        self._over, self._given_up, self._never = io.signal(), io.signal(), io.signal()
+        self._begun = False
+        self._broken: Exception | None = None
         self._second: Trial | None = None
         self.failed: ProviderError | None = None
 
     async def run(self, first: Trial, delay: float, run: Callable[[Trial], Awaitable[T]]) -> tuple[Trial, T]:
         """The answer, and the try that brought it. Raises what the first target failed with, where the second did not answer
         either."""
-        won, result = await self._io.first([self._lead(first, run), self._chase(first, delay, run)])
+        try:
+            won, result = await self._io.first([self._lead(first, delay, run), self._chase(first, delay, run)])
+        except Exception:
+            if self._second is not None:
+                self._second.released()  # which does nothing where it has failed
+            raise
         self._settlement.destination = won.destination
+        if won is not first and self._course.next is not None:
+            self._course.drop()
+            self._course.move(won.destination, self._io.now())
         for trial in (first, self._second):
             if trial is not None and trial is not won:
                 await self._overtaken(trial)
         return won, result
 
-    async def _lead(self, first: Trial, run: Callable[[Trial], Awaitable[T]]) -> tuple[Trial, T]:
+    async def _lead(self, first: Trial, delay: float, run: Callable[[Trial], Awaitable[T]]) -> tuple[Trial, T]:
+        due = self._io.now() + delay
         try:
             result = await run(first)
-        except Exception:
+        except Exception as error:
+            self._broken = error
             self._over.set()
-            if self._second is not None and await self._second_over.wait() and self.failed is None:
-                await self._for_ever()  # the other has answered
+            if (self._begun or self._io.now() >= due) and not await self._given_up.wait(0.0):
+                self._note(first, error)
+                await self._given_up.wait()
             raise
         self._over.set()
         return first, result
 
     async def _chase(self, first: Trial, delay: float, run: Callable[[Trial], Awaitable[T]]) -> tuple[Trial, T]:
-        if await self._over.wait(delay) or not self._may(first):
-            await self._for_ever()
-        destination = self._course.next
-        other = first.destination if destination is None else destination.in_turn(self._io.now())
-        self._second = trial = Trial(self._settlement, other, self._io.now())
-        try:
-            result = await run(trial)
-        except Exception as error:  # noqa: BLE001 - it matters to nobody but where the first fails too
-            self._note(trial, other, error)
-            self._second_over.set()
-            await self._for_ever()
-        self._second_over.set()
-        return trial, result
+        if not await self._over.wait(delay):
+            self._begun = True
+            if not await self._over.wait(0.0) and self._may(first):  # or both would wait for each other
+                destination = self._course.next
+                other = first.destination if destination is None else destination.in_turn(self._io.now())
+                self._second = trial = Trial(self._settlement, other, self._io.now())
+                try:
+                    return trial, await run(trial)
+                except Exception as error:  # noqa: BLE001 - it matters to nobody but where the first fails too
+                    await self._lost(trial, error, destination)
+        self._given_up.set()
+        await self._over.wait()
+        if self._broken is not None:
+            raise self._broken
+        return await self._for_ever()
+
+    async def _lost(self, trial: Trial, error: Exception, destination: Destination | None) -> None:
+        """Notes why the second did not answer, if not because the first had."""
+        if await self._over.wait(0.0) and self._broken is None:
+            return
+        self.failed = self._note(trial, error)
+        if destination is not None:
+            self._course.drop()
 
     async def _for_ever(self) -> NoReturn:
         """Until the race is over, which ends this branch."""
@@ -89,14 +112,16 @@ class Race:
         station.heed()
         return may
 
-    def _note(self, trial: Trial, other: Destination, error: Exception) -> None:
+    def _note(self, trial: Trial, error: Exception) -> ProviderError | None:
+        """What it failed with, written down; None where the caller has ended it."""
         from .pursuit import as_provider_error  # it stands above
 
-        self.failed = failed = error if isinstance(error, ProviderError) else as_provider_error(error, other, True)
-        dress(failed, other, self._call)
+        failed = as_provider_error(error, trial.destination, True)
+        if isinstance(failed, ClosedByCallerError) or self._settlement.settled:
+            return None
+        dress(failed, trial.destination, self._call)
         trial.ended(self._io.now(), error=failed)
-        if self._course.next is not None:
-            self._course.drop()
+        return failed
 
     async def _overtaken(self, trial: Trial) -> None:
         """Closes the one that was not needed, and books what it may cost: its prompt was read."""

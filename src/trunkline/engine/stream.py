@@ -5,18 +5,18 @@ from __future__ import annotations
 import msgspec
 
 from ..dialects.error_body import request_id_of
+from ..policy.retry import Retry, judge
 from ..policy.tokens import estimate_tokens
 from ..policy.verdicts import elsewhere, row_of
 from ..ports import IO, Deadlines
-from ..values.errors import ClosedByCallerError, DeadlineError, DeadlinePhase, ProviderError, StreamInterruptedError
+from ..values.errors import ClosedByCallerError, DeadlineError, DeadlinePhase, ProviderError, StreamInterruptedError, UsageError
 from ..values.events import Event, Moved, ReasoningDelta, TextDelta, ToolCallDelta, UsageUpdate, Warned
 from ..values.fold import Fold, unfold
-from ..values.request import Request
-from ..values.response import Response, Warning
+from ..values.response import Response, Usage, Warning
 from . import backend
 from .call import Call, dress, said, without_key
-from .carrying_on import Continuation, can_carry_on, continued
-from .charges import charge, estimated_usage
+from .carrying_on import Continuation, added, can_carry_on, continued
+from .charges import ESTIMATED, charge, estimated_usage, tokens_said
 from .course import Course
 from .destination import Destination, Own
 from .engine import Answer, conclude, course_of, fail, finished, prepare, stood_in
@@ -42,8 +42,8 @@ class LiveStream:
     """
 
     __slots__ = (
-        "_again", "_call", "_carried", "_closed", "_course", "_first_at", "_fold", "_io", "_moves", "_opened", "_pending", "_response",
-        "_settlement", "_source", "_stood_in", "_tokens", "_trial",
+        "_again", "_answered", "_call", "_carried", "_closed", "_course", "_first_at", "_fold", "_io", "_moves", "_opened",
+        "_patience", "_response", "_rested", "_settlement", "_source", "_stood_in", "_tokens", "_trial", "_warned",
     )  # fmt: skip
 
     def __init__(self, io: IO, call: Call) -> None:
@@ -55,12 +55,13 @@ class LiveStream:
         self._trial: Trial | None = None
         self._response: Response | None = None
         self._carried: Continuation | None = None
-        self._pending: list[Event] = []
-        self._opened = self._closed = False
+        self._opened = self._closed = self._warned = False
         self._stood_in: Response | None = None
         self._first_at: float | None = None
-        self._tokens = 0
-        self._moves = self._again = 0
+        self._tokens, self._patience = 0, 0.0
+        """What has come of whoever answers, and how long has been waited for it since it began."""
+        self._moves = self._again = self._answered = 0
+        self._rested = 0.0
 
     @property
     def started(self) -> bool:
@@ -99,29 +100,25 @@ class LiveStream:
         assert self._course is not None
         self._trial, self._source = await pursue(self._io, call, self._settlement, self._attempt, self._course)
         self._trial.first = now = self._io.now()
+        self._tokens, self._patience = 0, 0.0
         if self._first_at is None:
             self._first_at = now
 
     async def _stand_in(self, error: ProviderError) -> None:
         """Your own answer, in place of one that nobody gave. Raises ``error`` where there is none."""
-        self._stood_in = answer = await stood_in(self._call, self._settlement, error)
+        self._stood_in = answer = await stood_in(self._io, self._call, self._settlement, error)
         destination = self._settlement.destination
         moved = Moved(_name(destination) if destination is not None else "", "fallback_answer", type(error).__name__)
         self._source = Told([moved, *unfold(answer)])
 
     async def _attempt(self, io: IO, call: Call, trial: Trial, limits: Deadlines) -> Source:
         to, patience = trial.destination, call.limits.first_token
-        source: Source
-        if isinstance(to, Own):
-            backend.check(to, io.blocking)
-            source = backend.BackendSource(io, to, call.request if self._carried is None else self._continuing(call, to), limits)
-        else:
-            if patience is not None:
-                limits = msgspec.structs.replace(limits, until=min(limits.until, io.now() + patience))
-            if self._carried is not None:
-                call = msgspec.structs.replace(call, request=self._continuing(call, to))
-            source = WireSource(io, call, trial, to, limits)
-        trial.source = source
+        if self._carried is not None:
+            trial.waited, self._rested = trial.waited + self._rested, 0.0
+            call = msgspec.structs.replace(call, request=continued(call.request, self._fold.response().text, to.target))
+        if patience is not None and not isinstance(to, Own):
+            limits = msgspec.structs.replace(limits, until=min(limits.until, io.now() + patience))
+        trial.source = source = self._source_of(io, call, trial, limits)
         try:
             if self._closed:  # from another thread, which has not seen this source
                 raise StreamInterruptedError(CLOSED)
@@ -136,11 +133,25 @@ class LiveStream:
             source.set_until(self._settlement.until)
         return source
 
+    def _source_of(self, io: IO, call: Call, trial: Trial, limits: Deadlines) -> Source:
+        to = trial.destination
+        try:
+            if not isinstance(to, Own):
+                return WireSource(io, call, trial, to, limits)
+            backend.check(to, io.blocking)
+            return backend.BackendSource(io, to, call.request, limits)
+        except UsageError as error:
+            if self._carried is None:
+                raise
+            raise ProviderError(f"not asked: {error.message}") from error  # somebody else may carry on
+
     def _told_apart(self, error: DeadlineError, phase: DeadlinePhase, seconds: float | None) -> DeadlineError:
         """The error, named after the deadline that it is of: what is not the end of the whole call's time is this one."""
         if error.phase != "total" or seconds is None or self._io.now() >= self._settlement.until:
             return error
-        return DeadlineError(phase=phase, seconds=seconds)
+        told = DeadlineError(phase=phase, seconds=seconds)
+        told.request_id = error.request_id
+        return told
 
     async def batch(self) -> list[Event]:
         """What has arrived since; empty at the end."""
@@ -165,29 +176,30 @@ class LiveStream:
 
     async def _read(self, source: Source) -> list[Event]:
         """The next events: of whoever answers, or of whoever carries on after him."""
-        slowest = self._call.limits.slowest
+        slowest, carried = self._call.limits.slowest, self._carried
         while True:
-            if slowest is not None:
-                self._hurry(source, slowest)
-            events = await source.batch()
-            if self._carried is not None and events:
-                events = self._carried.events(events)
+            events = await (source.batch() if slowest is None else self._hurried(source, slowest))
+            if carried is not None and events:
+                events = carried.events(events)
                 if not events:
                     continue
-            if slowest is not None:
-                self._tokens += sum(_tokens(event) for event in events)
             if events or source.error is None:
                 return events
-            if slowest is not None and isinstance(source.error, DeadlineError):
-                source.error = self._told_apart(source.error, "speed", self._io.now() - (self._first_at or 0.0))
-            if not self._may_move(source.error) or (to := self._heir(source.error)) is None:
-                return []
-            return await self._move(source, source.error, to)
+            if self._may_move(source.error) and (heir := self._heir(source.error)) is not None:
+                return await self._move(source, source.error, heir)
+            return [] if carried is None else carried.rest()
 
-    def _hurry(self, source: Source, slowest: float) -> None:
-        """Ends the wait for more at the moment from which on the stream has been too slow."""
-        first = self._first_at or 0.0
-        source.set_until(min(self._settlement.until, max(first + GRACE, first + self._tokens / slowest)))
+    async def _hurried(self, source: Source, slowest: float) -> list[Event]:
+        """The next events; waits no longer than to the moment from which on the stream has been too slow. How long the reader
+        takes is not the stream's fault."""
+        began = self._io.now()
+        source.set_until(min(self._settlement.until, began + max(GRACE, self._tokens / slowest) - self._patience))
+        events = await source.batch()
+        self._patience += self._io.now() - began
+        self._tokens += sum(map(_tokens, events))
+        if isinstance(source.error, DeadlineError):
+            source.error = self._told_apart(source.error, "speed", self._patience)
+        return events
 
     # --- after an interruption ----------------------------------------------------------------------------------------
 
@@ -197,19 +209,27 @@ class LiveStream:
             return False
         if isinstance(error, ClosedByCallerError) or self._io.now() >= self._settlement.until:
             return False
+        if self._fold.finished:  # the words are whole: only what follows them was lost
+            return False
         worth = row_of(error).again or elsewhere(error, self._call.limits.retry) != "never"
-        return worth and can_carry_on(self._fold.response())
+        return worth and can_carry_on(self._call.request, self._fold.response())
 
     def _heir(self, error: ProviderError) -> Destination | None:
-        """Who carries on: another target, else the same as often as it may be tried again."""
+        """Who carries on: another target, else the same, as often as it may be tried again and after as long a wait."""
         course, trial = self._course, self._trial
         assert course is not None
         assert trial is not None
         other = course.sibling(error, self._io.now()) or course.after(error)
         if other is not None:
             return other
+        io, policy = self._io, self._call.limits.retry
+        left = self._settlement.until - io.now()
+        verdict = judge(error, tried=self._again, another=False, remaining=left, policy=policy, uniform=io.uniform)
+        if not isinstance(verdict, Retry) or not trial.station.may_retry():
+            return None
         self._again += 1
-        return trial.destination if self._again <= self._call.limits.retry.retries and trial.station.may_retry() else None
+        self._rested = verdict.after
+        return trial.destination
 
     async def _move(self, source: Source, error: ProviderError, heir: Destination) -> list[Event]:
         """Has the ``heir`` carry on: what is told of it."""
@@ -220,9 +240,11 @@ class LiveStream:
         await source.close()
         partial, left = self._folded(), trial.destination
         dress(error, left, self._call)
-        used = estimated_usage(self._call.request, partial)
-        own = used if self._carried is None else self._carried.usage
+        own, used = self._used(partial, left)
+        trial.tokens = own.total_tokens
         trial.ended(self._io.now(), error=error, interrupted=True, cost=charge(self._io, self._call, left, own, partial))
+        if self._rested > 0.0:
+            await self._io.sleep(self._rested)
         if heir is not trial.destination:
             course.move(heir, self._io.now())
         said_so_far = partial.text
@@ -235,13 +257,22 @@ class LiveStream:
         assert self._trial is not None
         to = self._trial.destination
         self._carried = Continuation(said_so_far, used, self._call.request, to.target)
-        events: list[Event] = [UsageUpdate(used)] if used is not partial.usage else []
-        if used is not partial.usage:
+        events: list[Event] = [] if used == partial.usage and partial.reported_cost is None else [UsageUpdate(used)]
+        if ESTIMATED in own.raw and not self._warned:
+            self._warned = True
             events.append(Warned(_ESTIMATED))
         return [*events, Moved(_name(left), _name(to), type(error).__name__)]
 
-    def _continuing(self, call: Call, to: Destination) -> Request:
-        return continued(call.request, self._fold.response().text, to.target)
+    def _used(self, partial: Response, left: Destination) -> tuple[Usage, Usage]:
+        """The tokens of the one that broke off, and those of all up to here."""
+        answered, carried, request = tokens_said(partial), self._carried, self._call.request
+        if carried is None:
+            own = used = estimated_usage(request, partial.usage, answered)
+        else:
+            own = estimated_usage(continued(request, carried.said, left.target), carried.usage, answered - self._answered)
+            used = added(carried.before, own)
+        self._answered = answered
+        return own, used
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -301,8 +332,8 @@ class LiveStream:
 
     async def _failed(self, error: BaseException) -> None:
         try:
-            if self._source is not None:
-                await self._source.close()
+            for source in self._under_way():
+                await source.close()
         except BaseException:  # cancelled once more: it is settled, but no hook is awaited now
             self._settlement.settle("error" if isinstance(error, Exception) else "cancel", self._io.now(), error=error)
             raise

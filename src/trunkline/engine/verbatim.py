@@ -23,9 +23,10 @@ KIND = "wire"
 
 
 def verbatim(call: Call, request: WireRequest) -> Call:
-    """``call`` so that each of its targets is sent ``request`` as it stands."""
+    """``call`` so that each of its targets is sent ``request`` as it stands: whoever carried on would be sent the same again, and
+    say all of it again."""
     plan = tuple(_wire(each, request) for each in call.plan if isinstance(each, Wire))
-    return msgspec.structs.replace(call, plan=plan)
+    return msgspec.structs.replace(call, plan=plan, carries_on=False, last_resort=None)
 
 
 def _wire(wire: Wire, request: WireRequest) -> Wire:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 _LEAST = 24
 _MOST = 400
-"""Characters of a repetition that is recognised. A shorter one may well be meant."""
+"""Characters of a repetition that is recognised, but for one of everything. A shorter one may well be meant."""
+_EVIDENCE = 4
+"""So many characters tell that a text repeats itself."""
 
 
 class Seam:
     """Takes the pieces of the text that carries on ``before``, gives what of them is new.
 
     ``stripped``: the white space at the end of ``before`` that was not shown to whoever carries on (some providers refuse it): it
-    will say it again. ``repeats``: whoever carries on was only told to, and may begin with the last words that he was shown.
-    What repeats itself already at the end of ``before`` is taken to be meant.
+    will say it again. ``repeats``: whoever carries on was only told to, and may begin with the last words that he was shown, or
+    all over again. What repeats itself already at the end of ``before`` is taken to be meant.
     """
 
     __slots__ = ("_ends", "_held", "_open", "_stripped")
@@ -20,8 +22,7 @@ class Seam:
     def __init__(self, before: str, stripped: str = "", *, repeats: bool = False) -> None:
         self._stripped = stripped
         self._held = ""
-        tail = before[-_MOST:] if repeats else ""
-        self._ends = [tail[n:] for n in range(len(tail) - _LEAST + 1) if not _periodic(before, len(tail) - n)]
+        self._ends = _ends(before) if repeats else []
         self._open = bool(self._stripped or self._ends)
 
     def feed(self, piece: str) -> str:
@@ -29,30 +30,47 @@ class Seam:
         if not self._open:
             return piece
         self._held += piece
-        if self._stripped:
-            if self._stripped.startswith(self._held):
-                if self._held == self._stripped:
-                    self._held, self._stripped = "", ""
-                    self._open = bool(self._ends)
-                return ""
-            self._held = self._held.removeprefix(self._stripped)
-            self._stripped = ""
-        whole = max((end for end in self._ends if self._held.startswith(end)), key=len, default="")
-        longer = [end for end in self._ends if len(end) > len(self._held) and end.startswith(self._held)]
-        if longer:
+        self._strip()
+        if not self._held:
+            self._open = bool(self._stripped or self._ends)
+            return ""
+        if any(len(end) > len(self._held) and end.startswith(self._held) for end in self._ends):
             return ""  # it may still become a repetition, or a longer one
-        return self._let_go(len(whole))
+        return self.rest()
 
     def rest(self) -> str:
         """What is still held back, at the end."""
-        whole = max((end for end in self._ends if self._held.startswith(end)), key=len, default="")
-        return self._let_go(len(whole)) if self._open else ""
-
-    def _let_go(self, repeated: int) -> str:
+        repeated = max((len(end) for end in self._ends if self._held.startswith(end)), default=0)
         held, self._held, self._open = self._held[repeated:], "", False
         return held
 
+    def _strip(self) -> None:
+        """Drops the white space that is said again, as far as it is the same."""
+        while self._stripped and self._held:
+            same = self._held[0] == self._stripped[0]
+            self._held, self._stripped = (self._held[1:], self._stripped[1:]) if same else (self._held, "")
 
-def _periodic(text: str, length: int) -> bool:
-    """Whether the last ``length`` characters stand twice in a row already."""
-    return len(text) >= 2 * length and text[-2 * length : -length] == text[-length:]
+
+def _ends(before: str) -> list[str]:
+    """What somebody may repeat: all of ``before``, or its last words."""
+    lengths = {len(before), *range(_LEAST, min(_MOST, len(before)) + 1)}
+    periods = [n for n in range(1, min(_MOST, len(before) // 2) + 1) if before.endswith(before[-n:] * 2)]
+    return [
+        before[-length:]
+        for length in sorted(lengths)
+        if length >= _LEAST
+        and _begins_a_word(before, length)
+        and not _meant(before, length)
+        and all(length % period for period in periods)
+    ]
+
+
+def _begins_a_word(text: str, length: int) -> bool:
+    """Whether the last ``length`` characters are whole words: nobody repeats from the middle of one."""
+    joined = text[-length - 1 : 1 - length] if length < len(text) else ""
+    return not (joined.isascii() and joined.isalnum())
+
+
+def _meant(text: str, length: int) -> bool:
+    """Whether the text has come to the same words before, ``length`` characters ago."""
+    return text[-length - _EVIDENCE : -length] == text[-_EVIDENCE:]

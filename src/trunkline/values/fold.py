@@ -94,15 +94,16 @@ class _Choice:
         return Message("assistant", tuple(self._joined(parts) if self.seam else parts))
 
     def _joined(self, parts: list[Part]) -> list[Part]:
-        """The text before the seam and the next one after it are one."""
-        before, after = parts[: self.seam], parts[self.seam :]
-        at = next((n for n, part in enumerate(after) if isinstance(part, Text)), None)
-        if at is None or not before or not isinstance(first := before[-1], Text):
+        """The last text before the seam and the next one after it are one, and stand where that one does."""
+        at = next((n for n in range(self.seam, len(parts)) if isinstance(parts[n], Text)), None)
+        begun = next((n for n in reversed(range(self.seam)) if isinstance(parts[n], Text)), None)
+        if at is None or begun is None:
             return parts
-        second = after[at]
+        first, second = parts[begun], parts[at]
+        assert isinstance(first, Text)
         assert isinstance(second, Text)
-        whole = Text(first.text + second.text, (*first.citations, *second.citations))
-        return [*before[:-1], *after[:at], whole, *after[at + 1 :]]
+        whole = Text(first.text + second.text, (*first.citations, *_further(second.citations, len(first.text))))
+        return [*parts[:begun], *parts[begun + 1 : at], whole, *parts[at + 1 :]]
 
     def move(self) -> None:
         """What was said so far is carried on by another target."""
@@ -114,6 +115,15 @@ class _Choice:
 
     def finish_reason(self, message: Message) -> FinishReason:
         return "tool_calls" if message.tool_calls else self.reason or "other"
+
+
+def _further(citations: tuple[Citation, ...], by: int) -> list[Citation]:
+    """The same, of a text that stands so many characters further behind."""
+    moved = []
+    for citation in citations:
+        places = {name: at + by for name in ("text_start", "text_end") if (at := getattr(citation, name)) is not None}
+        moved.append(msgspec.structs.replace(citation, **places) if places else citation)
+    return moved
 
 
 _NO_USAGE = Usage()
