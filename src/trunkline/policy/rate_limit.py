@@ -99,8 +99,8 @@ class RateWindow:
         self._first = 0
         self._held = 0
 
-    def reserve(self, now: float, tokens: int = 0, latest: float = inf) -> Reservation | float:
-        """Book the first moment from ``now`` on at which a request with so many ``tokens`` may go.
+    def reserve(self, now: float, tokens: int = 0, latest: float = inf, earliest: float = -inf) -> Reservation | float:
+        """Book the first moment from ``now``, and from ``earliest``, on at which a request with so many ``tokens`` may go.
 
         A number, with nothing booked: the seconds that it would have to wait, where that is later than the moment ``latest``;
         infinity where it can never fit, having more tokens than a period allows.
@@ -108,7 +108,7 @@ class RateWindow:
         if self._most_tokens is not None and tokens > self._most_tokens:
             return inf
         log = self._log
-        floor = at = self._floor(now)
+        floor = at = max(self._floor(now), earliest)
         if self._requests is not None and len(log) >= self._requests:
             at = max(at, log[-self._requests].at + self._period)
         first = held = 0
