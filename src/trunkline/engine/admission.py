@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nextafter
 
+from ..policy.rate_limit import Reservation
 from ..policy.tokens import estimate_tokens
 from ..ports import INFINITY, IO
 from ..values.errors import CircuitOpenError, ConcurrencyLimitError, ProviderError, QuotaError, RateLimitError
@@ -19,15 +21,16 @@ Spare = Callable[[ProviderError], bool]
 async def admit(io: IO, call: Call, trial: Trial, spare: Spare) -> None:
     """Returns once ``trial`` may go. While somebody else may be asked nothing is waited for.
 
-    Raises ``CircuitOpenError``, ``RateLimitError``, ``QuotaError`` or ``ConcurrencyLimitError``: nothing was asked.
+    Raises ``CircuitOpenError``, ``RateLimitError``, ``QuotaError`` or ``ConcurrencyLimitError``: nothing was asked. Raises
+    ``StreamInterruptedError`` where the call was ended meanwhile, from elsewhere.
     """
-    if trial.enter(io.now()):
+    if trial.enter(trial.began):
         return
     station = trial.station
     if station.breaker is not None and (wait := station.breaker.wait(io.now())) > 0.0:
         raise _open(wait)
     await _rest(io, call, trial, station, spare)
-    for gate in station.gates:
+    for gate in reversed(station.gates):  # who waits for a place under a narrow limit holds none under a wider one
         if gate.slots is not None:
             await _slot(io, trial, gate, spare)
     if paced := [gate for gate in station.gates if gate.window is not None]:
@@ -59,10 +62,14 @@ async def _rest(io: IO, call: Call, trial: Trial, station: Station, spare: Spare
 
 
 async def _sleep_until(io: IO, trial: Trial, moment: float) -> None:
-    began = io.now()
-    while (left := moment - io.now()) > 0.0:
-        await io.sleep(left)
-    trial.waited += io.now() - began
+    began = now = io.now()
+    if moment > now:
+        trial.bell = io.signal()
+    while now < moment and trial.bell is not None:
+        trial.check()
+        await trial.bell.wait(moment - now)
+        now = io.now()
+    trial.waited += now - began
 
 
 async def _slot(io: IO, trial: Trial, gate: Gate, spare: Spare) -> None:
@@ -83,9 +90,11 @@ async def _slot(io: IO, trial: Trial, gate: Gate, spare: Spare) -> None:
     full = ConcurrencyLimitError(f"not asked: {concurrency.most} calls to {gate.name} are under way")
     if entry == "full" or ticket.signal is None or spare(full):
         raise full
+    trial.check()
     patience = INFINITY if concurrency.wait is None else concurrency.wait
     woken = await ticket.signal.wait(min(patience, trial.until - began))
     trial.waited += io.now() - began
+    trial.check()
     if not woken:
         raise full
 
@@ -96,7 +105,7 @@ async def _pace(io: IO, call: Call, trial: Trial, gates: list[Gate], spare: Spar
     now = io.now()
     refused = _book(trial, gates, now, tokens, now)
     if refused is not None and not spare(refused):
-        refused = _book(trial, gates, now, tokens, trial.until)
+        refused = _book(trial, gates, now, tokens, nextafter(trial.until, -INFINITY))
     if refused is not None:
         raise refused
     await _sleep_until(io, trial, max(booked.at for _, booked in trial.reserved))
@@ -104,30 +113,35 @@ async def _pace(io: IO, call: Call, trial: Trial, gates: list[Gate], spare: Spar
 
 def _book(trial: Trial, gates: list[Gate], now: float, tokens: int, latest: float) -> RateLimitError | None:
     """Books the same moment everywhere; the error says where that cannot be had by ``latest``, and nothing is booked then."""
-    moment, reserved = now, trial.reserved
+    with gates[0].lock:  # it is that of all of them: nobody books in between
+        refused = _booked(trial.reserved, gates, now, tokens, latest)
+    gates[0].heed()
+    return refused
+
+
+def _booked(
+    reserved: list[tuple[Gate, Reservation]], gates: list[Gate], now: float, tokens: int, latest: float
+) -> RateLimitError | None:
+    moment = now
     while True:
         for gate in gates:
             assert gate.window is not None
-            with gate.lock:
-                booked = gate.window.reserve(moment, tokens, latest)
-            gate.heed()
+            booked = gate.window.reserve(now, tokens, latest, moment)
             if isinstance(booked, float):
-                _take_back(trial)
-                return _reached(gate, tokens, booked + moment - now)
+                _take_back(reserved)
+                return _reached(gate, tokens, booked)
             reserved.append((gate, booked))
-            moment = max(moment, booked.at)
+            moment = booked.at
         if all(booked.at == moment for _, booked in reserved):
             return None
-        _take_back(trial)
+        _take_back(reserved)
 
 
-def _take_back(trial: Trial) -> None:
-    while trial.reserved:
-        gate, booked = trial.reserved.pop()
-        with gate.lock:
-            assert gate.window is not None
-            gate.window.cancel(booked)
-        gate.heed()
+def _take_back(reserved: list[tuple[Gate, Reservation]]) -> None:
+    while reserved:
+        gate, booked = reserved.pop()
+        assert gate.window is not None
+        gate.window.cancel(booked)
 
 
 def _reached(gate: Gate, tokens: int, wait: float) -> RateLimitError:

@@ -7,12 +7,19 @@ from collections.abc import Sequence
 from ..policy.retry import RetryPolicy
 from ..policy.tokens import estimate_tokens
 from ..policy.verdicts import Standing, may_take_over
-from ..values.errors import AuthenticationError, ContextLengthError, ProviderError, QuotaError, RateLimitError
+from ..values.errors import (
+    AuthenticationError,
+    CircuitOpenError,
+    ContextLengthError,
+    ProviderError,
+    QuotaError,
+    RateLimitError,
+)
 from ..values.message import Text
 from ..values.request import Request
 from .destination import Destination, Planned, Sought
 
-_OF_THE_KEY = (RateLimitError, QuotaError, AuthenticationError)
+_OF_THE_KEY = (RateLimitError, QuotaError, AuthenticationError, CircuitOpenError)
 
 
 class Course:

@@ -50,7 +50,7 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
             began = io.now()
             if began >= settlement.until:
                 raise _final(errors, late(call, destination), settlement)
-            trial = Trial(settlement, destination, began, waited, again=tried > 0)
+            trial = Trial(settlement, destination, began, waited, again=tried > 0 or renewed)
             race: Race | None = None
             try:
                 if call.hedge is None or errors or tried or (delay := delay_of(call, trial)) is None:
@@ -62,7 +62,8 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
             dress(failed, destination, call)
             if isinstance(failed, ClosedByCallerError) or settlement.settled:  # the caller has ended it, from elsewhere
                 raise failed
-            if before is not None and isinstance(failed, CircuitOpenError):  # its own failures opened it: they are to be told
+            shut = isinstance(failed, CircuitOpenError) and not trial.asked
+            if shut and before is not None:  # what it has failed with before is to be told
                 trial.released()
                 raised = failed = before
             before, now = failed, io.now()
@@ -75,7 +76,8 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
             if (sibling := course.sibling(failed, now)) is not None:
                 course.move(sibling, now)
                 break
-            verdict = _judged(io, call, settlement, trial, failed, tried, course.after(failed))
+            other = course.after(failed)
+            verdict = (other or Raise()) if shut else _judged(io, call, settlement, trial, failed, tried, other)
             if isinstance(verdict, Raise):
                 raise _final(errors, failed, settlement) if raised is failed or errors else raised
             if not isinstance(verdict, Retry):
@@ -92,12 +94,11 @@ def _judged(
     io: IO, call: Call, settlement: Settlement, trial: Trial, failed: ProviderError, tried: int, other: Destination | None
 ) -> Retry | Raise | Destination:
     """What to do about ``failed``: try again, ask ``other``, or give up. ``tried``: how often it was tried again already."""
-    left = settlement.until - io.now()
-    if not trial.asked and isinstance(failed, CircuitOpenError):
-        return Raise() if other is None else other
+    now = io.now()
+    left = settlement.until - now
     verdict = judge(failed, tried=tried, another=other is not None, remaining=left, policy=call.limits.retry, uniform=io.uniform)
     if isinstance(verdict, Retry):
-        if trial.station.may_retry():
+        if trial.station.may_retry(now + verdict.after):
             return verdict
         verdict = Fallback()
     return Raise() if isinstance(verdict, Raise) or other is None else other

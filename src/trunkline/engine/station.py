@@ -8,9 +8,10 @@ for the lock, but leaves word with whoever holds it (``Guarded``).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec
 
 from ..policy.breaker import Breaker, BreakerPolicy
 from ..policy.latencies import Latencies
@@ -20,6 +21,7 @@ from ..policy.slots import Concurrency, Slots
 from ..ports import INFINITY, Signal
 from ..values.errors import AuthenticationError, ProviderError, QuotaError, RateLimitError
 
+P = ParamSpec("P")
 REST = 5.0
 """Seconds for which a target that said "too fast", and not for how long, is passed over while another may take over."""
 QUOTA_REST = 300.0
@@ -29,27 +31,37 @@ LONGEST_REST = 60.0
 
 
 class Guarded:
-    """State behind a lock that may be told things from anywhere."""
+    """State behind a lock that may be told things from anywhere. ``beside``: whose lock it shares.
+
+    Who tells something looks whether the lock is free, and then takes it with ``with``: between a mere ``acquire`` and the
+    ``try`` after it Ctrl-C could come. Where two look at once the second waits for the first, but never in a ring: each would
+    have seen a lock free that the next one held already.
+    """
 
     __slots__ = ("_left", "lock")
 
-    def __init__(self) -> None:
-        self.lock: Lock = Lock()
-        self._left: deque[Callable[[], None]] = deque()
+    def __init__(self, beside: Guarded | None = None) -> None:
+        self.lock: Lock = Lock() if beside is None else beside.lock
+        self._left: deque[Callable[[], None]] = deque() if beside is None else beside._left
 
-    def tell(self, act: Callable[[], None]) -> None:
-        """``act`` is done with the lock held: at once, or by whoever holds it when he lets go. Never waits."""
-        self._left.append(act)
+    def tell(self, act: Callable[P, None], *details: P.args, **more: P.kwargs) -> None:
+        """``act`` is done with the lock held: at once, or by whoever holds it when he lets go. It must bear to be done twice, for
+        Ctrl-C may come in the middle."""
+        if self.lock.locked():
+            self._left.append(partial(act, *details, **more))
+        else:
+            with self.lock:
+                act(*details, **more)
         self.heed()
 
     def heed(self) -> None:
         """Does what was left to be done. To be called after the lock was let go."""
-        while self._left and self.lock.acquire(blocking=False):
-            try:
-                while self._left:
-                    self._left.popleft()()
-            finally:
-                self.lock.release()
+        left = self._left
+        while left and not self.lock.locked():
+            with self.lock:
+                while left:
+                    left[0]()
+                    left.popleft()
 
 
 class Account:
@@ -73,12 +85,18 @@ class Ticket:
 
 
 class Gate(Guarded):
-    """A limit of the user's own, shared by the targets that it is for."""
+    """A limit of the user's own, shared by the targets that it is for. The gates of one target share a lock."""
 
     __slots__ = ("concurrency", "name", "slots", "window")
 
-    def __init__(self, name: str, rate: RateLimit | None = None, concurrency: Concurrency | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        name: str,
+        rate: RateLimit | None = None,
+        concurrency: Concurrency | None = None,
+        beside: Guarded | None = None,
+    ) -> None:
+        super().__init__(beside)
         self.name: str = name
         self.window: RateWindow | None = None if rate is None else RateWindow(rate)
         self.concurrency: Concurrency | None = concurrency
@@ -102,8 +120,8 @@ class Place(NamedTuple):
 
 
 class Station(Guarded):
-    """One target: an address, a model and a key. ``free_at``: it said itself that it wants to be left alone until then;
-    ``rests_until``: the same, but guessed."""
+    """One target: an address, a model and a key. ``gates``: the limits that hold for it, the widest first. ``free_at``: it said
+    itself that it wants to be left alone until then; ``rests_until``: the same, but guessed."""
 
     __slots__ = ("account", "breaker", "budget", "calls", "failures", "free_at", "gates", "gateway", "hedges", "in_flight",
                  "latencies", "measured_at", "place", "rests_until")  # fmt: skip
@@ -137,13 +155,14 @@ class Station(Guarded):
         return max(0.0, circuit, self.free_at - now, self.rests_until - now, self.account.rests_until - now)
 
     def usable(self, now: float) -> bool:
-        """Whether its key is worth showing: not refused, not at rest."""
-        return not self.account.refused and max(self.free_at, self.rests_until, self.account.rests_until) <= now
+        """Whether its key is worth showing: not refused, not at rest, and the circuit not open."""
+        return not self.account.refused and self.blocked(now) == 0.0
 
-    def may_retry(self) -> bool:
-        """Whether the traffic bears one more retry; if so, it is taken."""
+    def may_retry(self, at: float = INFINITY) -> bool:
+        """Whether one more retry may go at that moment: the circuit will not be open then, and the traffic bears it; if so, it is
+        taken."""
         with self.lock:
-            may = self.budget.take()
+            may = (self.breaker is None or self.breaker.wait(at) == 0.0) and self.budget.take()
         self.heed()
         return may
 
@@ -183,6 +202,7 @@ class Stations:
         self._stations: dict[Hashable, Station] = {}
         self._accounts: dict[Hashable, Account] = {}
         self._gates: dict[Hashable, Gate] = {}
+        self._guard = Guarded()
         self._kept: list[object] = []
         self._lock = Lock()
 
@@ -192,7 +212,7 @@ class Stations:
             found = self._stations.get((provider, model, key, address))
             if found is None:
                 account = self._accounts.setdefault((provider, key, None if key else address), Account())
-                gates = tuple(self._gates_of(provider, model, key))
+                gates = self._gates_of(provider, model, key)
                 found = self._stations[provider, model, key, address] = Station(self._breaker, account, gates)
                 found.place = Place(provider, model, address, shown)
             return found
@@ -204,7 +224,7 @@ class Stations:
             found = self._stations.get(key)
             if found is None:
                 self._kept.append(backend)  # so that no other comes to stand at its place
-                found = self._stations[key] = Station(self._breaker, None, tuple(self._gates_of(name, "", None)))
+                found = self._stations[key] = Station(self._breaker, None, self._gates_of(name, "", None))
                 found.place = Place(name, "")
             return found
 
@@ -224,14 +244,14 @@ class Stations:
             for account in self._accounts.values():
                 account.refused = False
 
-    def _gates_of(self, provider: str, model: str, key: str | None) -> Sequence[Gate]:
+    def _gates_of(self, provider: str, model: str, key: str | None) -> tuple[Gate, ...]:
         gates = []
         for name in ("", provider, f"{provider}/{model}"):
             rate, concurrency = self._rates.get(name), self._concurrency.get(name)
             if rate is not None or concurrency is not None:
                 shared = (name, provider, key)
-                gates.append(self._gates.setdefault(shared, Gate(name or provider, rate, concurrency)))
-        return gates
+                gates.append(self._gates.setdefault(shared, Gate(name or provider, rate, concurrency, self._guard)))
+        return tuple(gates)
 
 
 def _key_of(backend: object) -> Hashable:

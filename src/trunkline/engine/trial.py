@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ..policy.breaker import Leave
 from ..policy.rate_limit import Reservation
 from ..policy.remaining import REMAINING, pause
 from ..policy.verdicts import counts
-from ..values.errors import CircuitOpenError, ConcurrencyLimitError, ProviderError, UsageError
+from ..ports import Signal
+from ..values.errors import CircuitOpenError, ConcurrencyLimitError, ProviderError, StreamInterruptedError, UsageError
 from ..values.response import Attempt
 from ..values.secret import Secret
 from ..wire.http import Head
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 
 class Trial:
     """``waited``: seconds that were waited before it. ``head``, ``first``: when the reply's head and its first event came.
-    ``proof``: what it shows, where that may be refused and renewed. ``again``: the same target has been asked before."""
+    ``proof``: what it shows, where that may be refused and renewed. ``again``: the same target has been asked before.
 
-    __slots__ = ("_again", "_leave", "_over", "_settlement", "began", "destination", "first", "head", "proof", "reserved",
-                 "source", "station", "tickets", "tokens", "waited")  # fmt: skip
+    Whatever it takes stands here before it is taken, and giving it back may be said twice, by two threads, and after Ctrl-C broke
+    in: the try is among the open ones of its call until all is given back.
+    """
+
+    __slots__ = ("_again", "_leave", "_over", "_settlement", "_told", "_went", "began", "bell", "destination", "first", "head",
+                 "proof", "reserved", "source", "station", "tickets", "tokens", "waited")  # fmt: skip
 
     def __init__(
         self, settlement: Settlement, destination: Destination, now: float, waited: float = 0.0, *, again: bool = False
@@ -42,6 +46,8 @@ class Trial:
         self.proof: Secret | None = None
         self.tickets: list[tuple[Gate, Ticket]] = []
         self.reserved: list[tuple[Gate, Reservation]] = []
+        self.bell: Signal | None = None
+        """Wakes whoever sleeps before he may go: the call was ended."""
         self.tokens: int | None = None
         """What it took of a limit of tokens, once that is known."""
         self.source: Source | None = None
@@ -49,8 +55,11 @@ class Trial:
         self._settlement = settlement
         self._again = again
         self._leave: Leave | None = None
-        self._over = False
+        self._went = now
+        self._told = self._over = False
         settlement.open.append(self)
+        if settlement.settled:  # by another thread, which has not seen this try
+            self._over = True
 
     @property
     def until(self) -> float:
@@ -76,33 +85,31 @@ class Trial:
     def enter(self, now: float) -> bool:
         """Goes, if nothing stands in the way; False: there is something to wait for, or an open circuit."""
         station = self.station
-        with station.lock:
-            if station.gates or station.free_at > now or station.rests_until > now or station.account.rests_until > now:
-                entered = False
-            else:
-                entered = self._go(now)
-        station.heed()
-        return entered
+        if station.gates or station.free_at > now or station.rests_until > now or station.account.rests_until > now:
+            return False
+        return self.go(now)
 
     def go(self, now: float) -> bool:
-        """Goes, once all has been waited for; False: the circuit is open."""
+        """Goes, once all has been waited for; False: the circuit is open. Raises as ``check`` does."""
         station = self.station
         with station.lock:
-            entered = self._go(now)
+            leave = _GO if station.breaker is None else station.breaker.admit(now)
+            if leave is not _NO:
+                self._leave, self._went = leave, now
+                station.in_flight += 1
+                station.calls += 1
+                if not self._again:
+                    station.budget.called()
         station.heed()
-        return entered
+        self.check()
+        return leave is not _NO
 
-    def _go(self, now: float) -> bool:
-        station = self.station
-        leave = Leave.GO if station.breaker is None else station.breaker.admit(now)
-        if leave is Leave.NO:
-            return False
-        self._leave = leave
-        station.in_flight += 1
-        station.calls += 1
-        if not self._again:
-            station.budget.called()
-        return True
+    def check(self) -> None:
+        """Raises ``StreamInterruptedError`` where the call was ended meanwhile, from elsewhere; what was taken since is given
+        back."""
+        if self._over:
+            self._give_back(0.0, None, neutral=True)
+            raise StreamInterruptedError("the stream was closed before it was asked for")
 
     def ended(
         self,
@@ -146,45 +153,46 @@ class Trial:
         self._close(0.0, None, neutral=True)
 
     def _close(self, now: float, error: ProviderError | None, *, neutral: bool) -> bool:
+        """Whether this is its end; if it has ended before, what was not yet given back is."""
         with self._settlement.lock:
-            if self._over:
-                return False
-            self._over = True
-            self._settlement.open.remove(self)
-        if self._leave is not None:
-            station = self.station
-            if station.lock.acquire(blocking=False):
-                try:
-                    self._tell(now, error, neutral)
-                finally:
-                    station.lock.release()
-                station.heed()
-            else:
-                station.tell(lambda: self._tell(now, error, neutral))
+            first, self._over = not self._over, True
+        self._give_back(now, error, neutral=neutral)
+        return first
+
+    def _give_back(self, now: float, error: ProviderError | None, *, neutral: bool) -> None:
+        if self._leave is not None and not self._told:
+            self.station.tell(self._tell, now, error, neutral)
         for gate, ticket in self.tickets:
-            gate.tell(partial(gate.leave, ticket))
+            gate.tell(gate.leave, ticket)
+            if ticket.signal is not None:
+                ticket.signal.set()
         for gate, reservation in self.reserved:
-            gate.tell(partial(self._settle, gate, reservation))
-        return True
+            gate.tell(self._settle, gate, reservation)
+        if self.bell is not None:
+            self.bell.set()
+        with self._settlement.lock:
+            if self in self._settlement.open:
+                self._settlement.open.remove(self)
 
     def _tell(self, now: float, error: ProviderError | None, neutral: bool) -> None:
         """The lock is held."""
-        station, leave = self.station, self._leave
-        assert leave is not None
-        station.in_flight -= 1
-        breaker = station.breaker
+        station, leave, breaker = self.station, self._leave, self.station.breaker
+        if self._told or leave is None:
+            return
         if neutral:
             if breaker is not None:
                 breaker.released(leave, now)
-            return
-        if error is None:
-            station.succeeded(now, None if self.first is None else self.first - self.began, now - self.began)
         else:
-            station.failures += 1
-            station.heard(error, now)
-        if breaker is not None:
-            failed = error is not None and counts(error, self.head is not None)
-            (breaker.failed if failed else breaker.succeeded)(leave, now)
+            if breaker is not None:
+                failed = error is not None and counts(error, self.head is not None)
+                (breaker.failed if failed else breaker.succeeded)(leave, now)
+            if error is None:
+                station.succeeded(now, None if self.first is None else self.first - self._went, now - self._went)
+            else:
+                station.heard(error, now)
+                station.failures += 1
+        station.in_flight -= 1
+        self._told = True
 
     def _settle(self, gate: Gate, reservation: Reservation) -> None:
         """The lock is held."""
@@ -196,6 +204,7 @@ class Trial:
 
 
 _TELLING = (*REMAINING, *GATEWAY)
+_GO, _NO = Leave.GO, Leave.NO  # a member is looked up on its class in ten times the time
 _UNSAID = (CircuitOpenError, ConcurrencyLimitError)
 """Errors of somebody who has not been asked: an object of the user's own may raise them too."""
 

@@ -37,7 +37,11 @@ def pause(headers: Headers, wall: float) -> float | None:
     waits = []
     for remaining, reset, limit in _ROWS:
         if headers.get(remaining, "").strip() == "0" and (whole := reset_wait(headers.get(reset, ""), wall)) is not None:
-            requests = headers.get(limit, "").strip() if "requests" in remaining else ""
-            parts = float(requests) if requests.isascii() and requests.isdigit() and int(requests) else _TOKENS_SHARE
-            waits.append(whole if "requests" in remaining and not requests else whole / parts)
+            waits.append(whole / (_whole_number(headers.get(limit, "")) if "requests" in remaining else _TOKENS_SHARE))
     return max(waits) if waits else None
+
+
+def _whole_number(text: str) -> float:
+    """1 where it is none above 0."""
+    text = text.strip()
+    return (float(text) if text.isascii() and text.isdigit() else 0.0) or 1.0
