@@ -16,12 +16,14 @@ from .exceptions import (
     RateLimitException,
 )
 from .providers import AnthropicProvider, BaseProvider, ClaudeCLIProvider, OpenAIProvider
+from .resilience import CircuitBreaker, RetryHandler
 from .values import LLMResponse, UsageInfo
 
 __all__ = [
     "AnthropicProvider",
     "AuthenticationException",
     "BaseProvider",
+    "CircuitBreaker",
     "ClaudeCLIProvider",
     "Configuration",
     "LLMCommunication",
@@ -33,5 +35,6 @@ __all__ = [
     "ProviderManager",
     "ProviderUnavailableException",
     "RateLimitException",
+    "RetryHandler",
     "UsageInfo",
 ]

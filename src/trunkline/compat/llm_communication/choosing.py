@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from threading import Lock
 from typing import Any
 
 from trunkline import Client
 
-from .configuration import Configuration, ProviderConfig
+from .configuration import Configuration, ProviderConfig, retry_policy
 from .exceptions import LLMException, ProviderUnavailableException, in_their_words
 from .providers import KNOWN, BaseProvider, LibraryProvider, Messages, timeout_of
 from .targets import ProviderTarget
@@ -30,6 +31,7 @@ class ProviderManager:
         }
         self.active_provider: BaseProvider | None = None
         self._engine: Client | None = None
+        self._making = Lock()
 
     def register_provider(self, name: str, provider: BaseProvider, *, first: bool = False) -> None:
         """From now on ``name`` is found and asked like the others; ``first``: before them."""
@@ -84,6 +86,7 @@ class ProviderManager:
 
     def generate_response(self, messages: Messages | str, **kwargs: Any) -> LLMResponse:
         """The answer of the active provider, or of the next that is available when it refuses, fails, or cannot be reached.
+        Who has failed too often is passed over for a while (``trunkline.BreakerPolicy``), as long as another is there.
         ``kwargs`` as of a provider's ``generate_response``; ``model`` is for the active one. Raises ``LLMException``."""
         options = self._options(kwargs)
         with in_their_words():
@@ -96,11 +99,11 @@ class ProviderManager:
             yield from stream.text
 
     def _client(self, target: ProviderTarget) -> Client:
-        """The client whose engine asks the targets of each call."""
-        if self._engine is None:
-            with in_their_words():
-                self._engine = Client(target)
-        return self._engine
+        """The client whose engine asks the targets of each call, and remembers who failed."""
+        with self._making:
+            if self._engine is None:
+                self._engine = Client(target, retries=retry_policy(self.config))
+            return self._engine
 
     def _options(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """What is said with a call. Its targets are the providers, each with its own configuration."""
@@ -110,7 +113,6 @@ class ProviderManager:
         others = [(name, each) for name, each in self._in_order() if each is not first and _was_available(each)]
         targets = [ProviderTarget(self.name_of(first), first, timeout, bool(others), model)]
         targets += [ProviderTarget(name, each, timeout, each is not others[-1][1]) for name, each in others]
-        said.setdefault("retries", self.config.MAX_RETRIES)
         limit = timeout_of(timeout or self.config.DEFAULT_TIMEOUT)
         return {**said, "timeout": limit, "model": targets[0], "fallbacks": targets[1:]}
 

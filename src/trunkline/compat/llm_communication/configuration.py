@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from trunkline import Settings
+from trunkline import RetryPolicy, Settings
 
 from .exceptions import LLMException
 
@@ -22,6 +22,12 @@ class Configuration:
         "anthropic": {"api_key": "ANTHROPIC_API_KEY", "model": "ANTHROPIC_MODEL", "max_tokens": "ANTHROPIC_MAX_TOKENS"},
         "openai": {"api_key": "OPENAI_API_KEY", "model": "OPENAI_MODEL", "max_tokens": "OPENAI_MAX_TOKENS"},
     }
+
+
+def retry_policy(config: Any) -> RetryPolicy:
+    """How often something is tried again, and when: after ``RETRY_BACKOFF_FACTOR`` to the power of 0, 1, 2… seconds at most,
+    unless the provider says. ``config``: ``Configuration``, or an object like it."""
+    return RetryPolicy(config.MAX_RETRIES, first=1.0, factor=config.RETRY_BACKOFF_FACTOR, cap=config.RETRY_TIMEOUT)
 
 
 @dataclass

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from trunkline import (
     AllTargetsFailedError,
     AuthenticationError,
+    CircuitOpenError,
+    ConcurrencyLimitError,
     DeadlineError,
     NoProviderError,
     OverloadedError,
@@ -45,7 +47,7 @@ class NetworkException(LLMException):
 _EXCEPTIONS: tuple[tuple[tuple[type[TrunklineError], ...], type[LLMException]], ...] = (
     ((AuthenticationError, PermissionDeniedError), AuthenticationException),
     ((RateLimitError, QuotaError), RateLimitException),
-    ((OverloadedError, ServerError, NoProviderError), ProviderUnavailableException),
+    ((OverloadedError, ServerError, NoProviderError, CircuitOpenError, ConcurrencyLimitError), ProviderUnavailableException),
     ((TransportError, DeadlineError, StreamInterruptedError), NetworkException),
 )
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from trunkline import Client, Timeout, TrunklineError, estimate_tokens
 
-from .configuration import Configuration, ProviderConfig
+from .configuration import Configuration, ProviderConfig, retry_policy
 from .exceptions import in_their_words
 from .values import LLMResponse, to_llm_response
 
@@ -74,7 +74,7 @@ class LibraryProvider(BaseProvider):
             api_key=config.handed_key(),
             base_url=config.base_url,
             timeout=timeout_of(config.timeout),
-            retries=Configuration.MAX_RETRIES,
+            retries=retry_policy(Configuration),
             **self._said(),
         )
 

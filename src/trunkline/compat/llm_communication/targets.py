@@ -18,11 +18,18 @@ CONNECT = 1.5
 
 class ProviderTarget:
     """Answers with ``provider``, once: whoever asks it retries. ``timeout``: what a call says in place of its configuration's;
-    ``another``: whether another could be asked instead."""
+    ``another``: whether another could be asked instead. Those of one provider are one target: what the engine knows of it holds
+    for all of them."""
 
     def __init__(self, name: str, provider: BaseProvider, timeout: float | None, another: bool, model: str | None = None) -> None:
         self.name = name
         self._provider, self._timeout, self._another, self._model = provider, timeout, another, model
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ProviderTarget) and other._provider is self._provider
+
+    def __hash__(self) -> int:
+        return id(self._provider)
 
     def generate(self, request: Request) -> Response:
         """The whole answer."""
