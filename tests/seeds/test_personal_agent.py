@@ -19,6 +19,7 @@ from trunkline.compat.personal_agent.llm.exceptions import AuthenticationError, 
 from trunkline.compat.personal_agent.llm.providers.anthropic import AnthropicProvider
 from trunkline.compat.personal_agent.llm.providers.base import LLMProvider
 from trunkline.compat.personal_agent.llm.providers.openai import OpenAIProvider
+from trunkline.compat.personal_agent.llm.rate_limiter import RateLimiter
 
 TYPES: dict[str, Any] = {
     "dataclass": dataclasses.dataclass,
@@ -138,19 +139,12 @@ def test_no_key() -> None:
 # --- the documents' own code ---------------------------------------------------------------------------------------------
 
 
-class Limiter:
-    """Stands in for the pacing that is still to come."""
-
-    def wait_if_needed(self) -> None:
-        """No wait."""
-
-
 @pytest.fixture
 def theirs(documents: Documents) -> type[Any]:
     """The document's own LLMClient class, over our providers."""
     code = documents.block("C", "Implementation")
     code = code.replace("from .", "from trunkline.compat.personal_agent.llm.").replace("llm..config", "config")
-    return run(code, Message=Message, LLMResponse=LLMResponse, RateLimiter=Limiter)["LLMClient"]
+    return run(code, Message=Message, LLMResponse=LLMResponse, RateLimiter=RateLimiter)["LLMClient"]
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])

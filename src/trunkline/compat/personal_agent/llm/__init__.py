@@ -4,5 +4,15 @@ from __future__ import annotations
 
 from .client import LLMClient, LLMResponse, Message
 from .exceptions import AuthenticationError, LLMException, ModelError, RateLimitError
+from .rate_limiter import RateLimiter
 
-__all__ = ["AuthenticationError", "LLMClient", "LLMException", "LLMResponse", "Message", "ModelError", "RateLimitError"]
+__all__ = [
+    "AuthenticationError",
+    "LLMClient",
+    "LLMException",
+    "LLMResponse",
+    "Message",
+    "ModelError",
+    "RateLimitError",
+    "RateLimiter",
+]

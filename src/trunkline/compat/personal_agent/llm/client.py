@@ -9,6 +9,7 @@ from ..config.settings import Config
 from .providers.anthropic import AnthropicProvider
 from .providers.base import LLMProvider
 from .providers.openai import OpenAIProvider
+from .rate_limiter import RateLimiter
 from .values import LLMResponse, Message
 
 __all__ = ["LLMClient", "LLMResponse", "Message"]
@@ -17,13 +18,18 @@ _HELPFUL = "You are a helpful assistant."
 
 
 class LLMClient:
-    """The agent's line to the provider that ``config.llm`` names. Raises ``ValueError`` for one that there is not."""
+    """The agent's line to the provider that ``config.llm`` names. Raises ``ValueError`` for one that there is not.
+
+    ``rate_limiter`` paces its calls, by ``rate_limit_requests`` and ``rate_limit_period`` of the configuration; another may be
+    put in its place, also one that several clients share.
+    """
 
     _providers: ClassVar[dict[str, type[LLMProvider]]] = {"openai": OpenAIProvider, "anthropic": AnthropicProvider}
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.provider: LLMProvider = self._initialize_provider()
+        self.rate_limiter: RateLimiter = RateLimiter(config.llm.rate_limit_requests, config.llm.rate_limit_period)
 
     def _initialize_provider(self) -> LLMProvider:
         name = self.config.llm.provider
@@ -32,12 +38,16 @@ class LLMClient:
         return self._providers[name](self.config.llm)
 
     def generate_response(self, messages: list[Message], **kwargs: Any) -> LLMResponse:
-        """The whole answer; the configured system prompt goes first where ``messages``, which stay as they are, have none."""
+        """The whole answer; the configured system prompt goes first where ``messages``, which stay as they are, have none.
+        It waits first, where one more call would be too many."""
+        self.rate_limiter.wait_if_needed()
         return self.provider.generate_response(self._with_system(messages), **kwargs)
 
     def stream_response(self, messages: list[Message], **kwargs: Any) -> Iterator[str]:
-        """The answer's text as it is written; with the system prompt likewise."""
-        return self.provider.stream_response(self._with_system(messages), **kwargs)
+        """The answer's text as it is written; with the system prompt likewise. What there is to wait for is
+        waited for when its first piece is asked for."""
+        self.rate_limiter.wait_if_needed()
+        yield from self.provider.stream_response(self._with_system(messages), **kwargs)
 
     def get_available_models(self) -> list[str]:
         """The ids of the models that the provider names."""
