@@ -134,6 +134,15 @@ def test_a_gateway_of_ours_is_told_how_long_the_caller_still_waits(
     assert request.headers["x-mine"] == "1"
 
 
+def test_a_gateway_is_told_the_end_of_the_call_and_not_that_of_the_first_token(world: MakeIO) -> None:
+    io, to, note = world([Scripted()] * 2), endpoint(), Note()
+    to.station.gateway = True
+    note.until = io.now() + 60.0
+    assert exchanged(io, to, Deadlines(until=io.now() + 2.0), note).headers.get("trunkline-timeout-ms") == "60000"
+    note.until = INFINITY
+    assert exchanged(io, to, Deadlines(until=io.now() + 2.0), note).headers.get("trunkline-timeout-ms") is None
+
+
 class Shows:
     """Signs with a number that goes up."""
 
@@ -154,6 +163,7 @@ class Shows:
 
 class Note:
     proof: Secret | None = None
+    until = INFINITY
 
     def replied(self, head: Head, now: float, wall: float) -> None: ...
 

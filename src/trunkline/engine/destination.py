@@ -60,9 +60,13 @@ class Gate(Protocol):
 
 
 class Note(Protocol):
-    """Where it is written down what an attempt has shown, and what its reply's head was."""
+    """Where it is written down what an attempt has shown, and what its reply's head was. ``until``: when the whole call's time is
+    up, which may be later than the end of the one exchange."""
 
     proof: Secret | None
+
+    @property
+    def until(self) -> float: ...
 
     def replied(self, head: Head, now: float, wall: float) -> None: ...
 
@@ -155,8 +159,8 @@ class Wire:
 
     async def exchange(self, io: IO, wire: WireRequest, limits: Deadlines, note: Note | None = None) -> Exchange:
         """The exchange that ``wire`` begins, not yet under way; what it shows stands in ``note``, where that may be refused."""
-        if self.station.gateway and limits.until < INFINITY:
-            left = max(0.0, limits.until - io.now())
+        if self.station.gateway and (until := limits.until if note is None else note.until) < INFINITY:
+            left = max(0.0, until - io.now())
             wire = msgspec.structs.replace(wire, headers=(*wire.headers, (TIMEOUT, str(int(left * 1000.0)))))
         request = self.http(wire)
         if self.gate is not None:
