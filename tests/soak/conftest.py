@@ -15,6 +15,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seconds", type=float, default=60.0, help="how long many streams at once are kept up")
     parser.addoption("--streams", type=int, default=2_000, help="how many asynchronous streams at once")
     parser.addoption("--threads", type=int, default=200, help="how many threads with blocking streams")
+    parser.addoption(
+        "--scenarios", type=int, default=50_000, help="how many simulated scenarios are played, on both ports together"
+    )
     parser.addoption("--write", action="store_true", help="add the figures of runs that passed to docs/soak.md")
     parser.addoption("--seed", type=int, default=20261120, help="where chance begins")
 
