@@ -85,6 +85,37 @@ def test_a_wrong_key_or_a_rate_limit_is_no_reason(status: int, kind: type[Except
     assert (len(east.requests), len(west.requests)) == (2, 0)
 
 
+def test_a_region_that_keeps_failing_is_passed_over(east: Simulator, west: Simulator) -> None:
+    """Its circuit is open: nobody asks it for a while, and the backup answers at once."""
+    east.use([Rule(Fail(503))])
+
+    async def act(llm: Any) -> None:
+        for _ in range(7):
+            assert (await llm.get_answer(ASK, CTX)).content == "".join(WORDS)
+        assert [chunk.content for chunk in await heard(llm)] == [*WORDS, ""]
+        circuits = [target.circuit for target in llm.connector._get_session().status().targets]
+        assert circuits == ["open", "closed"]
+
+    ask(mini(east, west), act)
+    assert (len(east.requests), len(west.requests)) == (5, 8)
+
+
+@pytest.mark.parametrize("status,kind", [(401, AuthenticationError), (429, RateLimitError)])
+def test_nor_does_a_wrong_key_or_a_rate_limit_open_its_circuit(
+    status: int, kind: type[Exception], east: Simulator, west: Simulator
+) -> None:
+    """However often: the backup is never asked, and the region always."""
+    east.use([Rule(Fail(status))])
+
+    async def act(llm: Any) -> None:
+        for _ in range(7):
+            with pytest.raises(kind):
+                await llm.get_answer(ASK, CTX)
+
+    ask(mini(east, west, retries=0), act)
+    assert (len(east.requests), len(west.requests)) == (7, 0)
+
+
 def test_a_backup_says_what_differs(east: Simulator, west: Simulator) -> None:
     east.use([Rule(Fail(503))])
     other = {"endpoint": west.url, "api_key": "k" * 24, "deployment_name": "mini-2", "api_version": "2025-03-01-preview"}

@@ -106,7 +106,7 @@ def test_none_is_the_default_and_nonsense_is_told() -> None:
     assert (RateLimiter(None, None).max_requests, RateLimiter(None, None).period) == (60, 60)
     for wrong, field in (((0,), "requests"), ((1, 0), "period"), (("x",), "requests")):
         with pytest.raises(UsageError, match=rf"rate_limit\.{field}"):
-            RateLimiter(*wrong)  # type: ignore[arg-type]
+            RateLimiter(*wrong)
 
 
 # --- the client ----------------------------------------------------------------------------------------------------------

@@ -311,7 +311,7 @@ def test_bs_adaptive_orchestrator_stays_on_the_machine(documents: Documents, sim
 def test_bs_adaptive_orchestrator_moves_to_the_cloud(documents: Documents, simulated: Simulator, refused: str) -> None:
     """Nothing listens where the local model should be."""
     simulated.use([Rule(Say("Here."))])
-    made = adaptive(documents, both({"base_url": refused, "retries": 0}, simulated))
+    made = adaptive(documents, both({"base_url": refused}, simulated))
     assert asyncio.run(answered(made)) == ("AnthropicProvider", "Here.")
     assert [asked.dialect for asked in simulated.requests] == ["anthropic-messages"]
 

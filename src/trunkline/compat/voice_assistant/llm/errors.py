@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from trunkline import (
     AllTargetsFailedError,
     AuthenticationError,
+    CircuitOpenError,
+    ConcurrencyLimitError,
     DeadlineError,
     InvalidRequestError,
     NotFoundError,
@@ -49,6 +51,7 @@ _WORDS: tuple[tuple[tuple[type[TrunklineError], ...], type[LLMError]], ...] = (
     ((DeadlineError,), LLMTimeoutError),
     ((RateLimitError, QuotaError), LLMRateLimitError),
     ((TransportError, StreamInterruptedError, OverloadedError, ServerError, AllTargetsFailedError), LLMConnectionError),
+    ((CircuitOpenError, ConcurrencyLimitError), LLMConnectionError),
     (
         (UsageError, UnsupportedOperationError, InvalidRequestError, NotFoundError, AuthenticationError, PermissionDeniedError),
         LLMInvalidRequestError,

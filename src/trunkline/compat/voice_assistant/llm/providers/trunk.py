@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
-from trunkline import AsyncClient, Event, Secret, Settings, TextDelta, Timeout, TurnMemory
+from trunkline import (
+    AsyncClient,
+    ConnectionRefusedByHostError,
+    Event,
+    RetryPolicy,
+    Secret,
+    Settings,
+    TextDelta,
+    Timeout,
+    TurnMemory,
+)
 
 from ....backends import Translated
 from ..base import CompletionResult, LLMProvider, Message, ToolDefinition
@@ -14,6 +26,8 @@ from ..errors import in_their_words
 from ..translation import from_response, to_messages, to_tools
 
 ATTEMPTS = 3
+WAIT = 2.0
+"""Seconds before the second attempt, twice as long before each next one, up to 8; a provider that says how long is obeyed."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,7 @@ class TrunkProvider(LLMProvider):
                 api_key=self._key(said),
                 base_url=said.get("base_url"),
                 timeout=Timeout(first_byte=said["timeout"], idle=said["timeout"]),
-                retries=said.get("retries", ATTEMPTS - 1),
+                retries=_retries(said.get("retries", ATTEMPTS - 1), said.get("base_url")),
                 max_tokens=said.get("max_tokens", 1024),
                 temperature=said.get("temperature", 0.7),
                 tool_memory=self.tool_memory,
@@ -99,6 +113,22 @@ class TrunkProvider(LLMProvider):
     async def close(self) -> None:
         """Close its connections."""
         await self._llm.close()
+
+
+def _retries(said: Any, base_url: Any) -> RetryPolicy:
+    """``said``: how many further attempts, or the whole policy. Where nobody listens on this machine, nobody is waited for."""
+    if isinstance(said, RetryPolicy):
+        return said
+    never = (ConnectionRefusedByHostError,) if _is_here(base_url) else ()
+    return RetryPolicy(said, first=WAIT, jitter=False, never=never)
+
+
+def _is_here(base_url: Any) -> bool:
+    try:
+        host = urlsplit(base_url).hostname or "" if isinstance(base_url, str) else ""
+        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
+    except ValueError:  # a name, or no address at all
+        return False
 
 
 def _text(event: Event) -> tuple[str, ...]:
