@@ -54,15 +54,8 @@ class Seam:
 def _ends(before: str) -> list[str]:
     """What somebody may repeat: all of ``before``, or its last words."""
     lengths = {len(before), *range(_LEAST, min(_MOST, len(before)) + 1)}
-    periods = [n for n in range(1, min(_MOST, len(before) // 2) + 1) if before.endswith(before[-n:] * 2)]
-    return [
-        before[-length:]
-        for length in sorted(lengths)
-        if length >= _LEAST
-        and _begins_a_word(before, length)
-        and not _meant(before, length)
-        and all(length % period for period in periods)
-    ]
+    ends = [before[-length:] for length in sorted(lengths) if length >= _LEAST and _begins_a_word(before, length)]
+    return [end for end in ends if not _meant(before, len(end)) and not _repeats_itself(end)]
 
 
 def _begins_a_word(text: str, length: int) -> bool:
@@ -74,3 +67,7 @@ def _begins_a_word(text: str, length: int) -> bool:
 def _meant(text: str, length: int) -> bool:
     """Whether the text has come to the same words before, ``length`` characters ago."""
     return text[-length - _EVIDENCE : -length] == text[-_EVIDENCE:]
+
+
+def _repeats_itself(text: str) -> bool:
+    return (text + text).find(text, 1) < len(text)
