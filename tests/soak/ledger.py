@@ -122,7 +122,8 @@ class Ledger:
         self.outcomes[entry.outcome] += 1
         self.faults[entry.ask.fault] += 1
         self.tangled += entry.ask.tangled and entry.outcome == "abandon"
-        both = entry.outcome == "closed" and entry.how == "error" and entry.ask.fault != NONE  # which was first, nobody saw
+        # A fault and a close at once: which was first, nobody saw.
+        both = entry.outcome == "closed" and entry.how == "error" and (entry.ask.hasty or entry.ask.fault != NONE)
         if entry.how not in FITTING[entry.outcome] and not both:
             self.wrong.append(f"call {number}: {entry.outcome}, but settled as {entry.how}: {entry.ask}")
         del self._open[number]
