@@ -244,6 +244,14 @@ def test_a_key_at_rest_or_refused_is_passed_over() -> None:
     assert [members[0].in_turn(5.0).provider for _ in range(3)] == ["p0", "p2", "p2"]
 
 
+def test_a_key_that_is_barred_is_passed_over_unless_all_are() -> None:
+    members = ring(3)
+    assert [members[0].in_turn(0.0, members[:2]).provider for _ in range(3)] == ["p2"] * 3
+    assert [members[0].in_turn(0.0, members).provider for _ in range(3)] == ["p0", "p1", "p2"]
+    members[2].station.account.refused = True
+    assert members[0].in_turn(0.0, members[:2]).provider == "p2"
+
+
 def test_where_no_key_is_worth_showing_one_at_rest_goes_before_one_that_was_refused() -> None:
     members = ring(3)
     for each in members:

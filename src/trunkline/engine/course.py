@@ -17,9 +17,10 @@ from ..values.errors import (
 )
 from ..values.message import Text
 from ..values.request import Request
-from .destination import Destination, Planned, Sought
+from .destination import Destination, Planned, Sought, Wire
 
-_OF_THE_KEY = (RateLimitError, QuotaError, AuthenticationError, CircuitOpenError)
+_OF_THE_QUOTA = (RateLimitError, QuotaError)
+_OF_THE_KEY = (*_OF_THE_QUOTA, AuthenticationError, CircuitOpenError)
 
 
 class Course:
@@ -36,25 +37,38 @@ class Course:
         self._tried: list[Destination] = [self.at]
 
     def sibling(self, error: ProviderError, now: float) -> Destination | None:
-        """The same target with another key, where ``error`` is one of the key's; None: there is none that is worth showing."""
-        return self.at.sibling(now, self._tried) if isinstance(error, _OF_THE_KEY) else None
+        """The same target with another key, where ``error`` is one of the key's; None: there is none that is worth showing, or
+        all share the quota that is used up."""
+        if not isinstance(error, _OF_THE_KEY):
+            return None
+        if not isinstance(error, _OF_THE_QUOTA):
+            return self.at.sibling(now, self._tried)
+        quota = standing(self.at).quota
+        return self.at.sibling(now, [*self._tried, *(key for key in _keys(self.at) if standing(key).quota == quota)])
 
     def after(self, error: ProviderError) -> Destination | None:
-        """Who may take over after ``error`` of the one that is being asked: the first of those that are left; None: nobody."""
-        failed, prompt = standing(self.at), self._prompt(error)
-        for other in self._left:
-            if may_take_over(error, failed, standing(other), self._policy, prompt):
-                return other
-        return None
+        """Who may take over after ``error`` of the one that is being asked, under one of its keys at least: the first of those
+        that are left; None: nobody."""
+        return next((other for other in self._left if len(self._barred(other, error)) < len(_keys(other))), None)
 
-    def move(self, to: Destination, now: float) -> Destination:
-        """Goes on to one that ``after`` or ``sibling`` named; those that were passed over for it are not asked any more."""
+    def move(self, to: Destination, now: float, error: ProviderError) -> Destination:
+        """Goes on to one that ``after`` or ``sibling`` named after ``error``; those that were passed over for it are not asked
+        any more."""
         if to in self._left:
             del self._left[: self._left.index(to) + 1]
-            to = to.in_turn(now)
-        self._tried.append(to)
-        self.at = to
-        return to
+            to = to.in_turn(now, self._barred(to, error))
+        return self.settle(to)
+
+    def settle(self, on: Destination) -> Destination:
+        """Goes on to this very one, which may have been asked beside another."""
+        self._tried.append(on)
+        self.at = on
+        return on
+
+    def _barred(self, other: Destination, error: ProviderError) -> list[Destination]:
+        """The keys under which ``other`` may not be asked after ``error``: one may share a quota with the key that failed."""
+        failed, prompt = standing(self.at), self._prompt(error)
+        return [key for key in _keys(other) if not may_take_over(error, failed, standing(key), self._policy, prompt)]
 
     def drop(self) -> None:
         """The next one is not asked any more."""
@@ -71,6 +85,11 @@ class Course:
             texts = (part.text for message in self._request.messages for part in message.parts if isinstance(part, Text))
             self._tokens = sum(map(estimate_tokens, texts))
         return self._tokens
+
+
+def _keys(destination: Destination) -> Sequence[Destination]:
+    """The target under each of its keys."""
+    return destination.ring if isinstance(destination, Wire) and destination.ring else (destination,)
 
 
 def standing(destination: Destination) -> Standing:

@@ -171,14 +171,16 @@ class Wire:
                 note.proof = self.secret
         return io.send(request, limits)
 
-    def in_turn(self, now: float) -> Wire:
+    def in_turn(self, now: float, barred: Collection[Destination] = ()) -> Wire:
         """The endpoint for this call: the next of its ring whose key is worth showing; where none is, the next of those that were
-        not refused, and else the next."""
+        not refused, and else the next. ``barred``: those that may not be asked, while there are others."""
         if self.turns is None:
             return self
         ring = self.ring
         turn = self.turns.next(len(ring))
         order = [*ring[turn:], *ring[:turn]]
+        if barred:
+            order = [wire for wire in order if wire not in barred] or order
         for wire in order:
             if wire.station.usable(now):
                 return wire
@@ -230,7 +232,7 @@ class Own:
     record: Model | None = None
     secret: Secret | None = None
 
-    def in_turn(self, now: float) -> Own:
+    def in_turn(self, now: float, barred: Collection[Destination] = ()) -> Own:
         return self
 
     def sibling(self, now: float, tried: Collection[Destination]) -> None:

@@ -55,7 +55,7 @@ class Race:
         self._settlement.destination = won.destination
         if won is not first and self._course.next is not None:
             self._course.drop()
-            self._course.move(won.destination, self._io.now())
+            self._course.settle(won.destination)
         for trial in (first, self._second):
             if trial is not None and trial is not won:
                 await self._overtaken(trial)

@@ -74,7 +74,7 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
                 renewed = True  # a token that is not taken any more is no reason to give up
                 continue
             if (sibling := course.sibling(failed, now)) is not None:
-                course.move(sibling, now)
+                course.move(sibling, now, failed)
                 break
             other = course.after(failed)
             verdict = (other or Raise()) if shut else _judged(io, call, settlement, trial, failed, tried, other)
@@ -82,7 +82,7 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
                 raise _final(errors, failed, settlement) if raised is failed or errors else raised
             if not isinstance(verdict, Retry):
                 errors.append(failed)
-                course.move(verdict, now)
+                course.move(verdict, now, failed)
                 break
             waited = verdict.after
             if waited > 0.0:

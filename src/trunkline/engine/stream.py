@@ -246,7 +246,7 @@ class LiveStream:
         if self._rested > 0.0:
             await self._io.sleep(self._rested)
         if heir is not trial.destination:
-            course.move(heir, self._io.now())
+            course.move(heir, self._io.now(), error)
         said_so_far = partial.text
         self._carried = Continuation(said_so_far, used, self._call.request, course.at.target)
         try:
