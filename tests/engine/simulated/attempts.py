@@ -168,7 +168,8 @@ def check_move(caller: Caller, before: Made, after: Made) -> None:
     assert wire is not None
     assert other is not None
     if other in wire.ring and error in ("RateLimitError", "QuotaError", "AuthenticationError", "CircuitOpenError"):
-        return  # another key of the same
+        assert error not in ("RateLimitError", "QuotaError") or other.target.quota != wire.target.quota, "another key of the same quota"
+        return
     if before.talk is not None and before.talk.spoken.kind == "conflict":
         return
     assert allowed(caller, error, wire, other), (

@@ -77,7 +77,8 @@ def check_end(caller: Caller) -> None:
         assert not response.partial, "and a whole one"
         assert response.attempts == tuple(caller.attempts), "the result tells all attempts"
     elif how == "error":
-        assert isinstance(error, ProviderError | HookError | UsageError), f"an error of ours, not {error!r}"
+        interrupted = isinstance(error, KeyboardInterrupt | asyncio.CancelledError) and caller.meddled  # while it ended
+        assert interrupted or isinstance(error, ProviderError | HookError | UsageError), f"an error of ours, not {error!r}"
         if isinstance(error, ProviderError):
             assert error.attempts == tuple(caller.attempts), "the error tells all attempts"
         if isinstance(error, AllTargetsFailedError):

@@ -135,7 +135,7 @@ class Family:
     def _of(self, provider: Provider) -> list[Wire]:
         """The first of each ring of one provider: its models, and perhaps a second address of one."""
         chance, found, turns = self._chance, [], Turns()
-        shared = f"{provider.name} shared" if chance.random() < 0.3 else None
+        shared = chance.choice((None, None, None, f"{provider.name} shared", f"{provider.name} all keys"))
         places = [(f"m{n}", "a") for n in range(chance.choice((1, 1, 2)))]
         if chance.random() < 0.3:
             places.append(("m0", "b"))
@@ -158,7 +158,7 @@ class Family:
     def _wire(self, provider: Provider, model: str, address: str, key: str, shared: str | None, record: Model | None) -> Wire:
         dialect = "anthropic-messages" if provider.anthropic else "openai-chat"
         host = f"{provider.name}-{address}.test"
-        quota = f"{provider.name}|{key}|{model}" if shared is None else f"{shared} {key}"
+        quota = f"{provider.name}|{key}|{model}" if shared is None else shared if shared.endswith("keys") else f"{shared} {key}"
         target = Target(dialect, provider.name, model, max_output=100, quota=quota, key=key)
         station = self.stations.of(provider.name, model, key, host, key)
         if self.breaker is not None and not isinstance(station.breaker, WatchedBreaker):
