@@ -139,7 +139,7 @@ def test_it_forgets_the_oldest() -> None:
 
 @pytest.mark.parametrize("limit", [0, -1, True, 1.5, "9", None])
 def test_a_limit_is_a_number_of_turns(limit: object) -> None:
-    with pytest.raises(UsageError, match=r"^limit: "):
+    with pytest.raises(UsageError, match=r"^limit: not a count; got \S.*; allowed: a whole number, 1 or more$"):
         TurnMemory(limit)  # type: ignore[arg-type]
 
 
