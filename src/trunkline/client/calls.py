@@ -31,6 +31,7 @@ from ..values.request import Request
 from ..values.schema import parse_output
 from .credentials import is_async
 from .destinations import Destinations
+from .forked import begins_anew
 from .limits import STATION_OPTIONS, Limiting, to_carrying_on, to_last_resort
 from .options import (
     CALL_OPTIONS,
@@ -82,6 +83,7 @@ class Calls:
         self._limiting = limiting or {}
         self._ready: Call | None = None
         self._scope = Scope()
+        begins_anew(self)
 
     @classmethod
     def of(cls, model: ModelName | None, settings: Settings | None, blocking: bool, options: Mapping[str, Any]) -> Calls:
@@ -126,6 +128,11 @@ class Calls:
     def reload(self) -> None:
         """Whatever is called from now on goes by the settings as they are now."""
         self.destinations = self.destinations.reloaded()
+        self._ready = None
+
+    def forget(self) -> None:
+        """After a fork, in the child."""
+        self.destinations.forget()
         self._ready = None
 
     def _look_over(self) -> None:

@@ -131,6 +131,14 @@ class Destinations:
         self.stations.forgive()
         return other
 
+    def forget(self) -> None:
+        """After a fork, in the child: what was found is found anew, for it is tied to limits and circuits of the parent."""
+        self._lock = Lock()
+        self._known, self._signers, self._turns, self._seeker = {}, {}, {}, None
+        for name in ("heirs", "forks"):
+            vars(self).pop(name, None)
+        self._limiting.forget()
+
     def _keeps_address(self, owner: ModelName | None) -> bool:
         """Whether the address that was handed over is ``owner``'s too: nobody else's yet, its own, or that of an endpoint that
         has no other."""

@@ -46,6 +46,10 @@ class Limiting:
                     self._stations = stations_of(self._options, limits)
         return self._stations
 
+    def forget(self) -> None:
+        """After a fork, in the child: places are taken by threads that it does not have."""
+        self._stations, self._lock = None, Lock()
+
 
 def stations_of(options: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]) -> Stations:
     """The stations of a client with these options; ``settings``: the limits of files, by name."""
