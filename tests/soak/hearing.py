@@ -47,8 +47,10 @@ class Hearing:
         if not isinstance(error, TrunklineError):
             self._ledger.complain(f"not ours: {error!r}")
         outcome = "error"
-        if isinstance(error, StreamInterruptedError | TransportError):
-            outcome = "shut" if over else "closed" if self.closed else "error"
+        if over and isinstance(error, StreamInterruptedError | TransportError):
+            outcome = "shut"
+        elif self.closed and isinstance(error, TrunklineError):
+            outcome = "closed"
         self._finish(outcome, None, error)
 
     def _finish(self, outcome: str, response: Response | None, error: Exception | None) -> None:
