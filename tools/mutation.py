@@ -32,6 +32,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,7 @@ def source(module: str, tree: Path = ROOT) -> Path:
     return tree / "src" / "trunkline" / f"{module}.py"
 
 
+@cache
 def own_tests(module: str) -> list[str]:
     """The test files of a module, as paths from the root; empty if it has none."""
     package, name = module.split("/")
