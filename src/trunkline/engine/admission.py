@@ -101,7 +101,8 @@ async def _slot(io: IO, trial: Trial, gate: Gate, spare: Spare) -> None:
 
 async def _pace(io: IO, call: Call, trial: Trial, gates: list[Gate], spare: Spare) -> None:
     """Books the first moment at which the request may go under all limits, and waits for it."""
-    tokens = _tokens(call) if any(gate.window.limit.tokens is not None for gate in gates if gate.window is not None) else 0
+    counting = [gate for gate in gates if gate.window is not None and gate.window.limit.tokens is not None]
+    tokens = _tokens(call) if counting else 0
     now = io.now()
     refused = _book(trial, gates, now, tokens, now)
     if refused is not None and not spare(refused):
@@ -132,7 +133,7 @@ def _booked(
                 return _reached(gate, tokens, booked)
             reserved.append((gate, booked))
             moment = booked.at
-        if all(booked.at == moment for _, booked in reserved):
+        if reserved[0][1].at == moment:  # the first is the earliest
             return None
         _take_back(reserved)
 
