@@ -124,7 +124,7 @@ def test_the_instruction_says_what_matters() -> None:
 # --- what is told of its answer ---------------------------------------------------------------------------------------
 
 
-def told(said: str, *events: Event, of: Target = TOLD, before: Usage = Usage()) -> list[Event]:  # noqa: B008 - frozen
+def told(said: str, *events: Event, of: Target = TOLD, before: Usage = Usage()) -> list[Event]:
     """One batch for each event."""
     continuation = Continuation(said, before, ASKED, of)
     return [made for event in events for made in continuation.events([event])]
