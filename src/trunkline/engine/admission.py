@@ -26,6 +26,7 @@ async def admit(io: IO, call: Call, trial: Trial, spare: Spare) -> None:
     """
     if trial.enter(trial.began):
         return
+    trial.check()
     station = trial.station
     if station.breaker is not None and (wait := station.breaker.wait(io.now())) > 0.0:
         raise _open(wait)
