@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.engine.calls import Book, stream_call, wire
@@ -17,9 +19,17 @@ def test_a_call_that_was_ended_while_it_waited_for_its_next_try_takes_nothing_mo
     io, book = world([Scripted(500)]), Book()
     gate = Gate("p1", RateLimit(1, period=60.0))
     live = LiveStream(io, stream_call(wire(station=Station(gates=(gate,))), observers=(book,), limit={"total": 30.0}))
-    io.meanwhile = lambda turn: live.abort("close") if io.sleeps else None
+
+    def meddle(turn: int) -> None:
+        if not io.blocking and turn == 1:
+            asyncio.get_running_loop().call_later(1e-6, live.abort, "close")
+        if io.sleeps:
+            live.abort("close")
+
+    io.meanwhile = meddle
     with pytest.raises(StreamInterruptedError):  # and not that the limit is reached
         io.run(live.open())
+    assert len(io.sleeps) == len(io.exchanges) == 1
     assert [end.how for end in book.ends] == ["close"]
     assert live._settlement.open == []
     assert gate.window is not None
