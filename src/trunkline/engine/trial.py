@@ -92,6 +92,7 @@ class Trial:
     def go(self, now: float) -> bool:
         """Goes, once all has been waited for; False: the circuit is open. Raises as ``check`` does."""
         station = self.station
+        self.check()
         with station.lock:
             leave = _GO if station.breaker is None else station.breaker.admit(now)
             if leave is not _NO:
@@ -101,7 +102,7 @@ class Trial:
                 if not self._again:
                     station.budget.called()
         station.heed()
-        self.check()
+        self.check()  # another thread may have ended it in between, and not have seen that it went
         return leave is not _NO
 
     def check(self) -> None:
