@@ -17,7 +17,7 @@ CORPUS = SHARED / "corpus"
 ABSENT = "../shared is not here (recorded traffic, protocol sheets)"
 
 # Time is asserted in tests/io only: a machine that is busy finds no errors.
-settings.register_profile("trunkline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("trunkline", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("trunkline")
 
 
