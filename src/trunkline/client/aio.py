@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from ..engine import engine
 from ..engine.stream import LiveStream
@@ -20,10 +20,8 @@ from .health import Health
 from .options import CallOptions, ClientOptions, ModelName, NewOptions, Prompt, Timeout
 from .port import Port
 from .settings import Settings
+from .status import Status, status_of
 from .streams import AsyncStream
-
-if TYPE_CHECKING:
-    from .status import Status
 
 
 class AsyncClient:
@@ -111,8 +109,6 @@ class AsyncClient:
     def status(self) -> Status:
         """How its targets fare just now: circuits, limits, keys (masked), what is in flight, how fast they answer. Nobody is
         asked. Clients made by ``with_options`` share it, unless they have limits of their own."""
-        from .status import status_of  # few ask
-
         return status_of(self._calls.destinations.stations, self._port.get().now())
 
     def reload(self) -> None:

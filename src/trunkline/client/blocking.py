@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from ..engine import engine
 from ..engine.stream import LiveStream
@@ -21,10 +21,8 @@ from .health import Health
 from .options import CallOptions, ClientOptions, ModelName, NewOptions, Prompt, Timeout
 from .port import Port
 from .settings import Settings
+from .status import Status, status_of
 from .streams import Stream
-
-if TYPE_CHECKING:
-    from .status import Status
 
 
 class Client:
@@ -112,8 +110,6 @@ class Client:
     def status(self) -> Status:
         """How its targets fare just now: circuits, limits, keys (masked), what is in flight, how fast they answer. Nobody is
         asked. Clients made by ``with_options`` share it, unless they have limits of their own."""
-        from .status import status_of  # few ask
-
         return status_of(self._calls.destinations.stations, self._port.get().now())
 
     def reload(self) -> None:
