@@ -29,6 +29,11 @@ def client(io: ScriptedIO, settings: Settings | None = None, model: str = "opena
     return Client(model, settings=settings or Settings(KEYS), io=io, **options)
 
 
+def waits(*clients: Client) -> list[float]:
+    """How long a call of each waits, one after another."""
+    return [client.generate("hi").attempts[0].waited for client in clients]
+
+
 @pytest.mark.parametrize(
     "said",
     [2, RateLimit(2), {"requests": 2}, {"openai": 2}, {"openai/gpt-5.4": {"requests": 2}}, {"openai": RateLimit(2), "groq": 1}],
@@ -36,17 +41,13 @@ def client(io: ScriptedIO, settings: Settings | None = None, model: str = "opena
 def test_so_many_a_minute(said: Any) -> None:
     io = ScriptedIO(lambda _: chat())
     llm = client(io, rate_limit=said)
-    for _ in range(3):
-        llm.generate("hi")
-    assert io.sleeps == [60.0]
+    assert waits(llm, llm, llm) == [0.0, 0.0, 60.0]
 
 
 def test_another_name_is_another_limit() -> None:
     io = ScriptedIO(lambda _: chat())
     llm = client(io, rate_limit={"groq": 1, "openai/gpt-5.4-mini": 1})
-    for _ in range(3):
-        llm.generate("hi")
-    assert io.sleeps == []
+    assert waits(llm, llm, llm) == [0.0, 0.0, 0.0]
     (limit,) = (each for each in llm.status().limits) if llm.status().limits else (None,)
     assert limit is None
 
@@ -55,11 +56,38 @@ def test_copies_share_it_also_those_that_were_made_before_the_first_call() -> No
     io = ScriptedIO(lambda _: chat())
     llm = client(io, rate_limit=2)
     copy = llm.with_options(temperature=0.5)
-    for each in (llm, copy, llm):
-        each.generate("hi")
-    assert io.sleeps == [60.0]
-    copy.with_options(rate_limit=5).generate("hi")
-    assert io.sleeps == [60.0]
+    assert waits(llm, copy, llm) == [0.0, 0.0, 60.0]
+    assert waits(copy.with_options(rate_limit=5)) == [0.0]
+
+
+@pytest.mark.parametrize("other", [{"breaker": None}, {"breaker": BreakerPolicy(failures=1)}, {"concurrency": 9}])
+def test_a_copy_with_another_limit_goes_on_counting_for_those_that_it_leaves_as_they_are(other: dict[str, Any]) -> None:
+    io = ScriptedIO(lambda _: chat())
+    llm = client(io, rate_limit=2, concurrency=8)
+    copy = llm.with_options(**other)
+    assert waits(copy, llm, copy) == [0.0, 0.0, 60.0]
+    assert [limit.requests for limit in llm.status().limits] == [limit.requests for limit in copy.status().limits] == [1]
+
+
+def test_places_are_shared_by_copies_that_have_other_limits() -> None:
+    held: list[int | None] = []
+    io = ScriptedIO(lambda _: chat())
+    llm = client(io, concurrency=3)
+    copy = llm.with_options(rate_limit=100, after=lambda _: held.append(llm.status().limits[0].busy))
+    with llm.stream("hi") as stream:
+        next(iter(stream))
+        copy.generate("hi")
+    assert held == [1]
+
+
+def test_without_a_key_each_address_has_limits_of_its_own() -> None:
+    io = ScriptedIO(lambda request: chat() if "b.example" in request.url else failed(500))
+    llm = Client(
+        "openai-chat/m", settings=Settings({}), base_url="http://a.example/v1", io=io, retries=0, rate_limit=5,
+        fallbacks=[{"base_url": "http://b.example/v1"}],
+    )  # fmt: skip
+    llm.generate("hi")
+    assert [limit.requests for limit in llm.status().limits] == [1, 1]
 
 
 def test_beyond_the_deadline_nothing_is_sent() -> None:
@@ -75,25 +103,24 @@ def test_limits_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "trunkline.toml").write_text("[limits.openai]\nrequests = 2\nperiod = 10\nconcurrency = 3\n", encoding="utf-8")
     io = ScriptedIO(lambda _: chat())
     llm = client(io, Settings(KEYS, [str(tmp_path)]))
-    for _ in range(3):
-        llm.generate("hi")
-    assert io.sleeps == [10.0]
+    assert waits(llm, llm, llm) == [0.0, 0.0, 10.0]
     (limit,) = llm.status().limits
     assert (limit.name, limit.requests, limit.most_requests, limit.period, limit.busy, limit.most) == ("openai", 1, 2, 10, 0, 3)
-    io.sleeps.clear()
     said = client(io, Settings(KEYS, [str(tmp_path)]), rate_limit=None)
-    for _ in range(3):
-        said.generate("hi")
-    assert io.sleeps == []
+    assert waits(said, said, said) == [0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize(
     ("text", "field"),
     [
         ("limits = 3", "limits ("),
-        ("[limits.openai]\nrequest = 3", "request"),
-        ("[limits.openai]\nrequests = 0", "limits.openai"),
-        ("[limits.openai]\nconcurrency = -1", "limits.openai.concurrency"),
+        ("[limits]\nopenai = 3", "limits.openai ("),
+        ("[limits.openai]\nrequest = 3", "limits.openai.request ("),
+        ("[limits.openai]\nrequests = 0", "limits.openai.requests ("),
+        ("[limits.openai]\nperiod = 3", "limits.openai ("),
+        ("[limits.openai]\nconcurrency = -1", "limits.openai.concurrency ("),
+        ("[limits.openai]\nconcurrency = {most = 1, que = 2}", "limits.openai.concurrency.que ("),
+        ('[limits."sk-canary-0123456789abcdefghij"]\nrequests = 0', "limits.***.requests ("),
     ],
 )
 def test_what_a_file_cannot_say(tmp_path: Path, text: str, field: str) -> None:
@@ -137,8 +164,11 @@ def test_no_breaker(said: Any) -> None:
         ({"rate_limit": 0}, "rate_limit"),
         ({"rate_limit": "many"}, "rate_limit"),
         ({"rate_limit": {"openai": -1}}, "rate_limit.openai"),
+        ({"rate_limit": {"requests": 5, "token": 9}}, "rate_limit.token"),
+        ({"rate_limit": {}}, "rate_limit"),
         ({"concurrency": 0}, "concurrency"),
         ({"concurrency": {"openai": "x"}}, "concurrency.openai"),
+        ({"concurrency": {"most": 5, "que": 9}}, "concurrency.que"),
         ({"breaker": 5}, "breaker"),
         ({"breaker": {"failure": 5}}, "failure"),
         ({"hedge": 0}, "hedge.after"),

@@ -32,7 +32,7 @@ from ..values.schema import parse_output
 from .credentials import is_async
 from .destinations import Destinations
 from .forked import begins_anew
-from .limits import STATION_OPTIONS, Limiting, to_carrying_on, to_last_resort
+from .limits import STATION_OPTIONS, to_carrying_on, to_last_resort
 from .options import (
     CALL_OPTIONS,
     CLIENT_OPTIONS,
@@ -111,7 +111,7 @@ class Calls:
             destinations = destinations.also(model, options)
         limiting = {**self._limiting, **{name: options[name] for name in STATION_OPTIONS if name in options}}
         if limiting != self._limiting:
-            destinations = destinations.limited(Limiting(limiting))
+            destinations = destinations.limited(destinations.limiting.under(limiting))
         limits = to_limits({**merged, "max_line": options.get("max_line")}, self._limits)
         for name in ("timeout", "retries", "fallback_on", "min_tokens_per_second"):
             merged.pop(name, None)

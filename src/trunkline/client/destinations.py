@@ -58,7 +58,7 @@ class Destinations:
         limiting: Limiting | None = None,
     ) -> None:
         self._settings = settings
-        self._limiting = Limiting({}) if limiting is None else limiting
+        self.limiting = Limiting({}) if limiting is None else limiting
         self._region = None if region is None else as_text(region, "region", "the name of one, as in 'eu-west-1'")
         self._quota = None if quota is None else as_text(quota, "quota", "a name for the limit that is shared")
         self._version = None if version is None else as_text(version, "version", "as in '2023-06-01'")
@@ -85,7 +85,7 @@ class Destinations:
     @property
     def stations(self) -> Stations:
         """What is known of the targets, and the limits that hold for them."""
-        return self._limiting.stations(self.settings)
+        return self.limiting.stations(self.settings)
 
     @cached_property
     def heirs(self) -> Heirs:
@@ -106,7 +106,7 @@ class Destinations:
         provider's; a new address does not keep the old one's key."""
         api_key, base_url, version = options.get("api_key"), options.get("base_url"), options.get("version")
         way = options.get("dialect"), options.get("parameters")
-        other = Destinations(self._settings, owner, api_key, base_url, version or self._version, *way, limiting=self._limiting)
+        other = Destinations(self._settings, owner, api_key, base_url, version or self._version, *way, limiting=self.limiting)
         if base_url is None and (api_key is None or self._keeps_address(owner)):
             other._base_url = self._base_url
             if api_key is None:
@@ -121,12 +121,12 @@ class Destinations:
     def limited(self, limiting: Limiting) -> Destinations:
         """The same under other limits."""
         other = self.also(self._owner, {})
-        other._limiting = limiting
+        other.limiting = limiting
         return other
 
     def reloaded(self) -> Destinations:
         """The same as the settings are now."""
-        other = self.limited(self._limiting)
+        other = self.limited(self.limiting)
         other._settings = None if self._settings is None else self._settings.reloaded()
         self.stations.forgive()
         return other
@@ -137,7 +137,7 @@ class Destinations:
         self._known, self._signers, self._turns, self._seeker = {}, {}, {}, None
         for name in ("heirs", "forks"):
             vars(self).pop(name, None)
-        self._limiting.forget()
+        self.limiting.forget()
 
     def _keeps_address(self, owner: ModelName | None) -> bool:
         """Whether the address that was handed over is ``owner``'s too: nobody else's yet, its own, or that of an endpoint that
@@ -216,7 +216,7 @@ class Destinations:
     def heir(self, name: str | None, options: Mapping[str, Any], origin: Origin | None) -> Destinations:
         """The same settings, with ``options`` for the provider of ``name``; ``origin``: whose word the address is, else as
         here."""
-        other = Destinations(self.settings, name, **options, limiting=self._limiting)
+        other = Destinations(self.settings, name, **options, limiting=self.limiting)
         other._origin = self._origin if origin is None else min(origin, self._origin)
         return other
 

@@ -11,8 +11,8 @@ from ..providers.table import TABLE
 from ..values.errors import UsageError
 from ..values.secret import Origin
 from .model_names import provider_of
-from .route_targets import placed
 from .routes import Route
+from .trust import placed
 
 if TYPE_CHECKING:
     from .destinations import Destinations

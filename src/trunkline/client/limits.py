@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.backend import declared_async
 from ..engine.call import LastResort
-from ..engine.station import Stations
+from ..engine.station import Counts, Stations
 from ..policy.breaker import BreakerPolicy
 from ..policy.rate_limit import RateLimit, as_rate_limit
 from ..policy.slots import Concurrency, as_concurrency
 from ..values import expect
 from ..values.errors import UsageError
 from ..values.response import Response
+from ..values.secret import mask_keys
+from .trust import placed
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -31,11 +33,16 @@ Concurrencies = Concurrency | int | Mapping[str, Any]
 class Limiting:
     """The limits that a client and its copies share, and with them what is known of their targets; made when first needed."""
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], counts: Counts | None = None) -> None:
         self._options = options
         stations_of(options, {})  # what is wrong with them shows now
         self._stations: Stations | None = None
+        self._counts = Counts() if counts is None else counts
         self._lock = Lock()
+
+    def under(self, options: Mapping[str, Any]) -> Limiting:
+        """The same under other options. What they leave as it is goes on counting for both."""
+        return Limiting(options, self._counts)
 
     def stations(self, settings: Settings) -> Stations:
         """The stations, under what the options say, and else what ``settings`` do."""
@@ -43,15 +50,16 @@ class Limiting:
             limits = settings.limits
             with self._lock:
                 if self._stations is None:
-                    self._stations = stations_of(self._options, limits)
+                    self._stations = stations_of(self._options, limits, self._counts)
         return self._stations
 
     def forget(self) -> None:
         """After a fork, in the child: places are taken by threads that it does not have."""
         self._stations, self._lock = None, Lock()
+        self._counts.forget()
 
 
-def stations_of(options: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]) -> Stations:
+def stations_of(options: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]], counts: Counts | None = None) -> Stations:
     """The stations of a client with these options; ``settings``: the limits of files, by name."""
     breaker = _breaker(options.get("breaker", True))
     rates = _by_name(options.get("rate_limit"), "rate_limit", as_rate_limit, RateLimit)
@@ -61,27 +69,33 @@ def stations_of(options: Mapping[str, Any], settings: Mapping[str, Mapping[str, 
             rates[name] = said["rate_limit"]
         if "concurrency" in said and "concurrency" not in options:
             concurrency[name] = said["concurrency"]
-    return Stations(breaker, rates, concurrency)
+    return Stations(breaker, rates, concurrency, counts)
 
 
 def checked_limits(value: object, path: str) -> dict[str, dict[str, Any]]:
     """``[limits.openai]`` and ``[limits."openai/gpt-5.4"]`` of a file: ``requests``, ``tokens``, ``period``, ``concurrency``."""
-    checked: dict[str, dict[str, Any]] = {}
-    for name, said in expect.mapping(value, f"limits ({path})").items():
-        at = f"limits.{name} ({path})"
-        given = dict(expect.mapping(said, at))
-        expect.only(given, at, ("requests", "tokens", "period", "concurrency"))
-        most = given.pop("concurrency", None)
-        checked[name] = {} if most is None else {"concurrency": as_concurrency(most, f"limits.{name}.concurrency ({path})")}
-        if given:
-            checked[name]["rate_limit"] = as_rate_limit(given, at)
-    return checked
+    try:
+        limits = expect.mapping(value, "limits").items()
+        return {name: _of_file(said, f"limits.{mask_keys(expect.text(name, 'limits'))}") for name, said in limits}
+    except UsageError as error:
+        raise placed(error, f"{error.field} ({path})") from None
+
+
+def _of_file(said: object, at: str) -> dict[str, Any]:
+    given = dict(expect.mapping(said, at))
+    expect.only(given, at, ("requests", "tokens", "period", "concurrency"))
+    found: dict[str, Any] = {}
+    if (most := given.pop("concurrency", None)) is not None:
+        found["concurrency"] = as_concurrency(most, f"{at}.concurrency")
+    if given:
+        found["rate_limit"] = as_rate_limit(given, at)
+    return found
 
 
 def _by_name(value: object, field: str, read: Callable[[object, str], T], kind: Any) -> dict[str, T]:
     if value is None:
         return {}
-    if isinstance(value, Mapping) and not set(value) <= set(kind.__struct_fields__):
+    if isinstance(value, Mapping) and value and set(value).isdisjoint(kind.__struct_fields__):
         return {expect.text(name, field): read(each, f"{field}.{name}") for name, each in value.items()}
     return {"": read(value, field)}
 

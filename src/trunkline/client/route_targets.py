@@ -19,7 +19,7 @@ from ..values.secret import Origin, Secret, mask_keys
 from .credentials import is_async
 from .options import BACKUP_OPTIONS, ModelName, seal
 from .routes import Route
-from .trust import bare
+from .trust import placed
 
 HANDED = Origin.ARGUMENT
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
@@ -156,13 +156,6 @@ def check(route: Route, blocking: bool) -> None:
             backend.check(Own(each.model), blocking)
         if blocking and is_async(each.options.get("api_key")):
             raise UsageError("a coroutine function", field="api_key", allowed="a plain function here; AsyncClient takes both")
-
-
-def placed(error: UsageError, field: str) -> UsageError:
-    """``error``, of something at ``field``."""
-    said = error.message if error.allowed is None else error.message.removesuffix(f"; allowed: {error.allowed}")
-    said = said if error.got is None else said.removesuffix(f"; got {error.got}")
-    return bare(UsageError(said.removeprefix(f"{error.field}: "), field=field, got=error.got, allowed=error.allowed))
 
 
 # -- from files ----------------------------------------------------------------------------------------------------

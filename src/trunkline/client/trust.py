@@ -89,6 +89,13 @@ def bare(error: UsageError) -> UsageError:
     return error.with_traceback(None)
 
 
+def placed(error: UsageError, field: str) -> UsageError:
+    """``error``, of something at ``field``."""
+    said = error.message if error.allowed is None else error.message.removesuffix(f"; allowed: {error.allowed}")
+    said = said if error.got is None else said.removesuffix(f"; got {error.got}")
+    return bare(UsageError(said.removeprefix(f"{error.field}: "), field=field, got=error.got, allowed=error.allowed))
+
+
 def host_of(url: str) -> str:
     """The host of a checked URL, in lower case, without port, brackets and final dot."""
     return _plain(_host_part(urlsplit(url)))

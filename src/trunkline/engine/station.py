@@ -110,6 +110,29 @@ class Gate(Guarded):
             woken.signal.set()
 
 
+class Counts:
+    """What is used of the limits, for each name, provider and key. Whoever says the same limit uses the same one, whatever else he
+    says."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """After a fork, in the child: nobody is under way there."""
+        self._windows: dict[Hashable, RateWindow] = {}
+        self._slots: dict[Hashable, Slots[Ticket]] = {}
+        self._guard = Guarded()
+
+    def gate(self, name: str, of: tuple[str, str | None], rate: RateLimit | None, concurrency: Concurrency | None) -> Gate:
+        """The limit ``name``, as it holds for this provider and key."""
+        gate = Gate(name or of[0], rate, concurrency, self._guard)
+        if gate.window is not None:
+            gate.window = self._windows.setdefault((name, of, rate), gate.window)
+        if gate.slots is not None:
+            gate.slots = self._slots.setdefault((name, of, concurrency), gate.slots)
+        return gate
+
+
 class Place(NamedTuple):
     """Which target it is. ``key``: its key, masked."""
 
@@ -189,20 +212,21 @@ class Station(Guarded):
 
 
 class Stations:
-    """The stations of a client family, made when they are first needed."""
+    """The stations of a client family, made when they are first needed. ``counts``: shared with others that have other limits."""
 
     def __init__(
         self,
         breaker: BreakerPolicy | None = BreakerPolicy(),  # noqa: B008 - frozen
         rates: Mapping[str, RateLimit] | None = None,
         concurrency: Mapping[str, Concurrency] | None = None,
+        counts: Counts | None = None,
     ) -> None:
         self._breaker = breaker
         self._rates, self._concurrency = dict(rates or {}), dict(concurrency or {})
         self._stations: dict[Hashable, Station] = {}
         self._accounts: dict[Hashable, Account] = {}
         self._gates: dict[Hashable, Gate] = {}
-        self._guard = Guarded()
+        self._counts = Counts() if counts is None else counts
         self._kept: list[object] = []
         self._lock = Lock()
 
@@ -212,7 +236,7 @@ class Stations:
             found = self._stations.get((provider, model, key, address))
             if found is None:
                 account = self._accounts.setdefault((provider, key, None if key else address), Account())
-                gates = self._gates_of(provider, model, key)
+                gates = self._gates_of(provider, model, key or address)
                 found = self._stations[provider, model, key, address] = Station(self._breaker, account, gates)
                 found.place = Place(provider, model, address, shown)
             return found
@@ -249,8 +273,10 @@ class Stations:
         for name in ("", provider, f"{provider}/{model}"):
             rate, concurrency = self._rates.get(name), self._concurrency.get(name)
             if rate is not None or concurrency is not None:
-                shared = (name, provider, key)
-                gates.append(self._gates.setdefault(shared, Gate(name or provider, rate, concurrency, self._guard)))
+                of = (provider, key)
+                if (name, of) not in self._gates:
+                    self._gates[name, of] = self._counts.gate(name, of, rate, concurrency)
+                gates.append(self._gates[name, of])
         return tuple(gates)
 
 
