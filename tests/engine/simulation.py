@@ -71,6 +71,11 @@ class Scenario:
         self.tasks_left = len(asyncio.all_tasks()) - 1
 
     @property
+    def meddled(self) -> int:
+        """So many were ended from elsewhere, and may have been between their leave and their request."""
+        return sum(caller.meddled for caller in self.callers)
+
+    @property
     def command(self) -> str:
         return f"python -m tests.engine.simulation {self.port} {self.seed}"
 

@@ -65,14 +65,18 @@ class Made(NamedTuple):
 
 def made_of(caller: Caller, talks: list[Talk], *, hedged: bool) -> list[Made]:
     """The attempts tell exactly the exchanges that were made, in their order; of a call that its caller ended, those that had ended."""
-    left, made = list(talks), list[Made]()
-    for attempt in caller.attempts:
+    left, made, found = list(talks), list[Made](), dict[int, Talk]()
+    named = {talk.spoken.headers.get("x-request-id"): talk for talk in talks}
+    asked = [(n, attempt) for n, attempt in enumerate(caller.attempts) if attempt.asked]
+    for n, attempt in sorted(asked, key=lambda pair: pair[1].request_id not in named) if hedged else asked:
+        found[n] = _match(caller, attempt, left, hedged=hedged)
+        left.remove(found[n])
+    for n, attempt in enumerate(caller.attempts):
         if not attempt.asked:
             assert attempt.error in NOT_ASKED or hedged, f"not asked for {attempt.error}"
             made.append(Made(caller, attempt, None, _named(caller, attempt)))
             continue
-        talk = _match(caller, attempt, left, hedged=hedged)
-        left.remove(talk)
+        talk = found[n]
         check_error(attempt, talk)
         again = bool(made) and made[-1].wire is talk.wire
         made.append(Made(caller, attempt, talk, talk.wire, again))
@@ -89,12 +93,11 @@ def _match(caller: Caller, attempt: Attempt, left: list[Talk], *, hedged: bool) 
     fit = [
         talk
         for talk in (left if hedged else left[:1])
-        if (talk.wire.target.provider, talk.wire.target.model, talk.wire.target.key)
-        == (attempt.provider, attempt.model, attempt.key)
+        if (talk.wire.target.provider, talk.wire.target.model, talk.wire.target.key) == (attempt.provider, attempt.model, attempt.key)
         and begun - SLACK <= talk.sent <= ended + SLACK
     ]
     assert fit, f"no exchange was {attempt}, where the next was {left[0].wire if left else 'none'}"
-    return min(fit, key=lambda talk: abs(talk.shut - ended))
+    return min(fit, key=lambda talk: (talk.spoken.headers.get("x-request-id") != attempt.request_id, abs(talk.shut - ended)))
 
 
 def _named(caller: Caller, attempt: Attempt) -> Wire | None:
