@@ -6,20 +6,22 @@ import msgspec
 import pytest
 
 from tests.engine.calls import wire
+from tests.engine.stations import tripped
 from trunkline.engine.course import Course, standing
-from trunkline.engine.destination import Turns, Wire
+from trunkline.engine.destination import Destination, Own, Sought, Turns, Wire
 from trunkline.policy.retry import RetryPolicy
 from trunkline.values.errors import (
     AuthenticationError,
     CircuitOpenError,
     ContextLengthError,
     InvalidRequestError,
+    OverloadedError,
     ProviderError,
     QuotaError,
     RateLimitError,
     ServerError,
 )
-from trunkline.values.message import Message
+from trunkline.values.message import Image, Message
 from trunkline.values.model import Model
 from trunkline.values.request import Request
 
@@ -35,8 +37,8 @@ def pool(provider: str, *quotas: str | None, model: str = "m") -> list[Wire]:
     return members
 
 
-def course(*plan: Wire, prompt: str = "hello") -> Course:
-    return Course(plan, Request(model="x", messages=(Message.user(prompt),)), RetryPolicy(), 0.0)
+def course(*plan: Destination | Sought, prompt: str = "hello", policy: RetryPolicy = RetryPolicy()) -> Course:
+    return Course(plan, Request(model="x", messages=(Message.user(prompt),)), policy, 0.0)
 
 
 def test_a_target_without_a_quota_of_its_own_shares_that_of_its_key_and_model() -> None:
@@ -127,3 +129,74 @@ def test_one_that_was_asked_beside_another_is_gone_on_with_as_it_is() -> None:
     assert way.settle(other) is other
     assert way.at is other
     assert way.sibling(CircuitOpenError(), 0.0) is one, "its other key was not tried"
+
+
+class Backend:
+    def generate(self, request: Request) -> str:
+        return "yes"
+
+
+class Somewhere(Sought):
+    async def found(self, io: object, request: Request) -> list[Destination]:
+        return []
+
+
+def test_what_has_to_be_looked_for_first_is_no_target() -> None:
+    first, second = wire("p1"), wire("p2")
+    way = course(Somewhere(), first, Somewhere(), second)
+    assert (way.at, way.next) == (first, second)
+
+
+@pytest.mark.parametrize(
+    ("error", "who"),
+    [
+        (ServerError(), 1),
+        (OverloadedError(), 1),
+        (RateLimitError(), 3),
+        (QuotaError(), 3),
+        (AuthenticationError(), 4),
+        (InvalidRequestError(), None),
+    ],
+)
+def test_who_may_take_over(error: ProviderError, who: int | None) -> None:
+    plan = [wire("p1"), wire("p1"), wire("p1"), wire("p1", model="n"), wire("p2")]
+    assert course(*plan).after(error) is (None if who is None else plan[who])
+
+
+def test_only_a_larger_window_takes_over_from_a_smaller_one() -> None:
+    small, equal, large = (wire(f"p{n}", record=Model(id="m", provider="p", context=n)) for n in (100, 100, 101))
+    assert course(small, wire("p2"), equal, large).after(ContextLengthError()) is large
+    assert course(small, wire("p2"), equal).after(ContextLengthError()) is None
+
+
+def test_the_prompt_is_all_texts_of_all_messages() -> None:
+    texts = Message.user("x" * 200).parts
+    messages = (Message.user("x" * 200), Message(role="user", parts=(Image("https://x.test/a.png"), *texts)))
+    room = [wire(f"p{n}", record=Model(id="m", provider="p", context=n)) for n in (100, 101)]
+    way = Course([wire("p1"), *room], Request(model="m", messages=messages), RetryPolicy(), 0.0)
+    assert [way.after(ContextLengthError()) for _ in range(2)] == [room[1], room[1]]
+
+
+def test_the_users_word_on_where_to_go_is_heard() -> None:
+    only = RetryPolicy(elsewhere=(ServerError,))
+    assert course(wire("p1"), wire("p2"), policy=only).after(OverloadedError()) is None
+    assert course(wire("p1"), wire("p2"), policy=only).after(ServerError()) is not None
+
+
+def test_a_key_that_is_not_worth_showing_is_passed_over() -> None:
+    ring = pool("p1", *"abcde")
+    ring[1].station.free_at = 101.0
+    ring[2].station.account.refused = True
+    ring[3].station = tripped(95.0)
+    way = course(ring[0])
+    assert way.sibling(AuthenticationError(), 100.0) is ring[4]
+    assert way.sibling(AuthenticationError(), 101.0) is ring[1]
+    turns = ring[0].turns
+    assert turns is not None
+    turn = [Course([ring[0]], Request(model="x", messages=()), RetryPolicy(), 100.0).at for _ in range(4)]
+    assert turn == [ring[4], ring[4], ring[4], ring[4]]
+
+
+def test_an_object_of_the_users_own_has_no_other_key() -> None:
+    assert course(Own(Backend())).sibling(RateLimitError(), 0.0) is None
+    assert course(wire()).sibling(RateLimitError(), 0.0) is None
