@@ -631,3 +631,53 @@ def test_what_was_refused_here_is_told_among_the_others(world: MakeIO) -> None:
         answer(io, call(wire(station=tripped(999.0)), wire("p2"), retries=0))
     assert [type(error) for error in caught.value.errors] == [CircuitOpenError, ServerError]
     assert hosts(io) == ["p2"]
+
+
+# --- what a target says of itself while one waits ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "due"),
+    [
+        ((Concurrency(1),), 1_001.0),
+        ((RateLimit(1, period=4.0),), 1_004.0),
+        ((RateLimit(2, period=4.0), RateLimit(1, period=2.0)), 1_002.0),
+    ],
+)
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_target_that_names_a_moment_while_one_waits_under_a_limit_is_left_alone_until_then(
+    limits: tuple[RateLimit | Concurrency, ...], due: float, retries: int
+) -> None:
+    station = limited(*limits)
+    io = asynchronous(lambda _: chat() if len(io.exchanges) else chat_stream())
+
+    async def main() -> float:
+        held = LiveStream(io, stream_call(wire(station=station)))
+        await held.open()
+        waiting = asyncio.create_task(engine.generate(io, call(wire(station=station), retries=retries)))
+        await io.wait_until(1_000.9)
+        station.free_at = 1_010.0
+        await io.wait_until(1_001.0)
+        await held.close()
+        await waiting
+        return io.now()
+
+    assert io.run(main()) == (1_010.0 if retries else due), "who wants nothing tried again wants nothing waited for"
+    if retries and station.gates[0].window is not None:
+        assert window_of(station).used(io.now())[0] == 1, "the moment that was booked first was given up"
+    assert all_given_back(station, io.now())
+
+
+def test_a_target_that_names_a_later_moment_while_one_waits_for_the_first_is_left_alone_until_then() -> None:
+    station = Station()
+    station.free_at = 1_003.0
+    io = asynchronous([chat()])
+
+    async def main() -> float:
+        waiting = asyncio.create_task(engine.generate(io, call(wire(station=station))))
+        await io.wait_until(1_002.0)
+        station.free_at = 1_010.0
+        await waiting
+        return io.now()
+
+    assert io.run(main()) == 1_010.0

@@ -34,8 +34,15 @@ async def admit(io: IO, call: Call, trial: Trial, spare: Spare) -> None:
     for gate in reversed(station.gates):  # who waits for a place under a narrow limit holds none under a wider one
         if gate.slots is not None:
             await _slot(io, trial, gate, spare)
-    if paced := [gate for gate in station.gates if gate.window is not None]:
-        await _pace(io, call, trial, paced, spare)
+    paced = [gate for gate in station.gates if gate.window is not None]
+    while True:
+        if paced:
+            await _pace(io, call, trial, paced, spare)
+        if station.free_at <= io.now() or not call.limits.retry.retries:
+            break
+        if paced:  # it was said while this one waited: its moment is somebody else's
+            _give_up(trial, paced)
+        await _rest(io, call, trial, station, spare)
     if not trial.go(io.now()):
         raise _open(0.0 if station.breaker is None else station.breaker.wait(io.now()))
 
@@ -137,6 +144,12 @@ def _booked(
         if reserved[0][1].at == moment:  # the first is the earliest
             return None
         _take_back(reserved)
+
+
+def _give_up(trial: Trial, gates: list[Gate]) -> None:
+    with gates[0].lock:
+        _take_back(trial.reserved)
+    gates[0].heed()
 
 
 def _take_back(reserved: list[tuple[Gate, Reservation]]) -> None:
