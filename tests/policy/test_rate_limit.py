@@ -150,6 +150,20 @@ def test_a_booking_counts_until_before_a_period_is_over() -> None:
     assert booked(window, 10.0, latest=10.0).at == 10.0
 
 
+def test_who_cannot_go_sooner_says_so_and_moves_no_clock() -> None:
+    window = RateWindow(RateLimit(2, 100, period=10.0))
+    booked(window, 0.0, 60)
+    assert window.reserve(1.0, 10, 4.0, 5.0) == 4.0
+    late = window.reserve(1.0, 30, earliest=5.0)
+    assert isinstance(late, Reservation)
+    assert late.at == 5.0
+    assert window.used(1.0) == (1, 60)
+    window.cancel(late)
+    assert booked(window, 2.0, 40).at == 2.0, "what was never used holds nobody up"
+    assert window.reserve(3.0, 10, earliest=5.0).at == 10.0  # type: ignore[union-attr]
+    assert window.reserve(3.0, 10, earliest=nextafter(12.0, 13.0)).at == nextafter(12.0, 13.0)  # type: ignore[union-attr]
+
+
 def test_nothing_is_booked_that_is_too_late() -> None:
     window = RateWindow(RateLimit(1, period=10.0))
     booked(window, 0.0)
