@@ -79,7 +79,7 @@ def course_of(io: IO, call: Call) -> Course:
 
 async def stood_in(io: IO, call: Call, settlement: Settlement, error: ProviderError) -> Response:
     """The answer of last resort, marked as such; raises ``error`` where there is none. What it cost is its own word, else
-    nothing; and what tries cost that were given up."""
+    nothing."""
     answer = call.last_resort
     if answer is None or isinstance(error, ClosedByCallerError) or settlement.settled:
         raise error
@@ -100,7 +100,7 @@ async def stood_in(io: IO, call: Call, settlement: Settlement, error: ProviderEr
         answer,
         fallback=True,
         attempts=tuple(settlement.attempts),
-        cost=_charged(settlement, Decimal(0) if answer.cost is None else answer.cost),
+        cost=Decimal(0) if answer.cost is None else answer.cost,
         latency=took,
         timings=Timings(end=took),
     )
@@ -133,12 +133,14 @@ async def prepare(io: IO, call: Call) -> Call:
 
 
 async def _found(io: IO, call: Call) -> tuple[Destination, ...]:
-    """The targets, those found that have to be looked for. A group of which nobody is fit is passed over where others follow."""
+    """The targets, those found that have to be looked for; each once, whoever names it. A group of which nobody is fit is passed over
+    where others follow."""
     found: list[Destination] = []
     unfit: UsageError | None = None
     for planned in call.plan:
         try:
-            found += await planned.found(io, call.request) if isinstance(planned, Sought) else (planned,)
+            targets = await planned.found(io, call.request) if isinstance(planned, Sought) else (planned,)
+            found += [each for each in targets if each not in found]
         except UsageError as error:
             unfit = unfit or error
     if unfit is not None and not found:
