@@ -502,3 +502,25 @@ def test_what_is_told_of_routes(machine: Machine) -> None:
     assert repr(route) == "Route(unnamed, ordered: openai/a, Parrot, Route(inner, fastest: groq/b))"
     assert repr(Client(Route(["openai/a"], name="mine"))) == "Client(mine)"
     assert repr(Client(Route(["openai/a"]))) == "Client(the route)"
+
+
+def test_whoever_stands_in_a_route_and_among_the_fallbacks_is_asked_once(machine: Machine) -> None:
+    route = Route(["openai/a", Route(["groq/b", "openai/a"])])
+    io = exhausted(machine.settings(), route, fallbacks=["groq/b", Route([route]), "anthropic/c"])
+    assert [each.split()[1] for each in went(io)] == ["a", "b", "c"]
+
+
+def test_a_route_that_was_refused_can_be_shown() -> None:
+    shown: list[str] = []
+
+    class Watched(Route):
+        def __init__(self, *args: Any) -> None:
+            try:
+                super().__init__(*args)
+            except UsageError:
+                shown.append(repr(self))
+                raise
+
+    with pytest.raises(UsageError):
+        Watched([])
+    assert shown == ["Route(not made)"]

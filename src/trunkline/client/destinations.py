@@ -121,7 +121,7 @@ class Destinations:
     def limited(self, limiting: Limiting) -> Destinations:
         """The same under other limits."""
         other = self.also(self._owner, {})
-        other.limiting = limiting
+        other.limiting, other._turns = limiting, self._turns
         return other
 
     def reloaded(self) -> Destinations:

@@ -86,4 +86,6 @@ class Route:
         return self.name or "the route"
 
     def __repr__(self) -> str:
+        if "origin" not in vars(self):  # a traceback may show one whose arguments were refused
+            return "Route(not made)"
         return f"Route({self.name or 'unnamed'}, {self.shown})"

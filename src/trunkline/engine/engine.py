@@ -133,8 +133,8 @@ async def prepare(io: IO, call: Call) -> Call:
 
 
 async def _found(io: IO, call: Call) -> tuple[Destination, ...]:
-    """The targets, those found that have to be looked for; each once, whoever names it. A group of which nobody is fit is passed over
-    where others follow."""
+    """The targets, those found that have to be looked for; each once, whoever names it. A group of which nobody is fit is passed
+    over where others follow."""
     found: list[Destination] = []
     unfit: UsageError | None = None
     for planned in call.plan:
