@@ -11,7 +11,7 @@ from collections import Counter
 from tests.engine.simulated.callers import Caller, plans
 from tests.engine.simulated.world import Family, Sky
 
-CALLS = (1, 1, 2, 2, 3, 3, 4, 5, 6, 8, 12)
+CALLS = (1, 2, 3, 4, 5, 6, 8, 10, 14)
 MANY = (25, 40, 60)
 
 

@@ -66,7 +66,7 @@ class Made(NamedTuple):
 def made_of(caller: Caller, talks: list[Talk], *, hedged: bool) -> list[Made]:
     """The attempts tell exactly the exchanges that were made, in their order; of a call that its caller ended, those that had ended."""
     left, made, found = list(talks), list[Made](), dict[int, Talk]()
-    named = {talk.spoken.headers.get("x-request-id"): talk for talk in talks}
+    named = {talk.spoken.headers.get("x-request-id") for talk in talks} - {None}
     asked = [(n, attempt) for n, attempt in enumerate(caller.attempts) if attempt.asked]
     for n, attempt in sorted(asked, key=lambda pair: pair[1].request_id not in named) if hedged else asked:
         found[n] = _match(caller, attempt, left, hedged=hedged)
@@ -93,11 +93,18 @@ def _match(caller: Caller, attempt: Attempt, left: list[Talk], *, hedged: bool) 
     fit = [
         talk
         for talk in (left if hedged else left[:1])
-        if (talk.wire.target.provider, talk.wire.target.model, talk.wire.target.key) == (attempt.provider, attempt.model, attempt.key)
+        if (talk.wire.target.provider, talk.wire.target.model, talk.wire.target.key)
+        == (attempt.provider, attempt.model, attempt.key)
         and begun - SLACK <= talk.sent <= ended + SLACK
     ]
     assert fit, f"no exchange was {attempt}, where the next was {left[0].wire if left else 'none'}"
-    return min(fit, key=lambda talk: (talk.spoken.headers.get("x-request-id") != attempt.request_id, abs(talk.shut - ended)))
+    return min(
+        fit,
+        key=lambda talk: (
+            attempt.request_id is not None and talk.spoken.headers.get("x-request-id") != attempt.request_id,
+            abs(talk.shut - ended),
+        ),
+    )
 
 
 def _named(caller: Caller, attempt: Attempt) -> Wire | None:
@@ -171,7 +178,9 @@ def check_move(caller: Caller, before: Made, after: Made) -> None:
     assert wire is not None
     assert other is not None
     if other in wire.ring and error in ("RateLimitError", "QuotaError", "AuthenticationError", "CircuitOpenError"):
-        assert error not in ("RateLimitError", "QuotaError") or other.target.quota != wire.target.quota, "another key of the same quota"
+        assert error not in ("RateLimitError", "QuotaError") or other.target.quota != wire.target.quota, (
+            "another key of the same quota"
+        )
         return
     if before.talk is not None and before.talk.spoken.kind == "conflict":
         return

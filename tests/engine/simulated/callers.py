@@ -111,7 +111,7 @@ class Caller:
         hooks = Hooks(on_event=self._hook) if self.manner == "hook" else Hooks()
         return Call(
             request=request, plan=self.plan, limits=limits, hooks=hooks, observers=(self,), hedge=hedge,
-            carries_on=chance.random() < 0.45, last_resort=resort,
+            carries_on=chance.random() < 0.6, last_resort=resort,
         )  # fmt: skip
 
     # -- who is told

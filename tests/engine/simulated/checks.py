@@ -76,6 +76,9 @@ def check_end(caller: Caller) -> None:
         assert response is not None, "a result"
         assert not response.partial, "and a whole one"
         assert response.attempts == tuple(caller.attempts), "the result tells all attempts"
+        lost = [attempt.cost for attempt in caller.attempts if attempt.asked and (attempt.overtaken or attempt.interrupted)]
+        assert response.cost is None or response.cost >= sum(cost for cost in lost if cost is not None), "all costs are counted"
+        assert response.cost is None or None not in lost, "a cost that is not known in full is not told"
     elif how == "error":
         interrupted = isinstance(error, KeyboardInterrupt | asyncio.CancelledError) and caller.meddled  # while it ended
         assert interrupted or isinstance(error, ProviderError | HookError | UsageError), f"an error of ours, not {error!r}"
@@ -195,7 +198,7 @@ def _at_once(talks: Sequence[Talk]) -> int:
 def check_stations(scenario: Scenario, made: Sequence[Made]) -> None:
     """Each exchange had leave of its breaker, and told it once how it went; retries are within the budget."""
     sent, marks, unsure = Counter[Station](), Counter[Station](), Counter[Station]()
-    firsts, retries = Counter[Station](), Counter[Station]()
+    retries = Counter[Station]()
     for talk in scenario.io.talks:
         sent[talk.station] += 1
     for one in made:
@@ -206,7 +209,7 @@ def check_stations(scenario: Scenario, made: Sequence[Made]) -> None:
         unsure[one.talk.station] += one.attempt.error == "DeadlineError" or one.talk.spoken.kind == "conflict"
     for one in made:
         if one.talk is not None:
-            (retries if one.retry else firsts)[one.talk.station] += 1
+            retries[one.talk.station] += one.retry
     for station in scenario.family.stations.all():
         breaker, budget = station.breaker, station.budget
         if isinstance(breaker, WatchedBreaker):
@@ -218,9 +221,7 @@ def check_stations(scenario: Scenario, made: Sequence[Made]) -> None:
             )
         assert isinstance(budget, WatchedBudget)
         if not scenario.hedges:
-            assert retries[station] <= budget.least + budget.share * (firsts[station] + retries[station]) + SLACK, (
-                "too many retries"
-            )
+            assert retries[station] <= budget.least + budget.share * sent[station] + SLACK, "too many retries"
 
 
 # -- leaks -------------------------------------------------------------------------------------------------------------

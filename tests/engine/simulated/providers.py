@@ -139,10 +139,10 @@ class Provider:
 
 
 def _weather(chance: random.Random, began: float, lasts: float) -> list[tuple[float, str]]:
-    moods, now = [(-INFINITY, "fair" if chance.random() < 0.6 else chance.choice(list(MOODS)))], began
+    moods, now = [(-INFINITY, "fair" if chance.random() < 0.6 else chance.choice((*MOODS, "broken", "broken")))], began
     while now < began + lasts:
         now += chance.expovariate(3.0 / lasts)
-        moods.append((now, "fair" if chance.random() < 0.35 else chance.choice(list(MOODS))))
+        moods.append((now, "fair" if chance.random() < 0.35 else chance.choice((*MOODS, "broken", "broken"))))
     return moods
 
 

@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from trunkline.policy.breaker import Breaker, BreakerPolicy, Leave
-from trunkline.policy.rate_limit import Reservation, RateLimit, RateWindow
+from trunkline.policy.rate_limit import RateLimit, RateWindow, Reservation
 from trunkline.policy.retry_budget import RetryBudget
 from trunkline.policy.slots import Concurrency, Entry, Slots
 
@@ -32,10 +32,8 @@ class WatchedBreaker(Breaker):
 
     def admit(self, now: float) -> Leave:
         leave = super().admit(now)
-        if self.seen_state == "closed":
-            due = Leave.GO
-        else:
-            due = Leave.NO if self.probes or now < self.seen_over else Leave.PROBE
+        tripped = Leave.NO if self.probes or now < self.seen_over else Leave.PROBE
+        due = Leave.GO if self.seen_state == "closed" else tripped
         assert leave is due, f"the breaker is {self.seen_state} and says {leave}"
         if leave is Leave.PROBE:
             self.probes += 1
