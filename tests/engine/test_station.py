@@ -16,7 +16,9 @@ from trunkline.engine.station import (
     LONGEST_REST,
     QUOTA_REST,
     REST,
+    SWEPT,
     Account,
+    Counts,
     Gate,
     Guarded,
     Place,
@@ -368,3 +370,58 @@ def test_an_object_is_known_by_itself_and_kept() -> None:
     assert one.breaker is not None
     one.breaker.failed(Leave.GO, 0.0)
     assert one.breaker.state(0.0) == "open"
+
+
+# --- limits that several share, and what is forgotten -----------------------------------------------------------------
+
+
+def test_whoever_says_the_same_limit_counts_with_the_others_whatever_else_he_says() -> None:
+    counts, rate, places = Counts(), RateLimit(5), Concurrency(2)
+    both = Stations(rates={"": rate}, concurrency={"": places}, counts=counts).of("p", "m", "k", "u").gates[0]
+    paced = Stations(rates={"": RateLimit(5)}, counts=counts).of("p", "other", "k", "v").gates[0]
+    wider = Stations(rates={"": RateLimit(6)}, concurrency={"": places}, counts=counts).of("p", "m", "k", "u").gates[0]
+    assert (paced.window, paced.slots) == (both.window, None)
+    assert wider.window is not both.window
+    assert wider.slots is both.slots
+    assert both.lock is paced.lock is wider.lock
+    counts.forget()
+    anew = Stations(rates={"": rate}, concurrency={"": places}, counts=counts).of("p", "m", "k", "u").gates[0]
+    assert anew.window is not both.window
+    assert anew.slots is not both.slots
+    assert anew.lock is not both.lock
+
+
+def test_without_a_key_the_address_tells_whose_limit_it_is() -> None:
+    stations = Stations(rates={"": RateLimit(5)})
+    assert stations.of("p", "m", None, "u").gates[0].window is not stations.of("p", "m", None, "v").gates[0].window
+    assert stations.of("p", "m", "k", "u").gates[0] is stations.of("p", "m", "k", "v").gates[0]
+
+
+def test_targets_that_nobody_asks_are_forgotten_after_many_new_ones() -> None:
+    class Mine:
+        pass
+
+    stations = Stations(rates={"": RateLimit(5)})
+    idle, asked, busy = (stations.of("p", "m", key, "u") for key in ("idle", "asked", "busy"))
+    mine, own = Mine(), stations.of_object("Mine", known := Mine())
+    busy.in_flight = 1
+    for n in range(SWEPT - 4):
+        stations.of("p", "m", f"first {n}", "u")
+    assert len(stations.all()) == SWEPT
+    stations.of("p", "m", "one more", "u")
+    assert len(stations.all()) == SWEPT + 1  # none is idle that was not there when it was last looked
+    asked.calls = own.calls = 1
+    for n in range(SWEPT - 1):
+        stations.of_object("Mine", mine) if n == 0 else stations.of("p", "m", f"second {n}", "u")
+    assert len(stations.all()) == 2 * SWEPT
+    assert len(stations.gates()) == 2 * SWEPT - 1  # both objects are under one
+    stations.of("p", "m", "the last", "u")
+    assert len(stations.all()) == len(stations.gates()) + 1 == 3 + SWEPT + 1
+    assert idle not in stations.all()
+    assert stations.of("p", "m", "asked", "u") is asked
+    assert stations.of("p", "m", "busy", "u") is busy
+    assert stations.of_object("Mine", known) is own
+    again = stations.of("p", "m", "idle", "u")
+    assert again is not idle
+    assert again.account is not idle.account
+    assert again.gates[0].window is idle.gates[0].window  # what was used is used

@@ -28,6 +28,8 @@ QUOTA_REST = 300.0
 """The same for a key whose quota is gone."""
 LONGEST_REST = 60.0
 """Seconds for which a target is believed that wants to be left alone; then it may be asked again whether it still does."""
+SWEPT = 1000
+"""After so many new targets those are forgotten that nobody has asked meanwhile."""
 
 
 class Guarded:
@@ -111,8 +113,8 @@ class Gate(Guarded):
 
 
 class Counts:
-    """What is used of the limits, for each name, provider and key. Whoever says the same limit uses the same one, whatever else he
-    says."""
+    """What is used of the limits, for each name, provider and key. Whoever says the same limit uses the same one, whatever
+    else he says."""
 
     def __init__(self) -> None:
         self.forget()
@@ -227,7 +229,11 @@ class Stations:
         self._accounts: dict[Hashable, Account] = {}
         self._gates: dict[Hashable, Gate] = {}
         self._counts = Counts() if counts is None else counts
-        self._kept: list[object] = []
+        self._kept: dict[Hashable, object] = {}
+        """The user's objects, so that no other comes to stand at the place of one."""
+        self._asked: dict[Hashable, int] = {}
+        """How often each had been asked when it was last looked who is idle."""
+        self._most = SWEPT
         self._lock = Lock()
 
     def of(self, provider: str, model: str, key: str | None, address: str, shown: str | None = None) -> Station:
@@ -235,6 +241,7 @@ class Stations:
         with self._lock:
             found = self._stations.get((provider, model, key, address))
             if found is None:
+                self._forget_idle()
                 account = self._accounts.setdefault((provider, key, None if key else address), Account())
                 gates = self._gates_of(provider, model, key or address)
                 found = self._stations[provider, model, key, address] = Station(self._breaker, account, gates)
@@ -247,7 +254,8 @@ class Stations:
         with self._lock:
             found = self._stations.get(key)
             if found is None:
-                self._kept.append(backend)  # so that no other comes to stand at its place
+                self._forget_idle()
+                self._kept[key] = backend
                 found = self._stations[key] = Station(self._breaker, None, self._gates_of(name, "", None))
                 found.place = Place(name, "")
             return found
@@ -267,6 +275,20 @@ class Stations:
         with self._lock:
             for account in self._accounts.values():
                 account.refused = False
+
+    def _forget_idle(self) -> None:
+        """Programs that show ever new keys have ever new targets. Whoever still holds one that is forgotten asks it as before.
+        The lock is held."""
+        if len(self._stations) < self._most:
+            return
+        before = self._asked
+        left = {key: each for key, each in self._stations.items() if each.in_flight or before.get(key) != each.calls}
+        accounts, gates = {each.account for each in left.values()}, {gate for each in left.values() for gate in each.gates}
+        self._stations, self._asked = left, {key: each.calls for key, each in left.items()}
+        self._accounts = {key: account for key, account in self._accounts.items() if account in accounts}
+        self._gates = {key: gate for key, gate in self._gates.items() if gate in gates}
+        self._kept = {key: kept for key, kept in self._kept.items() if key in left}
+        self._most = len(left) + SWEPT
 
     def _gates_of(self, provider: str, model: str, key: str | None) -> tuple[Gate, ...]:
         gates = []
