@@ -315,6 +315,16 @@ def test_who_waits_under_a_narrow_limit_holds_no_place_under_a_wide_one() -> Non
     assert all_given_back(wide, io.now())
 
 
+def test_all_waits_of_one_try_add_up(world: MakeIO) -> None:
+    station = limited(RateLimit(1, period=20.0))
+    io = world([failed(503, headers={"retry-after": "2"}), chat()])
+    assert [attempt.waited for attempt in answer(io, call(wire(station=station))).attempts] == [0.0, 20.0]
+    station = limited(RateLimit(1, period=20.0), Concurrency(1))
+    io = asynchronous(lambda _: slow())
+    first, second = together(io, *(engine.generate(io, call(wire(station=station))) for _ in range(2)))
+    assert [response.attempts[0].waited for response in (first, second)] == [0.0, 20.0]
+
+
 # --- so many in a period ----------------------------------------------------------------------------------------------
 
 
@@ -681,3 +691,12 @@ def test_a_target_that_names_a_later_moment_while_one_waits_for_the_first_is_lef
         return io.now()
 
     assert io.run(main()) == 1_010.0
+
+
+def test_who_gives_his_moment_up_is_free_to_take_one_that_is_close_to_it() -> None:
+    station = spent(RateLimit(1, period=20.0))
+    io = World([chat()], blocking=True)
+    io.meanwhile = lambda _: setattr(station, "free_at", 1_025.0)
+    assert answer(io, call(wire(station=station))).attempts[0].waited == 25.0
+    assert window_of(station).used(1_025.0)[0] == 1
+    assert window_of(station).used(1_024.0) == (0, 0)

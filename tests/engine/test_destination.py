@@ -337,3 +337,14 @@ def test_of_what_is_looked_for_nothing_is_known_before() -> None:
     assert (sought.target, sought.provider, sought.model) == (Target("", "", ""), "", "")
     assert (sought.leading(), repr(sought)) == (None, "Sought()")
     assert sought.check(blocking=True) is None  # type: ignore[func-returns-value]
+
+
+def test_of_keys_at_rest_the_one_that_is_free_first_is_waited_for() -> None:
+    members = [wire(f"p{n}") for n in range(3)]
+    turns = Turns()
+    for member, until in zip(members, (9.0, 3.0, 6.0), strict=True):
+        member.ring, member.turns = members, turns
+        member.station.free_at = until
+    assert [members[0].in_turn(1.0).provider for _ in range(3)] == ["p1"] * 3
+    members[1].station.account.refused = True
+    assert [members[0].in_turn(1.0).provider for _ in range(3)] == ["p2"] * 3

@@ -44,7 +44,8 @@ async def admit(io: IO, call: Call, trial: Trial, spare: Spare) -> None:
             _give_up(trial, paced)
         await _rest(io, call, trial, station, spare)
     if not trial.go(io.now()):
-        raise _open(0.0 if station.breaker is None else station.breaker.wait(io.now()))
+        assert station.breaker is not None
+        raise _open(station.breaker.wait(io.now()))
 
 
 def _open(wait: float) -> CircuitOpenError:

@@ -172,8 +172,9 @@ class Wire:
         return io.send(request, limits)
 
     def in_turn(self, now: float, barred: Collection[Destination] = ()) -> Wire:
-        """The endpoint for this call: the next of its ring whose key is worth showing; where none is, the next of those that were
-        not refused, and else the next. ``barred``: those that may not be asked, while there are others."""
+        """The endpoint for this call: the next of its ring whose key is worth showing; where none is, of those that were not
+        refused the one that may be asked soonest, and else the next. ``barred``: those that may not be asked, while there are
+        others."""
         if self.turns is None:
             return self
         ring = self.ring
@@ -184,7 +185,8 @@ class Wire:
         for wire in order:
             if wire.station.usable(now):
                 return wire
-        return next((wire for wire in order if not wire.station.account.refused), order[0])
+        taken = [wire for wire in order if not wire.station.account.refused]
+        return min(taken or order, key=lambda wire: wire.station.blocked(now))
 
     def sibling(self, now: float, tried: Collection[Destination]) -> Wire | None:
         """Another of its ring whose key is worth showing, and is not among ``tried``."""

@@ -92,7 +92,8 @@ class Trial:
     def go(self, now: float) -> bool:
         """Goes, once all has been waited for; False: the circuit is open. Raises as ``check`` does."""
         station = self.station
-        self.check()
+        if self._over:
+            self.check()
         with station.lock:
             leave = _GO if station.breaker is None else station.breaker.admit(now)
             if leave is not _NO:
@@ -102,7 +103,8 @@ class Trial:
                 if not self._again:
                     station.budget.called()
         station.heed()
-        self.check()  # another thread may have ended it in between, and not have seen that it went
+        if self._over:
+            self.check()  # another thread may have ended it in between, and not have seen that it went
         return leave is not _NO
 
     def check(self) -> None:
