@@ -11,9 +11,10 @@ import msgspec
 import pytest
 
 from tests.engine.calls import Book, call, read, stream_call, texts, wire
+from tests.interrupts import interrupted
 from tests.replies import chat_body, chat_stream, delta, failed, finish, start, streamed
 from tests.virtual import World
-from trunkline.engine import engine
+from trunkline.engine import engine, hedging
 from trunkline.engine.destination import Wire
 from trunkline.engine.station import Gate, Station
 from trunkline.engine.stream import LiveStream
@@ -443,3 +444,18 @@ def test_a_mistake_of_ours_is_no_lost_race(world: MakeIO, monkeypatch: pytest.Mo
             io.run(engine.generate(io, call(*wires, hedge=SOON)))
         monkeypatch.undo()
         idle(*wires)
+
+
+@pytest.mark.parametrize("host", ["p1", "p2"])
+def test_ctrl_c_at_every_place(host: str) -> None:
+    replies = {"p1": silent("one", 9.0), "p2": silent("two", 9.0), host: silent(host, 3.0)}
+    after, broken_in = 0, True
+    while broken_in:
+        io, (wires, _), book = World(by_host(**replies)), limited(), Book()
+        live = LiveStream(io, stream_call(*wires, hedge=SOON, observers=(book,)))
+        broken_in = interrupted(hedging, after, lambda live=live, io=io: io.run(read(live)))  # type: ignore[misc]
+        assert [end.how for end in book.ends] == (["cancel"] if broken_in else ["end"]), after
+        assert all(exchange.closed for exchange in io.exchanges), after
+        idle(*wires)
+        after += 1
+    assert after > 5

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from tests.engine.calls import KEY, Book, call, read, stream_call, texts, wire
+from tests.interrupts import interrupted
 from tests.replies import chat_stream, delta, error_frame, failed, sse, start, streamed
 from tests.virtual import World
 from trunkline.dialects.dialect import WireRequest
-from trunkline.engine import engine
+from trunkline.engine import engine, stream
 from trunkline.engine.call import Hooks, Limits
 from trunkline.engine.carrying_on import INSTRUCTION
 from trunkline.engine.destination import Own, Wire
@@ -532,3 +533,18 @@ def test_what_a_limit_of_tokens_is_told(world: MakeIO) -> None:
 def test_the_whole_reply_knows_nothing_of_this(world: MakeIO) -> None:
     io = world([Scripted(200, {}, [b'{"id"'], "reset"), Scripted.of("whole")])
     assert io.run(engine.generate(io, call(of("p1"), of("p2"), carries_on=True, retries=0))).text == "whole"
+
+
+def test_ctrl_c_at_every_place() -> None:
+    after, broken_in = 0, True
+    while broken_in:
+        io, book, wires = World([broken(delta("Hel")), chat_stream(["lo"])]), Book(), (of("p1"), of("p2"))
+        live = LiveStream(io, moving(*wires, observers=(book,)))
+        broken_in = interrupted(stream, after, lambda live=live, io=io: io.run(read(live)))  # type: ignore[misc]
+        if broken_in and not book.ends:  # before it was asked for anything, or after all was told
+            io.run(live.close())
+        assert len(book.ends) == 1, after
+        assert all(exchange.closed for exchange in io.exchanges), after
+        assert [each.station.in_flight for each in wires] == [0, 0], after
+        after += 1
+    assert after > 20
