@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -16,8 +17,12 @@ from tests.replies import chat, chat_body, chat_stream, failed
 from tests.virtual import World
 from trunkline.engine import engine
 from trunkline.engine.call import Call
+from trunkline.engine.destination import Own
 from trunkline.engine.station import Station
 from trunkline.engine.stream import LiveStream
+from trunkline.io.aio import AsyncIO
+from trunkline.io.blocking import BlockingIO
+from trunkline.io.run import run_blocking
 from trunkline.policy.rate_limit import RateLimit
 from trunkline.policy.slots import Concurrency
 from trunkline.sim.scripted import Scripted
@@ -31,6 +36,7 @@ from trunkline.values.errors import (
     StreamInterruptedError,
 )
 from trunkline.values.message import Message
+from trunkline.values.request import Request
 from trunkline.values.response import Response
 
 
@@ -700,3 +706,60 @@ def test_who_gives_his_moment_up_is_free_to_take_one_that_is_close_to_it() -> No
     assert answer(io, call(wire(station=station))).attempts[0].waited == 25.0
     assert window_of(station).used(1_025.0)[0] == 1
     assert window_of(station).used(1_024.0) == (0, 0)
+
+
+# --- real threads, real loops -----------------------------------------------------------------------------------------
+
+
+class Counter:
+    """A target of one's own that knows how many are with it."""
+
+    def __init__(self) -> None:
+        self.inside = self.most = self.asked = 0
+        self._lock = threading.Lock()
+
+    def generate(self, request: Request) -> str:
+        with self._lock:
+            self.inside += 1
+            self.asked += 1
+            self.most = max(self.most, self.inside)
+        time.sleep(0)  # lets another thread go on
+        with self._lock:
+            self.inside -= 1
+        return "yes"
+
+
+def test_many_threads_and_loops_share_a_few_places_and_nobody_is_forgotten() -> None:
+    counter, station = Counter(), limited(Concurrency(4), Concurrency(3))
+    target = Own(counter, "mine", station)
+    blocking = BlockingIO()
+    failures: list[BaseException] = []
+
+    def in_threads() -> None:
+        for _ in range(10):
+            run_blocking(engine.generate(blocking, call(target)))
+
+    async def several(io: AsyncIO) -> None:
+        await asyncio.gather(*(engine.generate(io, call(target)) for _ in range(60)))
+        await io.close()
+
+    def in_a_loop() -> None:
+        asyncio.run(several(AsyncIO()))
+
+    def work(part: Callable[[], None]) -> None:
+        try:
+            part()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(part,), daemon=True) for part in [in_threads] * 12 + [in_a_loop] * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert failures == []
+    assert (counter.asked, counter.inside) == (12 * 10 + 2 * 60, 0)
+    assert counter.most <= 3
+    assert all_given_back(station, blocking.now())
+    run_blocking(blocking.close())

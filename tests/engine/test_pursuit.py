@@ -385,6 +385,7 @@ def test_the_call_ends_with_its_deadline_between_two_targets(world: MakeIO) -> N
     assert isinstance(error, AllTargetsFailedError)
     assert [(type(each), each.provider) for each in error.errors] == [(ProviderError, "mine"), (DeadlineError, "p2")]
     assert [attempt.error for attempt in error.attempts] == ["ZeroDivisionError"]
+    assert error.message == "2 targets failed"
 
 
 def test_a_mistake_of_ours_is_raised_as_it_is_and_leaves_nothing_taken(world: MakeIO) -> None:
