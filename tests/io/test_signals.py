@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ import pytest
 
 from tests.io.loopback import Port, post
 from trunkline.io.aio import AsyncIO
+from trunkline.io.aio_signals import AsyncSignal
 from trunkline.io.blocking import BlockingIO
-from trunkline.ports import IO, Deadlines, Exchange, ProcessRequest, Signal
+from trunkline.ports import INFINITY, IO, Deadlines, Exchange, ProcessRequest, Signal
 from trunkline.values.errors import ServerError, TransportError
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -319,3 +322,45 @@ def test_a_cancellation_beats_a_set_at_the_same_moment_and_the_set_stays() -> No
         assert await told.wait(0)
 
     asyncio.run(call())
+
+
+@pytest.mark.parametrize("seconds", [INFINITY, 30.0])
+def test_who_waits_in_a_loop_that_was_closed_is_collected_and_cleans_up(seconds: float) -> None:
+    told: list[str] = []
+    bell = AsyncSignal()
+
+    async def wait() -> None:
+        try:
+            await bell.wait(seconds)
+        finally:
+            told.append("cleaned up")
+
+    loop = asyncio.new_event_loop()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loop.set_exception_handler(lambda *_: None)  # asyncio complains of a task that was left behind
+        task = loop.create_task(wait())
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+        del task
+        gc.collect()
+    assert told == ["cleaned up"]
+    bell.set()
+
+
+def test_a_task_of_which_nobody_keeps_hold_goes_on_waiting() -> None:
+    told: list[bool] = []
+    bell = AsyncSignal()
+
+    async def wait() -> None:
+        told.append(await bell.wait())
+
+    async def main() -> None:
+        asyncio.get_running_loop().create_task(wait())
+        await asyncio.sleep(0)
+        gc.collect()
+        bell.set()
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert told == [True]
