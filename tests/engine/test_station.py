@@ -341,7 +341,7 @@ def test_keys_are_forgiven() -> None:
 
 
 def test_which_limits_hold_for_whom_the_widest_first() -> None:
-    rates = {"": RateLimit(1), "p": RateLimit(2), "p/m": RateLimit(3), "q": RateLimit(4)}
+    rates = {"": RateLimit(1), "p": RateLimit(2), "p/m": RateLimit(3), "q": RateLimit(4), "own/None": RateLimit(5)}
     stations = Stations(rates=rates, concurrency={"p/m": Concurrency(5), "own": Concurrency(6)})
     one = stations.of("p", "m", "k", "https://a")
     assert [gate.name for gate in one.gates] == ["p", "p", "p/m"]
