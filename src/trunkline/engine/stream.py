@@ -225,7 +225,7 @@ class LiveStream:
         io, policy = self._io, self._call.limits.retry
         left = self._settlement.until - io.now()
         verdict = judge(error, tried=self._again, another=False, remaining=left, policy=policy, uniform=io.uniform)
-        if not isinstance(verdict, Retry) or not trial.station.may_retry():
+        if not isinstance(verdict, Retry) or not trial.station.may_retry(io.now() + verdict.after):
             return None
         self._again += 1
         self._rested = verdict.after
