@@ -15,13 +15,14 @@ from tests.interrupts import interrupted
 from tests.replies import chat_body, chat_stream, delta, failed, finish, start, streamed
 from tests.virtual import World
 from trunkline.engine import engine, hedging
-from trunkline.engine.destination import Wire
+from trunkline.engine.destination import Own, Wire
 from trunkline.engine.station import Gate, Station
 from trunkline.engine.stream import LiveStream
 from trunkline.policy.hedge import Hedge
+from trunkline.policy.retry_budget import RetryBudget
 from trunkline.policy.slots import Concurrency
 from trunkline.sim.scripted import REFUSED, Scripted
-from trunkline.values.errors import AllTargetsFailedError, ProviderError
+from trunkline.values.errors import AllTargetsFailedError, NotFoundError, ProviderError
 from trunkline.values.model import Model, Price
 
 MakeIO = Callable[..., World]
@@ -217,6 +218,29 @@ def test_one_second_at_most(world: MakeIO) -> None:
     io = world(by_host(p1=whole("one", 50.0), p2=whole("two", 40.0), p3=whole("three")))
     response = io.run(engine.generate(io, call(*two(), wire("p3", station=Station()), hedge=SOON)))
     assert (response.text, went(io)) == ("two", ["p1", "p2"])
+
+
+def test_where_no_second_is_asked_the_first_ones_error_stands_alone(world: MakeIO) -> None:
+    for seconds, taken in ((1.0, 0), (3.0, 1)):
+        io, only, book = world(lambda _, s=seconds: late(failed(404), s)), wire(station=Station()), Book()
+        for _ in range(taken):  # the one at the start is used up
+            only.station.hedges = RetryBudget(0.001, least=0)
+        with pytest.raises(NotFoundError) as caught:
+            io.run(engine.generate(io, call(only, hedge=Hedge(after=2.0, share=0.001), observers=(book,))))
+        assert story(caught.value.attempts) == [("p1", 0.0, "NotFoundError", False)]
+        assert [end.error for end in book.ends] == [caught.value]
+        idle(only)
+
+
+def test_a_second_that_cannot_be_asked_is_passed_over(world: MakeIO) -> None:
+    class Nothing:
+        pass
+
+    io, first = world(by_host(p1=whole("one", 9.0))), wire(station=Station())
+    nothing: Any = Nothing()
+    response = io.run(engine.generate(io, call(first, Own(nothing, "nothing"), hedge=SOON)))
+    assert (response.text, response.latency) == ("one", 9.0)
+    assert story(response.attempts) == [("nothing", 2.0, "UsageError", False), ("p1", 0.0, None, False)]
 
 
 # --- how often --------------------------------------------------------------------------------------------------------
