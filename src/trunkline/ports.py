@@ -126,7 +126,7 @@ class IO(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close idle connections and end what is under way."""
+        """Close idle connections and end what is under way; who sleeps or waits for a signal gets a ``ClosedByCallerError``."""
         ...
 
 

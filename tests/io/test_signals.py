@@ -22,7 +22,7 @@ from trunkline.io.aio import AsyncIO
 from trunkline.io.aio_signals import AsyncSignal
 from trunkline.io.blocking import BlockingIO
 from trunkline.ports import INFINITY, IO, Deadlines, Exchange, ProcessRequest, Signal
-from trunkline.values.errors import ServerError, TransportError
+from trunkline.values.errors import ClosedByCallerError, ServerError, TransportError
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 SOON = 2.0
@@ -364,3 +364,25 @@ def test_a_task_of_which_nobody_keeps_hold_goes_on_waiting() -> None:
 
     asyncio.run(main())
     assert told == [True]
+
+
+WAITS: dict[str, Callable[[IO], Awaitable[object]]] = {
+    "a signal, a while": lambda io: io.signal().wait(30),
+    "a signal, for ever": lambda io: io.signal().wait(),
+    "sleep": lambda io: io.sleep(30),
+    "in a branch": lambda io: io.all([io.sleep(30), io.sleep(29)]),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
+def test_a_port_that_is_closed_ends_all_waits_and_works_on(port: Port, wait: Callable[[IO], Awaitable[object]]) -> None:
+    async def call(io: IO) -> None:
+        in_a_thread(lambda: port.run(lambda io: io.close(), io))
+        begun = io.now()
+        with pytest.raises(ClosedByCallerError, match="the client was closed while it waited"):
+            await wait(io)
+        assert io.now() - begun < SOON
+        assert await io.signal().wait(0.01) is False
+        await io.sleep(0.01)
+
+    port.run(call)

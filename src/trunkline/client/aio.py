@@ -125,7 +125,8 @@ class AsyncClient:
         return other
 
     async def close(self) -> None:
-        """Close its connections; what is under way ends with an error. Clients made by ``with_options`` share them."""
+        """Close its connections; what is under way, or waits for its turn, ends with an error. Clients made by ``with_options``
+        share them."""
         if (io := self._port.opened) is not None:
             await io.close()
 

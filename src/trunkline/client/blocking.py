@@ -126,7 +126,8 @@ class Client:
         return other
 
     def close(self) -> None:
-        """Close its connections; what is under way ends with an error. Clients made by ``with_options`` share them."""
+        """Close its connections; what is under way, or waits for its turn, ends with an error. Clients made by ``with_options``
+        share them."""
         if (io := self._port.opened) is not None:
             run_blocking(io.close())
 

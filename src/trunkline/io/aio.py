@@ -29,7 +29,7 @@ from . import aio_branches, faults
 from .aio_faults import translated
 from .aio_place import Place
 from .aio_sessions import Home, Homes, look_up
-from .aio_signals import AsyncSignal
+from .aio_signals import AsyncSignal, Waits
 from .proxy import Proxies
 from .request import parse_origin, split_url, target_of, unsendable
 from .resolve import plain
@@ -283,6 +283,7 @@ class AsyncIO:
     def __init__(self, proxies: Mapping[str, str] | None = None, verify: SSLContext | str | None = None) -> None:
         self.verify = verify
         self.homes: Homes = Homes(_end_with_loop)
+        self._waits = Waits()
         known = Proxies(proxies)
 
         @lru_cache(maxsize=512)
@@ -307,7 +308,7 @@ class AsyncIO:
         return os.urandom(16).hex()
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        await AsyncSignal(self._waits).wait(seconds)
 
     def send(self, request: HttpRequest, deadlines: Deadlines) -> Exchange:
         return aio_branches.enter(AsyncExchange(self, request, deadlines))
@@ -321,7 +322,7 @@ class AsyncIO:
         return AsyncSemaphore(n)
 
     def signal(self) -> AsyncSignal:
-        return AsyncSignal()
+        return AsyncSignal(self._waits)
 
     async def all(self, coros: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         return await aio_branches.all_of(coros)
@@ -340,6 +341,7 @@ class AsyncIO:
         raise fault
 
     async def close(self) -> None:
+        self._waits.close()
         await self.homes.close()
 
 

@@ -382,6 +382,7 @@ class BlockingIO:
         raise fault
 
     async def close(self) -> None:
+        self._branches.close()
         self._pool.close()
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from ..ports import Exchange
 from ..values.errors import TransportError
+from .faults import ended_waiting
 from .run import run_blocking
 
 T = TypeVar("T")
@@ -62,10 +63,12 @@ class Branch(Generic[T]):
 
 
 class Branches:
-    """Which branch a thread works for, and the running of several."""
+    """Which branch a thread works for, the running of several, and whatever waits for time or a bell."""
 
     def __init__(self) -> None:
         self._here = threading.local()
+        self._closed = 0  # how often
+        self._waiting: set[Bell] = set()
 
     def enter(self, exchange: Exchange) -> None:
         """Let the exchange end with the branch that made it, if one did."""
@@ -75,15 +78,28 @@ class Branches:
             if branch.over.is_set():
                 exchange.abort()
 
+    def close(self) -> None:
+        """End all waits."""
+        self._closed += 1
+        for bell in list(self._waiting):
+            bell.put(None)
+
     def sleep(self, seconds: float) -> None:
-        branch: Branch[Any] | None = getattr(self._here, "branch", None)
-        if branch is None:
-            time.sleep(max(seconds, 0))
-        elif branch.over.wait(max(seconds, 0)):
-            raise _ended()
+        self.listen(Bell(), max(seconds, 0))
 
     def listen(self, bell: Bell, seconds: float) -> None:
         """Wait until the bell rings, or so many seconds have passed."""
+        closed = self._closed
+        self._waiting.add(bell)
+        try:
+            if self._closed == closed:
+                self._listen(bell, seconds)
+        finally:
+            self._waiting.discard(bell)
+        if self._closed != closed:
+            raise ended_waiting()
+
+    def _listen(self, bell: Bell, seconds: float) -> None:
         branch: Branch[Any] | None = getattr(self._here, "branch", None)
         if branch is None:
             _listen(bell, seconds)

@@ -61,6 +61,11 @@ def ended(phase: TransportPhase, sent: bool) -> ClosedByCallerError:
     return ClosedByCallerError(f"the exchange was closed from elsewhere {_WHEN[phase]}", phase=phase, sent=sent)
 
 
+def ended_waiting() -> ClosedByCallerError:
+    """The error of whoever waited before anything was asked, when the client was closed."""
+    return ClosedByCallerError("the client was closed while it waited", phase="connect", sent=False)
+
+
 def no_reply(where: str, reused: bool) -> TransportError:
     """The other side closed the connection without a byte of reply."""
     what = "closed a connection that had been idle" if reused else "closed the connection"

@@ -7,7 +7,8 @@ from .branches import Bell, Branches
 
 
 class BlockingSignal:
-    """See ``ports.Signal``. Ctrl-C arrives in a wait, and in a branch that is ended it raises what ``sleep`` does."""
+    """See ``ports.Signal``. Ctrl-C arrives in a wait, and in a branch that is ended, and when
+    the port is closed, it raises what ``sleep`` does."""
 
     __slots__ = ("_bells", "_branches", "_set")
 
