@@ -25,6 +25,7 @@ class Scenario:
         self.hedges = chance.random() < 0.3
         self.lasts = chance.choice((5.0, 60.0, 300.0))
         self.io = Sky(chance, blocking=self.blocking)
+        self.began = self.io.now()
         self.family = Family(self.io, chance, self.lasts, hedges=self.hedges)
         routes = plans(chance, self.family.leads)
         count = chance.choice(MANY) if chance.random() < 0.04 else chance.choice(CALLS)
