@@ -11,6 +11,7 @@ import pytest
 from tests.engine.calls import Book, read, stream_call, texts, wire
 from tests.replies import chat, chat_body, chat_stream, delta, error_frame, failed, finish, sse, start, streamed
 from tests.virtual import World
+from trunkline.engine.destination import Own
 from trunkline.engine.stream import LiveStream
 from trunkline.sim.scripted import NO_CONNECTION, REFUSED, Piece, Scripted
 from trunkline.values.errors import (
@@ -24,6 +25,7 @@ from trunkline.values.errors import (
     StreamInterruptedError,
     TransportError,
     TruncatedBodyError,
+    UsageError,
 )
 from trunkline.values.events import Event, Finish, Start, TextDelta, Warned
 
@@ -414,7 +416,7 @@ def test_a_close_while_waiting_for_more_is_no_failure_of_the_provider(world: Mak
     live = opened(io, stream_call(observers=(book,)))
     io.run(live.batch())
     monkeypatch.setattr("trunkline.sim.scripted_exchange.ScriptedExchange.read", closing(live))
-    with pytest.raises(StreamInterruptedError, match="closed") as caught:
+    with pytest.raises(StreamInterruptedError, match=r"^the stream was closed while it was being read\.") as caught:
         io.run(live.batch())
     assert caught.value.partial is not None
     assert caught.value.partial.text == "a"
@@ -435,3 +437,27 @@ def test_a_close_while_waiting_to_try_again(world: MakeIO, monkeypatch: pytest.M
     assert len(io.exchanges) == 1 or io.exchanges[1].closed
     assert [attempt.error for attempt in book.attempts] == ["ServerError"]
     assert [end.how for end in book.ends] == ["close"]
+
+
+def test_an_object_that_cannot_answer_this_client_is_not_asked() -> None:
+    class Asynchronous:
+        async def stream(self, request: object) -> None:
+            raise AssertionError
+
+    io = World(blocking=True)
+    with pytest.raises(UsageError, match="its methods are asynchronous"):
+        io.run(LiveStream(io, stream_call(Own(Asynchronous()))).open())  # type: ignore[arg-type]
+
+
+def test_a_client_that_is_closed_ends_its_streams(world: MakeIO) -> None:
+    io, book = world([chat_stream()]), Book()
+    live = opened(io, stream_call(wire("p1"), wire("p2"), observers=(book,), carries_on=True))
+    io.run(live.batch())
+    io.run(io.close())
+    with pytest.raises(StreamInterruptedError, match="closed") as caught:
+        io.run(live.batch())
+    assert caught.value.partial is not None
+    (end,) = book.ends
+    assert (end.how, end.response and end.response.text, caught.value.partial.text) == ("close", "a", "a")
+    assert book.attempts == []
+    assert len(io.exchanges) == 1

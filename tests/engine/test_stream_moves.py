@@ -7,6 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.engine.calls import KEY, Book, call, read, stream_call, texts, wire
@@ -17,7 +18,7 @@ from trunkline.dialects.dialect import WireRequest
 from trunkline.engine import engine, stream
 from trunkline.engine.call import Hooks, Limits
 from trunkline.engine.carrying_on import INSTRUCTION
-from trunkline.engine.destination import Own, Wire
+from trunkline.engine.destination import Own, Turns, Wire
 from trunkline.engine.station import Gate, Station
 from trunkline.engine.stream import MOST_MOVES, LiveStream
 from trunkline.engine.verbatim import verbatim
@@ -548,3 +549,26 @@ def test_ctrl_c_at_every_place() -> None:
         assert [each.station.in_flight for each in wires] == [0, 0], after
         after += 1
     assert after > 20
+
+
+def test_another_key_of_the_same_is_asked_first(world: MakeIO) -> None:
+    ring, turns = [wire("p1", key=f"sk-ring-0123456789-{n}", station=Station()) for n in range(2)], Turns()
+    for number, each in enumerate(ring):
+        each.ring, each.turns = ring, turns
+        each.target = msgspec.structs.replace(each.target, key=f"key{number}")
+    frame = error_frame("too fast", "rate_limit_error", code="rate_limit_exceeded")
+    for rests, hosts in ((0.0, ["p1", "p1"]), (50.0, ["p1", "p2"])):
+        io = world([broken(delta("Hel"), frame, end="end"), chat_stream(["lo"])])
+        turns = Turns()
+        for each in ring:
+            each.turns, each.station = turns, Station()
+        ring[1].station.rests_until = io.now() + rests
+        live = LiveStream(io, moving(ring[0], of("p2")))
+        assert texts(io.run(read(live))) == "Hello"
+        assert went(io) == hosts
+        shown = [request.headers["authorization"] for request in io.requests]
+        assert shown[0] != shown[1]
+    io = world([broken(delta("Hel"), end="reset"), chat_stream(["lo"])])
+    ring[1].station = Station()
+    assert texts(io.run(read(LiveStream(io, moving(ring[0], of("p2")))))) == "Hello"
+    assert went(io) == ["p1", "p2"], "it is not the key's fault"

@@ -73,5 +73,6 @@ def test_anything_else_is_refused(value: object, field: str) -> None:
     with pytest.raises(UsageError) as caught:
         as_hedge(value)
     assert field in str(caught.value)
-    with pytest.raises(UsageError, match="spare"):
+    with pytest.raises(UsageError, match="spare") as caught:
         as_hedge("1", "spare")
+    assert caught.value.allowed == "a Hedge, seconds, True, or a mapping of after, percentile, share"

@@ -7,7 +7,6 @@ import msgspec
 from ..dialects.error_body import request_id_of
 from ..policy.retry import Retry, judge
 from ..policy.tokens import estimate_tokens
-from ..policy.verdicts import elsewhere, row_of
 from ..ports import IO, Deadlines
 from ..values.errors import ClosedByCallerError, DeadlineError, DeadlinePhase, ProviderError, StreamInterruptedError, UsageError
 from ..values.events import Event, Moved, ReasoningDelta, TextDelta, ToolCallDelta, UsageUpdate, Warned
@@ -211,8 +210,7 @@ class LiveStream:
             return False
         if self._fold.finished:  # the words are whole: only what follows them was lost
             return False
-        worth = row_of(error).again or elsewhere(error, self._call.limits.retry) != "never"
-        return worth and can_carry_on(self._call.request, self._fold.response())
+        return can_carry_on(self._call.request, self._fold.response())
 
     def _heir(self, error: ProviderError) -> Destination | None:
         """Who carries on: another target, else the same, as often as it may be tried again and after as long a wait."""
