@@ -483,3 +483,18 @@ def test_ctrl_c_at_every_place(host: str) -> None:
         idle(*wires)
         after += 1
     assert after > 5
+
+
+def test_a_second_that_waits_for_a_place_costs_nobody_his() -> None:
+    gate = Gate("one", concurrency=Concurrency(1))
+    only = wire(station=Station(gates=(gate,)))
+    io = World([whole("one", 9.0)], blocking=False)
+    response = io.run(engine.generate(io, call(only, hedge=SOON)))
+    assert (response.text, response.latency, len(io.requests)) == ("one", 9.0, 1)
+    assert story(response.attempts) == [("p1", 0.0, None, False), ("p1", 2.0, None, True)]
+    assert [a.asked for a in sorted(response.attempts, key=lambda a: a.at)] == [True, False]
+    idle(only)
+    io = World([late(failed(404), 5.0), whole("two", 1.0)], blocking=False)
+    response = io.run(engine.generate(io, call(only, hedge=SOON)))
+    assert (response.text, response.latency) == ("two", 6.0), "it has the place as soon as the first has failed"
+    idle(only)
