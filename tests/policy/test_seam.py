@@ -59,6 +59,8 @@ def test_nobody_repeats_from_the_middle_of_a_word() -> None:
     assert carried("once é" + tail, tail + " x") == " x", "not every script has words with gaps"
     assert carried("once " + "-" + tail, "-" + tail + " x") == " x"
     assert carried("once7" + tail, tail + " x") == tail + " x"
+    assert carried("once-a" + tail, tail + " x") == tail + " x"
+    assert carried("once ab" + tail[:1] + " " + tail[2:], tail[:1] + " " + tail[2:] + " x") == tail[:1] + " " + tail[2:] + " x"
 
 
 def test_only_what_stands_at_the_end_is_a_repetition() -> None:
