@@ -53,3 +53,6 @@ def test_as_json_a_document_a_look(run: Command, serve: Serve) -> None:
 def test_what_cannot_be_is_refused(run: Command) -> None:
     assert run("health", "--watch", "--interval", "0").code == 2
     assert run("health", "--watch", "--rounds", "0").code == 2
+    assert run("health", "--rounds", "2").code == 2
+    done = run("health", "--watch", "--offline")
+    assert (done.code, "asks nobody" in done.err) == (2, True)

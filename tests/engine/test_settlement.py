@@ -117,7 +117,8 @@ def test_an_observer_that_raises_harms_nobody(world: MakeIO, stream: bool, monke
         io = world([failed(500), chat()])
         assert io.run(engine.generate(io, call(observers=(broken, book)))).text == "hi"
     assert [str(one.exc_value) for one in shown] == ["attempted", "attempted", "settled"]
-    assert all(one.object is broken and one.exc_traceback is not None for one in shown)
+    assert all("observer of Trunkline, Broken" in one.exc_value.__notes__[0] for one in shown)
+    assert all(one.exc_traceback is not None for one in shown)
     assert len(book.attempts) == 2
     assert [end.how for end in book.ends] == ["end"]
 
@@ -199,8 +200,14 @@ def test_an_observer_that_raises_is_shown_as_python_shows_it(monkeypatch: pytest
     broken = Broken()
     books(World(), broken).settle("end", 0.0)
     (one,) = shown
-    assert (one.exc_type, str(one.exc_value), one.object) == (RuntimeError, "settled", broken)
-    assert (one.err_msg, one.exc_traceback) == ("an observer of Trunkline raised", one.exc_value.__traceback__)
+    assert (one.exc_type, str(one.exc_value)) == (RuntimeError, "settled")
+    assert one.exc_value.__notes__ == ["raised by an observer of Trunkline, Broken"]
+
+
+def test_pythons_own_hook_shows_it_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    books(World(), Broken()).settle("end", 0.0)
+    assert "RuntimeError: settled" in capsys.readouterr().err
 
 
 def test_what_is_called_may_be_awaited(world: MakeIO) -> None:

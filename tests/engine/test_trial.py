@@ -289,7 +289,7 @@ def booked(trial: Trial, station: Station, tokens: int = 10) -> Reservation:
 
 
 def test_a_booking_is_taken_back_where_it_never_went(world: MakeIO) -> None:
-    station = limited(RateLimit(5, 100))
+    station = limited(RateLimit(5, tokens=100))
     trial = begun(world(), station)
     booked(trial, station)
     trial.tokens = 4
@@ -298,7 +298,7 @@ def test_a_booking_is_taken_back_where_it_never_went(world: MakeIO) -> None:
 
 
 def test_a_booking_is_corrected_by_what_was_used(world: MakeIO) -> None:
-    station = limited(RateLimit(5, 100))
+    station = limited(RateLimit(5, tokens=100))
     for tokens, used in ((4, 4), (None, 14), (25, 39)):
         trial = begun(world(), station)
         booked(trial, station)
@@ -364,7 +364,7 @@ def test_ctrl_c_at_any_place_leaves_nothing_taken(world: MakeIO, way: str, reply
     made: list[tuple[Station, World, Book]] = []
 
     def make() -> Callable[[], object]:
-        station = limited(RateLimit(100, 100_000), Concurrency(1), breaker=BreakerPolicy(failures=1, pause=10.0))
+        station = limited(RateLimit(100, tokens=100_000), Concurrency(1), breaker=BreakerPolicy(failures=1, pause=10.0))
         assert station.breaker is not None
         station.breaker.failed(station.breaker.admit(980.0), 980.0)
         book = Book()

@@ -39,8 +39,8 @@ def moments(window: RateWindow, now: float, *tokens: int) -> list[float]:
 def test_what_a_limit_says() -> None:
     assert RateLimit(5) == RateLimit(requests=5, tokens=None, period=60.0)
     assert RateLimit(tokens=1) == RateLimit(None, 1, 60.0)
-    assert RateLimit(1, 1, 1e9).period == 1e9
-    assert RateWindow(limit := RateLimit(1, 2, 3)).limit is limit
+    assert RateLimit(1, tokens=1, period=1e9).period == 1e9
+    assert RateWindow(limit := RateLimit(1, tokens=2, period=3)).limit is limit
 
 
 def test_it_stays_what_it_was_checked_to_be() -> None:
@@ -86,16 +86,18 @@ def test_a_refusal_says_what_may_stand_there() -> None:
     assert str(refusal.value) == "rate_limit: limits nothing; allowed: requests, tokens, or both"
     with pytest.raises(UsageError) as refusal:
         RateLimit(1, period=0)
+    with pytest.raises(TypeError):
+        RateLimit(5, 1)  # type: ignore[misc]  # five a second? one token a minute?
     assert str(refusal.value) == "rate_limit.period: not a time; got int; allowed: seconds above 0, up to 1e+09"
 
 
 def test_a_limit_in_each_form() -> None:
-    limit = RateLimit(10, 20, 30.0)
+    limit = RateLimit(10, tokens=20, period=30.0)
     assert as_rate_limit(limit) is limit
     assert as_rate_limit(7) == RateLimit(7)
     assert as_rate_limit(1) == RateLimit(1)
     assert as_rate_limit(MappingProxyType({"requests": 10, "tokens": 20, "period": 30.0})) == limit
-    assert as_rate_limit({"tokens": 20}) == RateLimit(None, 20, 60.0)
+    assert as_rate_limit({"tokens": 20}) == RateLimit(tokens=20, period=60.0)
 
 
 @pytest.mark.parametrize("value", [0, -1, True, 5.0, "5", None, [5], RateLimit])
@@ -151,7 +153,7 @@ def test_a_booking_counts_until_before_a_period_is_over() -> None:
 
 
 def test_who_cannot_go_sooner_says_so_and_moves_no_clock() -> None:
-    window = RateWindow(RateLimit(2, 100, period=10.0))
+    window = RateWindow(RateLimit(2, tokens=100, period=10.0))
     booked(window, 0.0, 60)
     assert window.reserve(1.0, 10, 4.0, 5.0) == 4.0
     late = window.reserve(1.0, 30, earliest=5.0)
@@ -198,7 +200,7 @@ def test_a_clock_that_goes_back_stands_still() -> None:
     window.cancel(booked(window, 10.0))
     assert booked(window, 9.0).at == 10.0
     assert window.reserve(8.0, latest=11.0) == 12.0
-    window = RateWindow(RateLimit(1, 10, period=10.0))
+    window = RateWindow(RateLimit(1, tokens=10, period=10.0))
     window.cancel(booked(window, 10.0))
     assert booked(window, 9.0).at == 10.0
 
@@ -223,7 +225,7 @@ def test_tokens_count_until_before_a_period_is_over() -> None:
 
 
 def test_more_tokens_than_a_period_allows_never_fit() -> None:
-    window = RateWindow(RateLimit(5, 10))
+    window = RateWindow(RateLimit(5, tokens=10))
     assert window.reserve(0.0, 11) == inf
     assert window.reserve(0.0, 1_000, 5.0) == inf
     assert window.used(0.0) == (0, 0)
@@ -242,7 +244,7 @@ def test_no_request_overtakes_one_that_waits_for_tokens() -> None:
 
 
 def test_both_limits_hold() -> None:
-    window = RateWindow(RateLimit(2, 10, 10.0))
+    window = RateWindow(RateLimit(2, tokens=10, period=10.0))
     assert moments(window, 0.0, 1, 1) == [0.0, 0.0]
     assert moments(window, 1.0, 9) == [10.0]  # for the sake of requests
     assert moments(window, 1.0, 2) == [20.0]  # for the sake of tokens
@@ -263,7 +265,7 @@ def test_what_is_too_late_for_its_tokens_books_nothing() -> None:
 
 
 def test_the_last_place_is_free_again() -> None:
-    window = RateWindow(RateLimit(1, 10, period=10.0))
+    window = RateWindow(RateLimit(1, tokens=10, period=10.0))
     booked(window, 0.0, 10)
     second, third = booked(window, 0.0, 10), booked(window, 0.0, 10)
     window.cancel(third)
@@ -273,7 +275,7 @@ def test_the_last_place_is_free_again() -> None:
 
 
 def test_what_went_at_once_and_never_went_leaves_no_trace() -> None:
-    window = RateWindow(RateLimit(1, 10, period=10.0))
+    window = RateWindow(RateLimit(1, tokens=10, period=10.0))
     window.cancel(booked(window, 0.0, 10))
     assert window.used(0.0) == (0, 0)
     assert moments(window, 0.0, 10, 10) == [0.0, 10.0]
@@ -323,7 +325,7 @@ def test_one_that_counts_no_more_where_the_last_one_goes_is_taken_back() -> None
 
 
 def test_taking_back_twice_is_taking_back_once() -> None:
-    window = RateWindow(RateLimit(2, 10, period=10.0))
+    window = RateWindow(RateLimit(2, tokens=10, period=10.0))
     first, second = booked(window, 0.0, 5), booked(window, 0.0, 5)
     window.cancel(first)
     window.cancel(first)
@@ -333,7 +335,7 @@ def test_taking_back_twice_is_taking_back_once() -> None:
 
 
 def test_what_is_past_is_past() -> None:
-    window = RateWindow(RateLimit(2, 10, period=10.0))
+    window = RateWindow(RateLimit(2, tokens=10, period=10.0))
     old = booked(window, 0.0, 5)
     booked(window, 10.0, 5)
     window.cancel(old)
@@ -440,7 +442,7 @@ def test_the_past_takes_no_room() -> None:
 
 
 def test_the_past_is_swept_out_when_it_is_half_of_all() -> None:
-    window = RateWindow(RateLimit(1_000, 10_000, period=1_000.0))
+    window = RateWindow(RateLimit(1_000, tokens=10_000, period=1_000.0))
     sizes, last = [], None
     for n in range(4_000):
         last = booked(window, float(n), 10)
@@ -475,7 +477,7 @@ class WindowMachine(RuleBasedStateMachine):
         limits=st.sampled_from([(1, None), (3, None), (None, 10), (2, 10), (5, 25)]), period=AWKWARD, now=st.just(0.0) | AWKWARD
     )
     def begin(self, limits: tuple[int | None, int | None], period: float, now: float) -> None:
-        self.limit = RateLimit(*limits, period=period)
+        self.limit = RateLimit(limits[0], tokens=limits[1], period=period)
         self.window = RateWindow(self.limit)
         self.now, self.seen, self.log = now, now, list[Reservation]()
 
@@ -531,7 +533,7 @@ TestWindow.settings = settings(max_examples=40, stateful_step_count=40)
 @pytest.mark.parametrize("what", ["reserve", "cancel", "correct"])
 def test_ctrl_c_leaves_the_books_in_order(what: str) -> None:
     for after in count():
-        window = RateWindow(RateLimit(5, 10, period=10.0))
+        window = RateWindow(RateLimit(5, tokens=10, period=10.0))
         moments(window, 0.0, 2, 2)
         moments(window, 1.0, 3)
         last = booked(window, 2.0, 6)

@@ -6,7 +6,7 @@ import argparse
 
 import msgspec
 
-from .. import Health, ProviderHealth
+from .. import Health, ProviderHealth, UsageError
 from .options import Commands, add_command, add_json, add_plain, add_target, client
 from .output import json_out, out, table
 
@@ -21,7 +21,8 @@ examples:
 Servers on this machine are looked for, and each configured provider is asked for its
 list of models, which costs nothing. --deep also asks each a question of a few words,
 which is paid for. --watch looks again every few seconds until Ctrl-C, and also shows
-circuits, limits, keys and latencies. Exit code 1: no call could be answered.
+latencies; with --deep the circuits and keys of its own questions too. Exit code 1: no
+call could be answered.
 """
 
 
@@ -33,34 +34,40 @@ def add(commands: Commands) -> None:
     how.add_argument("--deep", action="store_true", help="also ask each a question (a paid call)")
     parser.add_argument("--all", action="store_true", help="also show what each of the others lacks")
     parser.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
-    parser.add_argument("--interval", type=_seconds, default=5.0, metavar="SECONDS", help="between two looks (5)")
-    parser.add_argument("--rounds", type=_rounds, default=None, metavar="N", help="look so many times, not for ever")
+    parser.add_argument("--interval", type=seconds, default=None, metavar="SECONDS", help="between two looks (5)")
+    parser.add_argument("--rounds", type=rounds, default=None, metavar="N", help="look so many times, not for ever")
     add_json(parser)
     add_plain(parser)
     parser.set_defaults(run=run)
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < 1e6:
-        raise ValueError
-    return seconds
+def seconds(text: str) -> float:
+    """A pause. argparse names the function where it raises ValueError."""
+    number = float(text)
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError("seconds above 0")
+    return number
 
 
-def _rounds(text: str) -> int:
-    rounds = int(text)
-    if rounds < 1:
-        raise ValueError
-    return rounds
+def rounds(text: str) -> int:
+    """A count of looks."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("a number from 1 on")
+    return number
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.watch and args.offline:
+        raise UsageError("--watch asks, and --offline asks nobody: choose one")
+    if (args.rounds is not None or args.interval is not None) and not args.watch:
+        raise UsageError("--interval and --rounds belong to --watch")
     with client(args) as llm:
         if args.watch:
             from .watch import watch  # few do
 
             how = {"json": args.json, "plain": args.plain}
-            return watch(llm, deep=args.deep, interval=args.interval, rounds=args.rounds, **how)
+            return watch(llm, deep=args.deep, interval=args.interval or 5.0, rounds=args.rounds, **how)
         found = llm.health(ask=not args.offline, deep=args.deep)
     if args.json:
         json_out({"ok": found.ok, **msgspec.to_builtins(found)})

@@ -164,7 +164,11 @@ async def conclude(call: Call, response: Response) -> Response:
         and response.finish_reason == "stop"
         and (response.text or not response.refusal)
     ):
-        response = msgspec.structs.replace(response, output=_parsed(call.parse, response))
+        try:
+            response = msgspec.structs.replace(response, output=_parsed(call.parse, response))
+        except ProviderError:
+            if not response.fallback:  # your own words need not be what was asked of a model
+                raise
     if call.hooks.after is not None:
         replaced: object = await called(call.hooks.after(response))
         if replaced is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable
 from threading import Lock
 from typing import TypeVar
@@ -92,15 +91,17 @@ class Settlement:
 
 
 def _show(broken: Exception, observer: object) -> None:
-    sys.unraisablehook(_Unraisable(broken, observer))
+    """Python shows it as it shows what goes wrong where nobody can catch it."""
+    _Fault(broken, observer)
 
 
-class _Unraisable:
-    """What ``sys.unraisablehook`` wants to be told."""
+class _Fault:
+    """What raises the error of ``observer`` when it is forgotten, which is at once: the only way to ``sys.unraisablehook`` that
+    every hook understands."""
 
     def __init__(self, error: Exception, observer: object) -> None:
-        self.exc_type: type[BaseException] = type(error)
-        self.exc_value: BaseException | None = error
-        self.exc_traceback = error.__traceback__
-        self.err_msg: str | None = "an observer of Trunkline raised"
-        self.object = observer
+        self._error, self._observer = error, observer
+
+    def __del__(self) -> None:
+        self._error.add_note(f"raised by an observer of Trunkline, {type(self._observer).__name__}")
+        raise self._error

@@ -18,13 +18,16 @@ _FORGOTTEN = 512  # bookings of the past that may lie about before they are swep
 _NUMBER = attrgetter("number")
 
 
-class RateLimit(msgspec.Struct, frozen=True):
+class _Requests(msgspec.Struct, frozen=True):
+    requests: int | None = None
+
+
+class RateLimit(_Requests, frozen=True, kw_only=True):
     """At most ``requests`` and ``tokens`` (prompt and answer together) within any ``period`` seconds; None: no such limit.
 
     Raises ``UsageError`` for a limit below 1, for none at all, and for a period that is not above 0.
     """
 
-    requests: int | None = None
     tokens: int | None = None
     period: float = 60.0
 
