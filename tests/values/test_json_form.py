@@ -26,6 +26,17 @@ from trunkline.values.response import Attempt, Response
 VALUES = strategies.VALUE_TYPES + strategies.EVENT_TYPES
 
 
+class Options(msgspec.Struct):
+    """A Struct that is no value, as ``Timeout`` and ``Status`` are none: nobody could read it back."""
+
+    total: float = 1.0
+
+
+def test_what_was_stored_before_there_was_more_to_tell_is_read() -> None:
+    stored = b'{"trunkline":1,"value":{"type":"attempt","provider":"p","model":"m","seconds":1.0,"status":200}}'
+    assert from_json(stored) == Attempt(provider="p", model="m", seconds=1.0, status=200)
+
+
 @pytest.mark.parametrize("kind", VALUES, ids=lambda kind: kind.__name__)
 def test_every_value_comes_back_from_json_and_from_a_pickle(kind: type[msgspec.Struct]) -> None:
     @settings(max_examples=50)
@@ -241,7 +252,7 @@ def test_an_open_file_is_refused_by_name() -> None:
         to_json(Message.user(Image(LocalFile(file=file))))
 
 
-@pytest.mark.parametrize("value", [None, 5, "text", {"role": "user"}, b"", ValueError("x"), [object()]])
+@pytest.mark.parametrize("value", [None, 5, "text", {"role": "user"}, b"", ValueError("x"), [object()], Options(), [Options()]])
 def test_what_is_not_ours_is_not_stored(value: Any) -> None:
     with pytest.raises(UsageError, match="no value of ours"):
         to_json(value)

@@ -95,7 +95,7 @@ def _to_builtins(value: Any) -> Any:
         return error_to_builtins(value, _struct_to_builtins)
     if isinstance(value, Headers):
         return {"type": "headers", "pairs": [list(pair) for pair in value.pairs]}
-    if not isinstance(value, msgspec.Struct):
+    if not isinstance(value, msgspec.Struct) or (value.__struct_config__.tag is None and type(value) not in _NAMES):
         raise UsageError(
             "no value of ours", field="value", got=type(value).__name__, allowed="our values, events and errors, or a list"
         )
