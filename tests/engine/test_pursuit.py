@@ -21,6 +21,7 @@ from trunkline.engine.stream import LiveStream
 from trunkline.policy.breaker import BreakerPolicy, Leave
 from trunkline.policy.hedge import Hedge
 from trunkline.policy.rate_limit import RateLimit
+from trunkline.policy.retry_budget import RetryBudget
 from trunkline.policy.slots import Concurrency
 from trunkline.ports import IO, Deadlines
 from trunkline.sim.scripted import Scripted
@@ -408,3 +409,29 @@ def test_who_is_asked_beside_another_waits_for_nothing(world: MakeIO) -> None:
         ("p1", None, 0.0),
     }
     assert slots_of(busy).leave("somebody") is None
+
+
+def test_who_was_not_asked_before_the_time_was_up_is_named_in_the_hint(world: MakeIO) -> None:
+    io = world([Scripted(wait=99.0)])
+    with pytest.raises(DeadlineError, match=r"Other targets were not asked: Timeout\(first_byte"):
+        io.run(engine.generate(io, call(wire("p1"), wire("p2"), limit={"total": 5.0})))
+    io = world([Scripted(wait=99.0)])
+    with pytest.raises(DeadlineError, match="A longer timeout gives it more time"):
+        io.run(engine.generate(io, call(wire("p1"), limit={"total": 5.0})))
+
+
+def test_the_shortest_wait_of_all_is_told(world: MakeIO) -> None:
+    replies = [failed(429, headers={"retry-after": "90"}), failed(529), failed(429, headers={"retry-after": "70"})]
+    io = world(replies)
+    with pytest.raises(AllTargetsFailedError) as caught:
+        io.run(engine.generate(io, call(wire("p1"), wire("p2"), wire("p3"))))
+    assert caught.value.retry_after == 70.0
+
+
+def test_why_nothing_more_was_tried_is_told(world: MakeIO) -> None:
+    station = Station(None)
+    station.budget = RetryBudget(least=1)
+    io = world(lambda _: failed(500))
+    with pytest.raises(ServerError, match="retry budget") as caught:
+        io.run(engine.generate(io, call(wire(station=station))))
+    assert len(caught.value.attempts) == 2

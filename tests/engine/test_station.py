@@ -304,7 +304,7 @@ def test_an_answer_that_says_nothing_new_of_the_key_leaves_it_as_it_is() -> None
 def test_a_target_is_an_address_a_model_and_a_key() -> None:
     stations = Stations()
     one = stations.of("p", "m", "k", "https://a", "sk-…a")
-    assert one.place == Place("p", "m", "https://a", "sk-…a")
+    assert one.place == Place("p", "m", "https://a", "sk-…a", "k")
     assert stations.of("p", "m", "k", "https://a") is one
     others = [
         stations.of(*names)

@@ -38,7 +38,7 @@ def moments(window: RateWindow, now: float, *tokens: int) -> list[float]:
 
 def test_what_a_limit_says() -> None:
     assert RateLimit(5) == RateLimit(requests=5, tokens=None, period=60.0)
-    assert RateLimit(tokens=1) == RateLimit(None, 1, 60.0)
+    assert RateLimit(tokens=1) == RateLimit(requests=None, tokens=1, period=60.0)
     assert RateLimit(1, tokens=1, period=1e9).period == 1e9
     assert RateWindow(limit := RateLimit(1, tokens=2, period=3)).limit is limit
 

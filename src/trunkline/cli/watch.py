@@ -89,7 +89,7 @@ def _show(found: Health, status: Status, seen: Seen, *, json: bool, plain: bool)
         rows = [
             (
                 f"{target.provider}/{target.model}", f"{target.key or '-'} {target.key_state}",
-                target.circuit if not target.opens_in else f"{target.circuit}, {target.opens_in:.0f} s",
+                target.circuit if not target.retry_in else f"{target.circuit}, {target.retry_in:.0f} s",
                 str(target.in_flight), str(target.calls), str(target.failures), _time(target.first_p50), _time(target.first_p95),
             )
             for target in status.targets

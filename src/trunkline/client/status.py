@@ -7,28 +7,28 @@ from typing import Literal
 import msgspec
 
 from ..engine.station import Gate, Station, Stations
-from ..ports import INFINITY
 
 State = Literal["closed", "open", "half_open", "off"]
 
 
 class TargetStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One target: a model at an address, under a key (masked).
+    """One target: a model at an address, under a ``key`` (masked; ``key_id`` is what ``Attempt.key`` says).
 
-    ``circuit``: ``closed`` (it is asked), ``open`` (left alone, for ``opens_in`` more seconds), ``half_open`` (one call tries
+    ``circuit``: ``closed`` (it is asked), ``open`` (left alone, for ``retry_in`` more seconds), ``half_open`` (one call tries
     it), ``off`` (no breaker). ``rests``: seconds for which it wants to be left alone, or had better be; ``key_state``: ``ready``,
-    ``resting`` (its quota was gone) or ``refused`` (401). ``calls`` and ``failures`` since the client was made (each try counts),
-    ``in_flight`` those under way. Latencies in seconds, of the last 128 answers: the median and the 95th percentile until the
-    first token (of whole replies: until the end), and until the end.
+    ``resting`` (or the target under it) or ``refused`` (401). ``calls`` and ``failures`` since the client was made (each try
+    counts), ``in_flight`` those under way. Latencies in seconds, of the last 128 answers: the median and the 95th percentile
+    until the first token (of whole replies: until the end), and until the end.
     """
 
     provider: str
     model: str
     address: str | None = None
     key: str | None = None
+    key_id: str | None = None
     key_state: Literal["ready", "resting", "refused"] = "ready"
     circuit: State = "closed"
-    opens_in: float = 0.0
+    retry_in: float = 0.0
     rests: float = 0.0
     in_flight: int = 0
     calls: int = 0
@@ -61,13 +61,24 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     limits: tuple[LimitStatus, ...] = ()
 
     def __str__(self) -> str:
-        lines = [
-            f"{target.provider}/{target.model}: {target.circuit}, {target.in_flight} in flight, {target.calls} calls,"
-            f" {target.failures} failed"
-            for target in self.targets
-        ]
-        lines += [f"limit {limit.name}: {limit.requests or 0} requests, {limit.waiting} waiting" for limit in self.limits]
-        return "\n".join(lines)
+        return "\n".join((*map(_target_line, self.targets), *map(_limit_line, self.limits)))
+
+
+def _target_line(target: TargetStatus) -> str:
+    name = f"{target.provider}/{target.model}" if target.model else target.provider
+    circuit = f"circuit {target.circuit}" + (f" for {target.retry_in:.1f} s" if target.retry_in else "")
+    key = "" if target.key is None else f", key {target.key} {target.key_state}"
+    rests = f" for {target.rests:.1f} s" if target.rests else ""
+    return f"{name}: {circuit}{key}{rests}, {target.in_flight} in flight, {target.calls} calls, {target.failures} failed"
+
+
+def _limit_line(limit: LimitStatus) -> str:
+    used = [
+        "" if limit.most_requests is None else f"{limit.requests} of {limit.most_requests} requests in {limit.period:g} s",
+        "" if limit.most_tokens is None else f"{limit.tokens} of {limit.most_tokens} tokens in {limit.period:g} s",
+        "" if limit.most is None else f"{limit.busy} of {limit.most} under way, {limit.waiting} waiting",
+    ]
+    return f"limit for {limit.name}: {', '.join(filter(None, used))}"
 
 
 def status_of(stations: Stations, now: float) -> Status:
@@ -81,15 +92,17 @@ def _target(station: Station, now: float) -> TargetStatus:
         place, breaker, account = station.place, station.breaker, station.account
         assert place is not None  # it was made by a registry
         (first_50, first_95), (whole_50, whole_95) = station.latencies.percentiles()
+        rests = max(0.0, station.free_at - now, station.rests_until - now, account.rests_until - now)
         found = TargetStatus(
             provider=place.provider,
             model=place.model,
             address=place.address,
             key=place.key,
-            key_state="refused" if account.refused else "resting" if account.rests_until > now else "ready",
+            key_id=place.key_id,
+            key_state="refused" if account.refused else "resting" if rests > 0.0 else "ready",
             circuit="off" if breaker is None else breaker.state(now),
-            opens_in=0.0 if breaker is None else breaker.wait(now),
-            rests=max(0.0, max(station.free_at, station.rests_until, account.rests_until, -INFINITY) - now),
+            retry_in=0.0 if breaker is None else breaker.wait(now),
+            rests=rests,
             in_flight=station.in_flight,
             calls=station.calls,
             failures=station.failures,

@@ -29,7 +29,7 @@ async def admit(io: IO, call: Call, trial: Trial, spare: Spare) -> None:
     trial.check()
     station = trial.station
     if station.breaker is not None and (wait := station.breaker.wait(io.now())) > 0.0:
-        raise _open(wait)
+        raise _open(station, wait)
     await _rest(io, call, trial, station, spare)
     for gate in reversed(station.gates):  # who waits for a place under a narrow limit holds none under a wider one
         if gate.slots is not None:
@@ -45,11 +45,12 @@ async def admit(io: IO, call: Call, trial: Trial, spare: Spare) -> None:
         await _rest(io, call, trial, station, spare)
     if not trial.go(io.now()):
         assert station.breaker is not None
-        raise _open(station.breaker.wait(io.now()))
+        raise _open(station, station.breaker.wait(io.now()))
 
 
-def _open(wait: float) -> CircuitOpenError:
-    return CircuitOpenError("not asked: it has failed too often just now", retry_after=wait)
+def _open(station: Station, wait: float) -> CircuitOpenError:
+    last = "" if station.last is None else f", with {station.last} last"
+    return CircuitOpenError(f"not asked: it has failed too often just now{last}", retry_after=wait)
 
 
 async def _rest(io: IO, call: Call, trial: Trial, station: Station, spare: Spare) -> None:
@@ -96,7 +97,8 @@ async def _slot(io: IO, trial: Trial, gate: Gate, spare: Spare) -> None:
     gate.heed()
     if entry == "in":
         return
-    full = ConcurrencyLimitError(f"not asked: {concurrency.most} calls to {gate.name} are under way")
+    under_way = f"not asked: as many calls to {gate.name} are under way as your limit allows (concurrency={concurrency.most})"
+    full = ConcurrencyLimitError(f"{under_way}, and {concurrency.queue} wait" if entry == "full" else under_way)
     if entry == "full" or ticket.signal is None or spare(full):
         raise full
     trial.check()

@@ -12,6 +12,7 @@ from ..values.errors import (
     AuthenticationError,
     CircuitOpenError,
     ClosedByCallerError,
+    DeadlineError,
     ProviderError,
     TrunklineError,
     UsageError,
@@ -79,6 +80,8 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
             other = course.after(failed)
             verdict = (other or Raise()) if shut else _judged(io, call, settlement, trial, failed, tried, other)
             if isinstance(verdict, Raise):
+                if course.next is not None and isinstance(failed, DeadlineError) and failed.phase == "total":
+                    failed.hint = _UNASKED
                 raise _final(errors, failed, settlement) if raised is failed or errors else raised
             if not isinstance(verdict, Retry):
                 errors.append(failed)
@@ -101,7 +104,12 @@ def _judged(
         if trial.station.may_retry(now + verdict.after):
             return verdict
         verdict = Fallback()
+        failed.hint = failed.hint if other is not None else _NO_RETRY
     return Raise() if isinstance(verdict, Raise) or other is None else other
+
+
+_UNASKED = "Other targets were not asked: Timeout(first_byte=…) moves on from one that is silent (for streams first_token=… too)"
+_NO_RETRY = "Not tried again: it fails too often just now for more retries (circuit breaker, retry budget)"
 
 
 def _refused(error: ProviderError) -> bool:
@@ -128,6 +136,9 @@ def as_provider_error(error: Exception, destination: Destination, later: bool) -
 
 def _final(earlier: list[ProviderError], error: ProviderError, settlement: Settlement) -> ProviderError:
     if earlier:
-        error = AllTargetsFailedError(f"{len(earlier) + 1} targets failed", errors=(*earlier, error))
+        errors = (*earlier, error)
+        waits = [each.retry_after for each in errors if each.retry_after is not None]
+        soonest = min(waits) if waits else None
+        error = AllTargetsFailedError(f"{len(errors)} targets failed", errors=errors, retry_after=soonest)
     error.attempts = tuple(settlement.attempts)
     return error

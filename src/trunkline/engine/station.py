@@ -136,12 +136,13 @@ class Counts:
 
 
 class Place(NamedTuple):
-    """Which target it is. ``key``: its key, masked."""
+    """Which target it is. ``key``: its key, masked; ``key_id``: what tells it from others."""
 
     provider: str
     model: str
     address: str | None = None
     key: str | None = None
+    key_id: str | None = None
 
 
 class Station(Guarded):
@@ -149,7 +150,7 @@ class Station(Guarded):
     itself that it wants to be left alone until then; ``rests_until``: the same, but guessed."""
 
     __slots__ = ("account", "breaker", "budget", "calls", "failures", "free_at", "gates", "gateway", "hedges", "in_flight",
-                 "latencies", "measured_at", "place", "rests_until")  # fmt: skip
+                 "last", "latencies", "measured_at", "place", "rests_until")  # fmt: skip
 
     def __init__(
         self,
@@ -170,6 +171,8 @@ class Station(Guarded):
         self.in_flight: int = 0
         self.calls: int = 0
         self.failures: int = 0
+        self.last: str | None = None
+        """The class of its last failure."""
         self.place: Place | None = None
         self.gateway: bool = False
         """Whether it is a gateway of ours, which is told how much time is left."""
@@ -193,7 +196,7 @@ class Station(Guarded):
 
     def heard(self, error: ProviderError, now: float) -> None:
         """Notes what ``error`` says of the times to come."""
-        wait = error.retry_after
+        wait, self.last = error.retry_after, type(error).__name__
         if isinstance(error, RateLimitError):
             if wait is not None:
                 self.free_at = max(self.free_at, now + min(wait, LONGEST_REST))
@@ -245,7 +248,7 @@ class Stations:
                 account = self._accounts.setdefault((provider, key, None if key else address), Account())
                 gates = self._gates_of(provider, model, key or address)
                 found = self._stations[provider, model, key, address] = Station(self._breaker, account, gates)
-                found.place = Place(provider, model, address, shown)
+                found.place = Place(provider, model, address, shown, key)
             return found
 
     def of_object(self, name: str, backend: object) -> Station:

@@ -314,7 +314,8 @@ class ConcurrencyLimitError(ProviderError):
 
 
 class AllTargetsFailedError(ProviderError):
-    """Several targets were tried and all failed; ``errors`` holds each one's error, in order."""
+    """Several targets were tried and all failed; ``errors`` holds each one's error, in order. ``retry_after``: the shortest that
+    any of them named."""
 
     def __init__(self, message: str = "all targets failed", *, errors: Sequence[ProviderError] = (), **facts: Any) -> None:
         super().__init__(message, **facts)
