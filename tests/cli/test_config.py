@@ -55,3 +55,19 @@ def test_a_bad_file_is_named(run: Command) -> None:
         f"trunkline: error: timeuot ({run.folder / 'trunkline.toml'}): unknown key; did you mean timeout?; "
         "allowed: model, timeout, retries, log, max_line, errors, detect, models_file, models, routes, limits, providers\n"
     )
+
+
+def test_limits_of_files_are_listed_and_ones_own_goes_before_a_projects(run: Command) -> None:
+    user = run.home / ".config" / "trunkline"
+    user.mkdir(parents=True)
+    (user / "trunkline.toml").write_text("[limits.openai]\nrequests = 500\ntokens = 9\nperiod = 30\nconcurrency = 20\n")
+    (run.folder / "trunkline.toml").write_text(
+        '[limits.openai]\nrequests = 1\n[limits."groq/m"]\nconcurrency = {most = 2}\n[limits.mlx]\n'
+    )
+    done = run("config", TRUNKLINE_DETECT="")
+    theirs, ours = run.folder / "trunkline.toml", user / "trunkline.toml"
+    assert [line.split("\t") for line in done.out.splitlines()] == [
+        ["limit openai", "500 requests in 30 s, 9 tokens in 30 s, 20 at once", "your file", f"limits.openai in {ours}"],
+        ["limit groq/m", "2 at once", "project", f"limits.groq/m in {theirs}"],
+        ["limit mlx", "none", "project", f"limits.mlx in {theirs}"],
+    ]

@@ -171,6 +171,7 @@ def test_no_breaker(said: Any) -> None:
         ({"concurrency": {"most": 5, "que": 9}}, "concurrency.que"),
         ({"breaker": 5}, "breaker"),
         ({"breaker": {"failure": 5}}, "failure"),
+        ({"fallbacks": ["groq/b", {"model": "openai/gpt-5.4", "wieght": 2}]}, "fallbacks[1].wieght"),
         ({"hedge": 0}, "hedge.after"),
         ({"hedge": "soon"}, "hedge"),
         ({"on_interrupt": "go on"}, "on_interrupt"),

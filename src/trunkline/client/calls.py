@@ -34,6 +34,7 @@ from .destinations import Destinations
 from .forked import begins_anew
 from .limits import STATION_OPTIONS, to_carrying_on, to_last_resort
 from .options import (
+    BACKUP_OPTIONS,
     CALL_OPTIONS,
     CLIENT_OPTIONS,
     NEW_OPTIONS,
@@ -144,6 +145,9 @@ class Calls:
                 model.check(self._blocking)
             elif model is not None and not isinstance(model, str | Mapping):
                 self._plan(model, ())
+        for n, backup in enumerate(self._options.get("fallbacks") or ()):
+            if isinstance(backup, Mapping):
+                expect.only(backup, f"fallbacks[{n}]", sorted(BACKUP_OPTIONS), "option")
 
     @property
     def model(self) -> ModelName | None:

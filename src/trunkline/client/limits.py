@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,9 +16,11 @@ from ..values import expect
 from ..values.errors import UsageError
 from ..values.response import Response
 from ..values.secret import mask_keys
+from .setting_values import Described
 from .trust import placed
 
 if TYPE_CHECKING:
+    from .config_files import ConfigFile
     from .settings import Settings
 
 T = TypeVar("T")
@@ -90,6 +92,25 @@ def _of_file(said: object, at: str) -> dict[str, Any]:
     if given:
         found["rate_limit"] = as_rate_limit(given, at)
     return found
+
+
+def described(files: Iterable[ConfigFile]) -> list[Described]:
+    """The limits of these files, the most trusted first, as ``trunkline config`` shows them."""
+    rows: dict[str, Described] = {}
+    for file in files:
+        for name, said in file.table.get("limits", {}).items():
+            shown = mask_keys(name)
+            rows.setdefault(name, Described(f"limit {shown}", _shown(said), file.origin, f"limits.{shown}", file.path))
+    return list(rows.values())
+
+
+def _shown(said: Mapping[str, Any]) -> str:
+    words = []
+    if (rate := said.get("rate_limit")) is not None:
+        words += [f"{most} {what} in {rate.period:g} s" for what in ("requests", "tokens") if (most := getattr(rate, what))]
+    if (places := said.get("concurrency")) is not None:
+        words.append(f"{places.most} at once")
+    return ", ".join(words) or "none"
 
 
 def _by_name(value: object, field: str, read: Callable[[object, str], T], kind: Any) -> dict[str, T]:

@@ -19,7 +19,7 @@ key in a file  variable               value
 Of each provider: its key's variables (``OPENAI_API_KEY``), ``OPENAI_BASE_URL`` beside it, and in files ``[providers.openai]``
 with ``api_key`` or ``api_key_env`` (the variable that holds it), ``base_url``, ``dialect``, and whatever parameters its address
 has (``region``, ``resource``…; their variables stand in the table of providers). Proxies are read from the environment only.
-In files ``[routes.smart]`` gives several models one name (``docs/routes.md``).
+In files ``[routes.smart]`` gives several models one name (``docs/routes.md``), ``[limits.openai]`` limits a provider.
 
 Several keys are used in turn: ``OPENAI_API_KEYS`` with commas between them, ``api_keys = […]`` in files. In one and the same
 place ``OPENAI_API_KEYS`` is taken before ``OPENAI_API_KEY``; of several places the more trusted wins, as ever.
@@ -311,12 +311,8 @@ class Settings:
 
     def _stated(self, provider: KeyPlace, variables: tuple[str, ...], key: str) -> Iterator[Setting]:
         """Where something of a provider is said, the most trusted first; an empty text says nothing."""
-        for found in (
-            *map(self._from_environment, variables),
-            *self._file_entry(self._user, provider, key),
-            *map(self._from_dotenv, variables),
-            *self._file_entry(self._project, provider, key),
-        ):
+        ours, theirs = (self._file_entry(file, provider, key) for file in (self._user, self._project))
+        for found in (*map(self._from_environment, variables), *ours, *map(self._from_dotenv, variables), *theirs):
             if found is not None and found.value.strip():
                 yield found
 
@@ -361,6 +357,9 @@ class Settings:
                     rows.append(Described(f"{provider.name} {name}", found.value, found.origin, found.name, found.file))
         for name, route in self.routes.items():
             rows.append(Described(f"route {name}", mask_keys(route.shown), route.origin, f"routes.{name}", route.file))
+        from .limits import described  # likewise
+
+        rows += described(file for file in (self._user, self._project) if file)
         for scheme, name in self.proxies.variables.items():
             rows.append(Described(f"{scheme} proxy", "set", Origin.ENVIRONMENT, name))
         return tuple(rows)
