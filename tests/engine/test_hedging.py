@@ -498,3 +498,11 @@ def test_a_second_that_waits_for_a_place_costs_nobody_his() -> None:
     response = io.run(engine.generate(io, call(only, hedge=SOON)))
     assert (response.text, response.latency) == ("two", 6.0), "it has the place as soon as the first has failed"
     idle(only)
+
+
+def test_nobody_else_is_asked_when_the_time_is_up() -> None:
+    io, wires = World(by_host(p1=whole("one", 60.0), p2=whole("two")), blocking=False), two()
+    with pytest.raises(ProviderError):
+        io.run(engine.generate(io, call(*wires, hedge=SOON, limit={"total": 2.0})))
+    assert (went(io), io.now()) == (["p1"], 1_002.0)
+    idle(*wires)

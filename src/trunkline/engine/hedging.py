@@ -78,7 +78,8 @@ class Race:
     async def _chase(self, first: Trial, delay: float, run: Callable[[Trial], Awaitable[T]]) -> tuple[Trial, T]:
         if not await self._over.wait(delay):
             self._begun = True
-            if not await self._over.wait(0.0) and self._may(first):  # or both would wait for each other
+            in_time = self._io.now() < self._settlement.until
+            if in_time and not await self._over.wait(0.0) and self._may(first):  # or both would wait for each other
                 destination = self._course.next
                 other = first.destination if destination is None else destination.in_turn(self._io.now())
                 self._second = trial = Trial(self._settlement, other, self._io.now())
