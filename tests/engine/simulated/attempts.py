@@ -39,7 +39,7 @@ ERRORS: dict[str, set[str]] = {
     "event limit": {"RateLimitError", "MalformedResponseError"},
 }
 """What each trouble of a provider is called; a deadline may come before any."""
-NOT_ASKED = {"CircuitOpenError", "RateLimitError", "QuotaError", "ConcurrencyLimitError"}
+NOT_ASKED = {"AuthenticationError", "CircuitOpenError", "RateLimitError", "QuotaError", "AuthenticationError", "ConcurrencyLimitError"}
 NEVER_AGAIN = {
     "AuthenticationError", "PermissionDeniedError", "NotFoundError", "ContextLengthError", "ContentFilterError", "QuotaError",
     "MalformedResponseError", "CircuitOpenError", "ConcurrencyLimitError",
@@ -136,7 +136,10 @@ def check_course(caller: Caller, made: list[Made]) -> None:
     places = [caller.family.place(order, one.wire) for one in made if one.wire is not None]
     assert places == sorted(places), f"back to an earlier target: {places}"
     left: list[Wire] = []
+    again = 0
     for before, after in pairwise(made):
+        again = again + 1 if before.wire is after.wire is not None and not before.attempt.interrupted else 0
+        assert again <= caller.retries, f"{again} more tries of {after.wire}"
         if before.wire is None or after.wire is None:
             continue
         if after.wire is not before.wire:

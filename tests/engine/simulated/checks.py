@@ -57,6 +57,7 @@ def check_call(scenario: Scenario, caller: Caller, talks: list[Talk]) -> list[Ma
             assert one.shut <= other.sent, "nobody is asked beside another where no hedge was wanted"
         check_course(caller, made)
     for talk in talks:
+        assert talk.sent < caller.until, "nobody is asked when the time is up"
         told = talk.asked_headers.get("trunkline-timeout-ms")
         if told is not None:
             assert talk.spoken.headers.get("trunkline-gateway") or talk.spoken.headers == {}, "only a gateway is told the time"

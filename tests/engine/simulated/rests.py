@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.engine.simulated.attempts import Made, remaining
 from tests.engine.simulated.watching import SLACK, WatchedBreaker
 from trunkline.engine.destination import Wire
-from trunkline.engine.station import LONGEST_REST, QUOTA_REST, REST
+from trunkline.engine.station import KEY_REST, LONGEST_REST, QUOTA_REST, REST
 from trunkline.ports import INFINITY
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Notes:
         self.guessed: dict[Hashable, list[tuple[float, float]]] = defaultdict(list)
         self.spent: dict[Hashable, list[tuple[float, float]]] = defaultdict(list)
         self.refused: dict[Hashable, list[tuple[float, float]]] = defaultdict(list)
+        self.barred: dict[Hashable, list[tuple[float, float]]] = defaultdict(list)
         self.good: dict[Hashable, list[float]] = defaultdict(list)
         for one in made:
             if one.talk is not None and not one.attempt.overtaken:
@@ -47,6 +48,7 @@ class Notes:
             self.spent[account(wire)].append((at, at + (QUOTA_REST if wait is None else wait)))
         elif error == "AuthenticationError":
             self.refused[account(wire)].append((at, INFINITY))
+            self.barred[account(wire)].append((at, at + KEY_REST))
 
     def holds(self, notes: list[tuple[float, float]], now: float, good: Sequence[float] = ()) -> bool:
         """Whether one of them was surely known at ``now``, and surely held then. ``good``: when the opposite was learned."""
@@ -92,6 +94,9 @@ def check_rests(scenario: Scenario, made: Sequence[Made]) -> None:
         limited = any(
             attempt.error in ("RateLimitError", "QuotaError") for attempt in one.caller.attempts
         )  # keys may share a quota
+        if not one.retry and notes.holds(notes.barred[account(wire)], begun, good):
+            others = remaining(one.caller, wire, "AuthenticationError")
+            assert not others, f"{wire} was asked, whose key was refused, and {others} could have been (call {one.caller.number})"
         if not one.retry and not limited and notes.holds(notes.refused[account(wire)], begun, good):
             better = [each for each in wire.ring if notes.blameless(each)]
             assert not better, f"a key of {wire} was shown that had been refused (call {one.caller.number})"

@@ -121,7 +121,7 @@ class Family:
         for name in ("", *names, *(f"{name}/m0" for name in names)):
             if chance.random() < 0.12:
                 tokens = chance.choice((None, None, 4_000, 20_000))
-                rates[name] = RateLimit(chance.choice((1, 3, 10)), tokens, chance.choice((1.0, 7.0, 30.0)))
+                rates[name] = RateLimit(chance.choice((1, 3, 10)), tokens=tokens, period=chance.choice((1.0, 7.0, 30.0)))
         return rates
 
     def _concurrency(self, names: list[str]) -> dict[str, Concurrency]:
