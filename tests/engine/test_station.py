@@ -336,8 +336,11 @@ def test_keys_are_forgiven() -> None:
     stations = Stations()
     station = stations.of("p", "m", "k", "https://a")
     station.account.refused, station.account.rests_until = True, 9.0
+    spent = stations.of("q", "m", "k", "https://a")
+    spent.account.rests_until = 9.0
     stations.forgive()
-    assert (station.account.refused, station.account.rests_until) == (False, 9.0)
+    assert (station.account.refused, station.account.rests_until) == (False, float("-inf"))
+    assert (spent.account.refused, spent.account.rests_until) == (False, 9.0)
 
 
 def test_which_limits_hold_for_whom_the_widest_first() -> None:

@@ -8,7 +8,14 @@ from math import nextafter
 from ..policy.rate_limit import Reservation
 from ..policy.tokens import estimate_tokens
 from ..ports import INFINITY, IO
-from ..values.errors import CircuitOpenError, ConcurrencyLimitError, ProviderError, QuotaError, RateLimitError
+from ..values.errors import (
+    AuthenticationError,
+    CircuitOpenError,
+    ConcurrencyLimitError,
+    ProviderError,
+    QuotaError,
+    RateLimitError,
+)
 from ..values.message import Message, Text
 from .call import Call
 from .station import Gate, Station, Ticket
@@ -58,7 +65,8 @@ async def _rest(io: IO, call: Call, trial: Trial, station: Station, spare: Spare
     now = io.now()
     said, guessed = station.free_at - now, station.rests_until - now
     if (wait := station.account.rests_until - now) > 0.0:
-        gone = QuotaError("not asked: its quota was gone just now", retry_after=wait)
+        refused = AuthenticationError("not asked: its key was refused just now", retry_after=wait)
+        gone = refused if station.account.refused else QuotaError("not asked: its quota was gone just now", retry_after=wait)
         if spare(gone):
             raise gone
     if (wait := max(said, guessed)) > 0.0:

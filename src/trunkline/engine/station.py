@@ -26,6 +26,8 @@ REST = 5.0
 """Seconds for which a target that said "too fast", and not for how long, is passed over while another may take over."""
 QUOTA_REST = 300.0
 """The same for a key whose quota is gone."""
+KEY_REST = 300.0
+"""The same for one that was refused, as long as nobody has looked at it."""
 LONGEST_REST = 60.0
 """Seconds for which a target is believed that wants to be left alone; then it may be asked again whether it still does."""
 SWEPT = 1000
@@ -67,8 +69,8 @@ class Guarded:
 
 
 class Account:
-    """One key of a provider, whatever model it is shown for. ``rests_until``: its quota is gone, so it is passed over until then.
-    ``refused``: the provider does not take it (401)."""
+    """One key of a provider, whatever model it is shown for. ``rests_until``: its quota is gone, or it was ``refused`` (401), so
+    it is passed over until then while another may take over."""
 
     __slots__ = ("refused", "rests_until")
 
@@ -206,6 +208,7 @@ class Station(Guarded):
             self.account.rests_until = max(self.account.rests_until, now + (QUOTA_REST if wait is None else wait))
         elif isinstance(error, AuthenticationError):
             self.account.refused = True
+            self.account.rests_until = now + KEY_REST
 
     def succeeded(self, now: float, first: float | None, whole: float) -> None:
         """Notes an answer: the key is good."""
@@ -277,7 +280,8 @@ class Stations:
         """Keys that were refused are worth another try: somebody has looked at them."""
         with self._lock:
             for account in self._accounts.values():
-                account.refused = False
+                if account.refused:
+                    account.refused, account.rests_until = False, -INFINITY
 
     def _forget_idle(self) -> None:
         """Programs that show ever new keys have ever new targets. Whoever still holds one that is forgotten asks it as before.

@@ -24,7 +24,8 @@ class LogObserver:
         self._lock = Lock()
 
     def attempted(self, call_id: str, attempt: Attempt) -> None:
-        level = logging.WARNING if attempt.error == _REFUSED else logging.INFO if attempt.error else logging.DEBUG
+        refused = attempt.error == _REFUSED and attempt.asked
+        level = logging.WARNING if refused else logging.INFO if attempt.error else logging.DEBUG
         if not _log.isEnabledFor(level):
             return
         _log.log(

@@ -88,7 +88,13 @@ def check_rests(scenario: Scenario, made: Sequence[Made]) -> None:
             )
         if notes.holds(notes.said[wire.station], one.talk.sent):
             assert one.caller.retries == 0, f"{wire} was asked before the moment that it had named (call {one.caller.number})"
-        if notes.holds(notes.spent[account(wire)], begun, good):
+        shown = [(since, since + KEY_REST) for since, _ in notes.refused[account(wire)]]
+        if notes.holds(shown, begun, good):
+            others = remaining(one.caller, wire, "AuthenticationError")
+            assert not others, (
+                f"a key was shown that had been refused, and {others} could have been asked (call {one.caller.number})"
+            )
+        elif notes.holds(notes.spent[account(wire)], begun, good):
             others = remaining(one.caller, wire, "QuotaError")
             assert not others, f"{wire} was asked, whose quota was gone, and {others} could have been (call {one.caller.number})"
         limited = any(
