@@ -317,7 +317,7 @@ def test_no_vendor_is_imported_before_a_call_needs_it() -> None:
     program = (
         "import sys\nfrom trunkline import Client\nfrom trunkline.client.settings import Settings\n"
         "for m, p in (('bedrock/m', {'region': 'x1'}), ('vertex/m', {'project': 'p'}), ('azure/d', {'resource': 'r'})):\n"
-        "    Client(m, parameters=p, settings=Settings({}))._calls._prepare()\n"
+        "    Client(m, parameters=p, settings=Settings({}))._calls._prepared()\n"
         "print([m for m in ('botocore', 'google.auth', 'azure.identity', 'azure.core', 'requests', 'urllib3', 'asyncio')"
         " if m in sys.modules])"
     )

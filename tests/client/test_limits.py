@@ -19,6 +19,7 @@ from trunkline import (
     ServerError,
     UsageError,
 )
+from trunkline.client.destinations import Destinations
 from trunkline.client.settings import Settings
 from trunkline.sim.scripted_io import ScriptedIO
 
@@ -223,3 +224,45 @@ def test_a_new_key_of_this_process_is_used_without_a_restart(monkeypatch: pytest
     llm.generate("hi")
     shown = [request.headers["authorization"] for request in io.requests]
     assert [key.split("-")[1] for key in shown] == ["first", "first", "other"]
+
+
+def test_what_is_wrong_with_the_new_settings_is_told_and_the_old_ones_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-first-0123456789abcdefghij")
+    io = ScriptedIO(lambda _: chat())
+    llm = Client("openai/gpt-5.4", io=io)
+    llm.generate("hi")
+    file = tmp_path / "trunkline.toml"
+    file.write_text("[limits.openai]\nrequests = 0\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"limits\.openai\.requests"):
+        llm.reload()
+    monkeypatch.delenv("OPENAI_API_KEY")
+    file.unlink()
+    with pytest.raises(UsageError, match="openai needs a key"):
+        llm.reload()
+    llm.generate("hi")
+    assert len(io.requests) == 2
+
+
+def test_who_prepares_a_call_while_another_reads_the_settings_again_does_not_bring_back_the_old(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-first-0123456789abcdefghij")
+    io = ScriptedIO(lambda _: chat())
+    llm = Client("openai/gpt-5.4", io=io)
+    plan, late = Destinations.plan, [True]
+
+    def planned(*args: Any) -> Any:
+        found = plan(*args)
+        if late:
+            late.clear()
+            monkeypatch.setenv("OPENAI_API_KEY", "sk-other-0123456789abcdefghij")
+            llm.reload()
+        return found
+
+    monkeypatch.setattr(Destinations, "plan", planned)
+    llm.generate("hi")
+    llm.generate("hi")
+    assert [request.headers["authorization"].split("-")[1] for request in io.requests] == ["first", "other"]

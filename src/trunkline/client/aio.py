@@ -114,7 +114,7 @@ class AsyncClient:
     def reload(self) -> None:
         """Reads the settings again (environment, ``.env``, files) for the calls that begin from now on, so that new keys are
         used without a restart; keys that were refused get another chance. Clients made by ``with_options`` before keep
-        theirs."""
+        theirs. Raises ``UsageError`` for what is wrong with them; then all goes on as before."""
         self._calls.reload()
 
     def with_options(self, **options: Unpack[NewOptions]) -> AsyncClient:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -56,6 +56,14 @@ _REQUEST_FIELDS = frozenset(Request.__struct_fields__) - {"model", "messages", "
 _ASIDE = CALL_OPTIONS - _REQUEST_FIELDS | {"output"}  # what touches more of a call than its request
 
 
+class _Ready(NamedTuple):
+    """The call of a client that says nothing more; as long as ``destinations`` are the client's."""
+
+    destinations: Destinations
+    call: Call
+    scope: Scope
+
+
 class Calls:
     """Makes calls: the client's own options, and for each call what is said on top of them."""
 
@@ -82,8 +90,7 @@ class Calls:
         self._said = said
         """Which of the limits were said by the caller, so that no setting takes their place."""
         self._limiting = limiting or {}
-        self._ready: Call | None = None
-        self._scope = Scope()
+        self._ready: _Ready | None = None
         begins_anew(self)
 
     @classmethod
@@ -127,9 +134,10 @@ class Calls:
         return made
 
     def reload(self) -> None:
-        """Whatever is called from now on goes by the settings as they are now."""
-        self.destinations = self.destinations.reloaded()
-        self._ready = None
+        """Whatever is called from now on goes by the settings as they are now; as before, where there is something wrong with
+        them."""
+        ready = self._prepare(self.destinations.reloaded())
+        self.destinations, self._ready = ready.destinations, ready
 
     def forget(self) -> None:
         """After a fork, in the child."""
@@ -168,7 +176,7 @@ class Calls:
 
     def call(self, prompt: Prompt, options: Mapping[str, Any], stream: bool) -> Call:
         """A call of ``generate`` or ``stream``. Raises ``UsageError`` for whatever is wrong with it."""
-        ready = self._ready or self._prepare()
+        _, ready, scope = self._prepared()
         if options:
             if "fallbacks" in options:
                 seal(options)
@@ -177,9 +185,9 @@ class Calls:
         else:
             options = self._options
         if _ASIDE.isdisjoint(options):
-            return _with(ready, self._request(to_messages(prompt, scope=self._scope), options, stream))
+            return _with(ready, self._request(to_messages(prompt, scope=scope), options, stream))
         check_carrying(options)
-        plan, scope = ready.plan, self._scope
+        plan = ready.plan
         if "model" in options or "fallbacks" in options:
             plan = self._plan(options.get("model") or self._model, options.get("fallbacks") or ())
             scope = _scope(plan)
@@ -208,7 +216,7 @@ class Calls:
 
     def raw(self, method: str, path: str, options: Mapping[str, Any]) -> tuple[Call, WireRequest]:
         """A call of ``request``: of the fallbacks, those understand it which are other addresses of the same provider."""
-        ready = self._ready or self._prepare()
+        ready = self._prepared().call
         planned, *others = ready.plan
         first = planned.leading() if isinstance(planned, Sought) else planned
         if first is None:
@@ -229,29 +237,36 @@ class Calls:
         call, request = self.raw(method, path, options)
         return verbatim(call, request)
 
-    def _prepare(self) -> Call:
-        """The call of a client that says nothing more; reads the settings."""
-        settings = self.destinations.settings
+    def _prepared(self) -> _Ready:
+        ready = self._ready
+        if ready is None or ready.destinations is not self.destinations:  # another thread has read the settings again meanwhile
+            ready = self._ready = self._prepare(self.destinations)
+        return ready
+
+    def _prepare(self, destinations: Destinations) -> _Ready:
+        """Reads the settings."""
+        settings = destinations.settings
         if settings.log is not None:
             logs.show(settings.log)
         limits = to_limits(_settings_limits(settings, self._said), self._limits)
-        plan = self._plan(self._model, self._options.get("fallbacks") or ())
-        self._scope = _scope(plan)
-        self._ready = Call(
+        plan = self._checked(destinations.plan(self._model, self._options.get("fallbacks") or ()))
+        call = Call(
             request=Request(model=self.name, messages=()),
             plan=plan,
             limits=limits,
             hooks=self._hooks,
             observers=self._observers,
             strict=self._options.get("strict") or False,
-            errors=self.errors,
+            errors=self._options.get("errors") or settings.errors or "full",
             memory=self._memory,
             **self._resorts(self._options),
         )
-        return self._ready
+        return _Ready(destinations, call, _scope(plan))
 
     def _plan(self, model: ModelName | None, fallbacks: Sequence[ModelName | Mapping[str, Any]]) -> tuple[Planned, ...]:
-        plan = self.destinations.plan(model, fallbacks)
+        return self._checked(self.destinations.plan(model, fallbacks))
+
+    def _checked(self, plan: tuple[Planned, ...]) -> tuple[Planned, ...]:
         for destination in plan:
             if isinstance(destination, Own):
                 backend.check(destination, self._blocking)
