@@ -18,7 +18,7 @@ from tests.virtual import World
 from trunkline.engine import engine
 from trunkline.engine.call import Call
 from trunkline.engine.destination import Own
-from trunkline.engine.station import Station
+from trunkline.engine.station import KEY_REST, Station
 from trunkline.engine.stream import LiveStream
 from trunkline.io.aio import AsyncIO
 from trunkline.io.blocking import BlockingIO
@@ -28,6 +28,7 @@ from trunkline.policy.slots import Concurrency
 from trunkline.sim.scripted import Scripted
 from trunkline.values.errors import (
     AllTargetsFailedError,
+    AuthenticationError,
     CircuitOpenError,
     ConcurrencyLimitError,
     ProviderError,
@@ -763,3 +764,17 @@ def test_many_threads_and_loops_share_a_few_places_and_nobody_is_forgotten() -> 
     assert counter.most <= 3
     assert all_given_back(station, blocking.now())
     run_blocking(blocking.close())
+
+
+def test_a_single_key_that_was_refused_is_shown_again_only_where_nobody_else_may_take_over(world: MakeIO) -> None:
+    first, second = wire("p1"), wire("p2")
+    io = world([failed(401), chat(), chat(), failed(401), chat()])
+    told = [io.run(engine.generate(io, call(first, second))) for _ in range(2)]
+    assert [[(each.error, each.asked) for each in reply.attempts] for reply in told] == [
+        [("AuthenticationError", True), (None, True)],
+        [("AuthenticationError", False), (None, True)],
+    ]
+    with pytest.raises(AuthenticationError):
+        io.run(engine.generate(io, call(first, wire("p1", model="n"))))
+    io.clock.advance(KEY_REST)
+    assert io.run(engine.generate(io, call(first, second))).attempts[0].asked
