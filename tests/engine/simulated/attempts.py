@@ -39,7 +39,13 @@ ERRORS: dict[str, set[str]] = {
     "event limit": {"RateLimitError", "MalformedResponseError"},
 }
 """What each trouble of a provider is called; a deadline may come before any."""
-NOT_ASKED = {"AuthenticationError", "CircuitOpenError", "RateLimitError", "QuotaError", "AuthenticationError", "ConcurrencyLimitError"}
+NOT_ASKED = {
+    "AuthenticationError",
+    "CircuitOpenError",
+    "RateLimitError",
+    "QuotaError",
+    "ConcurrencyLimitError",
+}
 NEVER_AGAIN = {
     "AuthenticationError", "PermissionDeniedError", "NotFoundError", "ContextLengthError", "ContentFilterError", "QuotaError",
     "MalformedResponseError", "CircuitOpenError", "ConcurrencyLimitError",

@@ -75,12 +75,22 @@ def check_rests(scenario: Scenario, made: Sequence[Made]) -> None:
     if not scenario.strict:
         return
     notes = Notes(scenario, made)
+    tried: dict[int, set[Wire | None]] = defaultdict(set)
+    for one in made:
+        tried[one.caller.number].add(one.wire)
+
+    def left(one: Made, error: str) -> list[Wire]:
+        """Who may still be asked: of a race, the second may have failed before the first."""
+        others = remaining(one.caller, one.wire, error) if one.wire is not None else []
+        raced = tried[one.caller.number] if one.caller.call.hedge is not None else set()
+        return [other for other in others if raced.isdisjoint(other.ring or (other,))]
+
     for one in made:
         if one.talk is None:
             continue
         wire, begun = one.talk.wire, one.caller.began + one.attempt.at
         good = notes.good[account(wire)]
-        others = remaining(one.caller, wire, "RateLimitError")
+        others = left(one, "RateLimitError")
         said, guessed = notes.holds(notes.said[wire.station], begun), notes.holds(notes.guessed[wire.station], begun)
         if said or guessed:
             assert not others, (
@@ -90,18 +100,18 @@ def check_rests(scenario: Scenario, made: Sequence[Made]) -> None:
             assert one.caller.retries == 0, f"{wire} was asked before the moment that it had named (call {one.caller.number})"
         shown = [(since, since + KEY_REST) for since, _ in notes.refused[account(wire)]]
         if notes.holds(shown, begun, good):
-            others = remaining(one.caller, wire, "AuthenticationError")
+            others = left(one, "AuthenticationError")
             assert not others, (
                 f"a key was shown that had been refused, and {others} could have been asked (call {one.caller.number})"
             )
         elif notes.holds(notes.spent[account(wire)], begun, good):
-            others = remaining(one.caller, wire, "QuotaError")
+            others = left(one, "QuotaError")
             assert not others, f"{wire} was asked, whose quota was gone, and {others} could have been (call {one.caller.number})"
         limited = any(
             attempt.error in ("RateLimitError", "QuotaError") for attempt in one.caller.attempts
         )  # keys may share a quota
         if not one.retry and notes.holds(notes.barred[account(wire)], begun, good):
-            others = remaining(one.caller, wire, "AuthenticationError")
+            others = left(one, "AuthenticationError")
             assert not others, f"{wire} was asked, whose key was refused, and {others} could have been (call {one.caller.number})"
         if not one.retry and not limited and notes.holds(notes.refused[account(wire)], begun, good):
             better = [each for each in wire.ring if notes.blameless(each)]
