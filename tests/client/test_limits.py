@@ -16,6 +16,7 @@ from trunkline import (
     Hedge,
     RateLimit,
     RateLimitError,
+    Route,
     ServerError,
     UsageError,
 )
@@ -167,6 +168,10 @@ def test_no_breaker(said: Any) -> None:
         ({"rate_limit": {"openai": -1}}, "rate_limit.openai"),
         ({"rate_limit": {"requests": 5, "token": 9}}, "rate_limit.token"),
         ({"rate_limit": {}}, "rate_limit"),
+        ({"rate_limit": {"opnai": 1}}, "did you mean 'openai'"),
+        ({"rate_limit": {"OpenAI/gpt-5.4": 1}}, "did you mean 'openai'"),
+        ({"rate_limit": {"request": 2}}, "did you mean 'requests'"),
+        ({"rate_limit": {"": 2}}, "no provider of that name"),
         ({"concurrency": 0}, "concurrency"),
         ({"concurrency": {"openai": "x"}}, "concurrency.openai"),
         ({"concurrency": {"most": 5, "que": 9}}, "concurrency.que"),
@@ -266,3 +271,11 @@ def test_who_prepares_a_call_while_another_reads_the_settings_again_does_not_bri
     llm.generate("hi")
     llm.generate("hi")
     assert [request.headers["authorization"].split("-")[1] for request in io.requests] == ["first", "other"]
+
+
+def test_which_fallback_lacks_a_key_is_named() -> None:
+    with pytest.raises(UsageError, match=r"fallbacks\[1\].api_key: groq needs a key"):
+        client(ScriptedIO([]), fallbacks=["openai/gpt-5.4-mini", "groq/x"]).generate("hi")
+    route = Route(["openai/gpt-5.4", "groq/x"])
+    with pytest.raises(UsageError, match=r"targets\[1\].api_key: groq needs a key"):
+        Client(route, settings=Settings(KEYS), io=ScriptedIO([])).generate("hi")

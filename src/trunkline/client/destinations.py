@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from .model_names import no_provider, split
 from .options import BACKUP_OPTIONS, ModelName
 from .routes import Route
 from .settings import Settings
-from .trust import checked_base_url, refuse_key
+from .trust import at_place, checked_base_url, refuse_key
 from .wiring import Place, Shown, as_text, profile_region, target_of
 
 if TYPE_CHECKING:
@@ -158,11 +158,12 @@ class Destinations:
     def plan(self, model: ModelName | None, fallbacks: Sequence[ModelName | Mapping[str, Any]] = ()) -> tuple[Planned, ...]:
         """The targets to try, in order. Where nothing is configured, the first has to be looked for."""
         first = self.planned(model)
-        if not fallbacks:
-            return (first,)
         if isinstance(fallbacks, str):
             raise UsageError("one name where several are expected", field="fallbacks", got="str", allowed="a list of model names")
-        return (first, *(self._fallback(model, each, f"fallbacks[{n}]") for n, each in enumerate(fallbacks)))
+        return (
+            first,
+            *(at_place(f := f"fallbacks[{n}]", partial(self._fallback, model, each, f)) for n, each in enumerate(fallbacks)),
+        )
 
     def _fallback(self, model: ModelName | None, backup: ModelName | Mapping[str, Any], field: str) -> Planned:
         """A model, or options on top of those of ``model``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from ..values.errors import UsageError
 from ..values.secret import Origin
 from .model_names import provider_of
 from .routes import Route
-from .trust import placed
+from .trust import at_place, placed
 
 if TYPE_CHECKING:
     from .destinations import Destinations
@@ -82,7 +83,7 @@ class Forks:
         if number and lead.options and isinstance(lead.model, str) and self._are_kin(lead.model, name, route.field(at)):
             source = source.heirs.of(lead.model, lead.options, route.field("targets[0].model"), route.origin)
         elif not listed.options:
-            return source.find(name, route.field(at))
+            return at_place(route.field(at), partial(source.find, name, route.field(at)))
         try:
             return source.heirs.find(name, listed.options, route.field(at), route.origin)
         except UsageError as error:

@@ -12,6 +12,7 @@ from ..engine.station import Counts, Stations
 from ..policy.breaker import BreakerPolicy
 from ..policy.rate_limit import RateLimit, as_rate_limit
 from ..policy.slots import Concurrency, as_concurrency
+from ..providers.table import TABLE, is_dialect, is_provider
 from ..values import expect
 from ..values.errors import UsageError
 from ..values.response import Response
@@ -78,6 +79,8 @@ def checked_limits(value: object, path: str) -> dict[str, dict[str, Any]]:
     """``[limits.openai]`` and ``[limits."openai/gpt-5.4"]`` of a file: ``requests``, ``tokens``, ``period``, ``concurrency``."""
     try:
         limits = expect.mapping(value, "limits").items()
+        for name, _ in limits:
+            _check_name(name, "limits", ())
         return {name: _of_file(said, f"limits.{mask_keys(expect.text(name, 'limits'))}") for name, said in limits}
     except UsageError as error:
         raise placed(error, f"{error.field} ({path})") from None
@@ -113,10 +116,31 @@ def _shown(said: Mapping[str, Any]) -> str:
     return ", ".join(words) or "none"
 
 
+def _check_name(name: object, field: str, fields: tuple[str, ...]) -> None:
+    """Refuses what is nearly a provider's name, or nearly a field: it would limit nothing. Any other may be the name of an object
+    of the user's own."""
+    provider = expect.text(name, field).partition("/")[0]
+    if is_provider(provider) or is_dialect(provider):
+        return
+    from difflib import get_close_matches  # only for names that nobody knows
+
+    word = provider.lower()
+    near = get_close_matches(word, fields, 1, 0.8) or get_close_matches(word, [row.name for row in TABLE], 1, 0.8)
+    if near or not provider:
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UsageError(
+            f"no provider of that name{hint}",
+            field=field,
+            allowed="a provider, 'provider/model', or the name of an object of yours",
+        )
+
+
 def _by_name(value: object, field: str, read: Callable[[object, str], T], kind: Any) -> dict[str, T]:
     if value is None:
         return {}
     if isinstance(value, Mapping) and value and set(value).isdisjoint(kind.__struct_fields__):
+        for name in value:
+            _check_name(name, field, kind.__struct_fields__)
         return {expect.text(name, field): read(each, f"{field}.{name}") for name, each in value.items()}
     return {"": read(value, field)}
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from ..providers.address import matches
@@ -18,6 +19,7 @@ from ..values.errors import UsageError
 from ..values.late_pattern import LatePattern
 from ..values.secret import Origin, Secret
 
+T = TypeVar("T")
 ALLOWED_URL = "http:// or https://, a host, perhaps a port and a path, and nothing else"
 ORIGIN_WORDS = {
     Origin.PROJECT: "a file of the project",
@@ -94,6 +96,16 @@ def placed(error: UsageError, field: str) -> UsageError:
     said = error.message if error.allowed is None else error.message.removesuffix(f"; allowed: {error.allowed}")
     said = said if error.got is None else said.removesuffix(f"; got {error.got}")
     return bare(UsageError(said.removeprefix(f"{error.field}: "), field=field, got=error.got, allowed=error.allowed))
+
+
+def at_place(field: str, make: Callable[[], T]) -> T:
+    """What ``make`` gives; where it raises ``UsageError`` of something else, that says that it is of ``field``."""
+    try:
+        return make()
+    except UsageError as error:
+        if error.field is None or error.field.startswith(field):
+            raise
+        raise placed(error, f"{field}.{error.field}") from None
 
 
 def host_of(url: str) -> str:
