@@ -47,7 +47,12 @@ EACH = 5  # mutants at least of every module, if it has as many
 
 # Whose tests have another name than tests/<package>/test_<module>.py.
 ELSEWHERE: dict[str, tuple[str, ...]] = {
-    "engine/engine": ("tests/engine/test_engine.py", "tests/engine/test_fallback_answer.py"),
+    "engine/engine": (
+        "tests/engine/test_engine.py",
+        "tests/engine/test_preparing.py",
+        "tests/engine/test_fallback_answer.py",
+        "tests/engine/test_hedging.py",
+    ),
     "engine/stream": (
         "tests/engine/test_stream.py",
         "tests/engine/test_stream_moves.py",
