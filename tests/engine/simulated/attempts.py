@@ -104,13 +104,16 @@ def _match(caller: Caller, attempt: Attempt, left: list[Talk], *, hedged: bool) 
         and begun - SLACK <= talk.sent <= ended + SLACK
     ]
     assert fit, f"no exchange was {attempt}, where the next was {left[0].wire if left else 'none'}"
-    return min(
-        fit,
-        key=lambda talk: (
-            attempt.request_id is not None and talk.spoken.headers.get("x-request-id") != attempt.request_id,
-            abs(talk.shut - ended),
-        ),
-    )
+    return min(fit, key=lambda talk: (*_unlike(caller, attempt, talk), abs(talk.shut - ended)))
+
+
+def _unlike(caller: Caller, attempt: Attempt, talk: Talk) -> tuple[bool, ...]:
+    """What speaks against this exchange, where two of a race are with the same target: its id, its trouble, or that it was told."""
+    named = attempt.request_id is not None and talk.spoken.headers.get("x-request-id") != attempt.request_id
+    status = attempt.status is not None and attempt.status != talk.reply.status
+    trouble = attempt.error not in (None, "DeadlineError") and attempt.error not in ERRORS.get(talk.spoken.kind, ())
+    told = attempt.overtaken and bool(talk.new) and bool(caller.told) and caller.told.startswith(talk.words[0])
+    return named, status or trouble, told
 
 
 def _named(caller: Caller, attempt: Attempt) -> Wire | None:

@@ -58,6 +58,11 @@ class Talk(ScriptedExchange):
         return self.spoken.delivered(arrived, self.whole)
 
     @property
+    def words(self) -> list[str]:
+        """What it says of the answer."""
+        return self.spoken.words
+
+    @property
     def new(self) -> str:
         """The same without what the caller has been told before."""
         return self.text[len(self.spoken.repeated) :]
