@@ -58,7 +58,7 @@ def test_places_that_threads_of_the_parent_hold_are_free_in_the_child(routed: bo
     copy = llm.with_options(temperature=0.5)
     first = threading.Thread(target=llm.generate, args=("hi",))
     first.start()
-    slow.began.wait(10)
+    assert slow.began.wait(30)
     try:
         assert in_child(lambda: llm.generate("hi").text) == "answered"
         assert in_child(lambda: copy.generate("hi").text) == "answered"
