@@ -240,7 +240,10 @@ def test_a_queue_that_is_full_refuses_at_once() -> None:
     io = asynchronous(lambda _: slow())
     results = together(io, *(engine.generate(io, call(wire(station=station))) for _ in range(3)))
     assert [type(result) for result in results] == [Response, Response, ConcurrencyLimitError]
-    assert str(results[2]) == "p1/m: not asked: as many calls to gate-0 are under way as your limit allows (concurrency=1), and 1 wait"
+    assert (
+        str(results[2])
+        == "p1/m: not asked: as many calls to gate-0 are under way as your limit allows (concurrency=1), and 1 wait"
+    )
     assert [attempt.asked for attempt in results[2].attempts] == [False]
     assert len(io.exchanges) == 2
     assert all_given_back(station, io.now())

@@ -81,7 +81,7 @@ class Calls:
         said: frozenset[str] = frozenset(),
         limiting: Mapping[str, Any] | None = None,
     ) -> None:
-        self.destinations = destinations
+        self.destinations: Destinations = destinations
         self._model = model
         self._options = dict(options)
         self._blocking = blocking

@@ -58,7 +58,7 @@ class Destinations:
         limiting: Limiting | None = None,
     ) -> None:
         self._settings = settings
-        self.limiting = Limiting({}) if limiting is None else limiting
+        self.limiting: Limiting = Limiting({}) if limiting is None else limiting
         self._region = None if region is None else as_text(region, "region", "the name of one, as in 'eu-west-1'")
         self._quota = None if quota is None else as_text(quota, "quota", "a name for the limit that is shared")
         self._version = None if version is None else as_text(version, "version", "as in '2023-06-01'")
