@@ -428,3 +428,9 @@ def test_targets_that_nobody_asks_are_forgotten_after_many_new_ones() -> None:
     assert again is not idle
     assert again.account is not idle.account
     assert again.gates[0].window is idle.gates[0].window  # what was used is used
+
+
+def test_a_refused_key_rests_for_five_minutes() -> None:
+    station = Station()
+    station.heard(AuthenticationError(), 100.0)
+    assert (station.account.refused, station.account.rests_until, station.last) == (True, 400.0, "AuthenticationError")

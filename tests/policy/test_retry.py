@@ -359,3 +359,21 @@ def test_no_header_breaks_it(text: str, wall: float) -> None:
     wait = asked_wait(headers, wall)
     assert wait is None or wait >= 0.0
     assert should_retry(headers) in (None, True, False)
+
+
+def test_a_providers_order_in_either_direction() -> None:
+    told = [should_retry(Headers([("x-should-retry", word)])) for word in (" True ", "false", "perhaps")]
+    assert told == [True, False, None]
+    assert should_retry(Headers()) is None
+
+
+def test_a_moment_that_is_over_is_no_wait() -> None:
+    assert reset_wait("1700000000", 1_700_000_000.5) == 0.0
+    assert reset_wait("1700000000400", 1_700_000_000.0) == pytest.approx(0.4, abs=1e-3)
+
+
+@pytest.mark.parametrize("what", ["requests", "tokens", "input-tokens", "output-tokens"])
+def test_each_limit_of_which_nothing_is_left_is_waited_for(what: str) -> None:
+    fields = [(f"anthropic-ratelimit-{what}-remaining", "0"), (f"anthropic-ratelimit-{what}-reset", "7")]
+    assert asked_wait(Headers(fields), 0.0) == 7.0
+    assert asked_wait(Headers(fields[1:]), 0.0) is None
