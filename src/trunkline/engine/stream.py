@@ -89,7 +89,8 @@ class LiveStream:
             except ProviderError as error:
                 await self._stand_in(error)
             if not self._call.carries_on:
-                self._call = self._settlement.call = said(self._call)
+                self._call, self._course = said(self._call), None  # which hold what was asked, and that may be long
+                self._settlement.call = self._call
         except BaseException as error:
             await self._failed(error)
             raise
