@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from trunkline import estimate_tokens
+from trunkline import Message, Request, Text, Tool, ToolCall, ToolResult, estimate_tokens
+from trunkline.policy.tokens import prompt_tokens
 
 
 @pytest.mark.parametrize("text,least,most", [
@@ -26,3 +27,14 @@ def test_more_text_is_never_fewer_tokens(one: str, other: str) -> None:
 @pytest.mark.parametrize(("text", "tokens"), [("abcd", 1), ("abcde", 2), ("é" * 2, 1), ("é" * 3, 2), ("x" * 400, 100)])
 def test_it_is_a_quarter_of_the_bytes_rounded_up(text: str, tokens: int) -> None:
     assert estimate_tokens(text) == tokens
+
+
+def test_a_request_is_its_texts_its_calls_the_answers_of_tools_and_the_tools() -> None:
+    asked = Message.user("eight ch")
+    called = Message("assistant", (ToolCall("1", "look", '{"a":1}'),))
+    answered = Message("tool", (ToolResult("1", (Text("four"),)),))
+    tool = Tool("look", "1234", {"a": 1})
+    assert prompt_tokens(Request(model="m", messages=(asked,))) == 2
+    assert prompt_tokens(Request(model="m", messages=(asked, called))) == 4
+    assert prompt_tokens(Request(model="m", messages=(asked, called, answered))) == 5
+    assert prompt_tokens(Request(model="m", messages=(asked,), tools=(tool,))) == 2 + 2 + 2

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import nextafter
 
 from ..policy.rate_limit import Reservation
-from ..policy.tokens import estimate_tokens
+from ..policy.tokens import prompt_tokens
 from ..ports import INFINITY, IO
 from ..values.errors import (
     AuthenticationError,
@@ -16,7 +16,6 @@ from ..values.errors import (
     QuotaError,
     RateLimitError,
 )
-from ..values.message import Message, Text
 from .call import Call
 from .station import Gate, Station, Ticket
 from .trial import Trial
@@ -183,10 +182,4 @@ def _reached(gate: Gate, tokens: int, wait: float) -> RateLimitError:
 
 def _tokens(call: Call) -> int:
     """What the prompt and the longest reply may take of a limit, estimated."""
-    request = call.request
-    said = sum(estimate_tokens(_text(message)) for message in request.messages)
-    return max(1, said + (request.max_tokens or 0))
-
-
-def _text(message: Message) -> str:
-    return "".join(part.text for part in message.parts if isinstance(part, Text))
+    return max(1, prompt_tokens(call.request) + (call.request.max_tokens or 0))

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from ..policy.price import cost
-from ..policy.tokens import estimate_tokens
+from ..policy.tokens import estimate_tokens, prompt_tokens
 from ..ports import IO
 from ..values.message import HostedToolCall, Reasoning, Text, ToolCall
 from ..values.request import Request
@@ -27,9 +27,7 @@ def estimated_usage(request: Request, told: Usage = Usage(), answered: int = 0) 
         return told
     asked = told.input_tokens
     if asked is None:
-        asked = sum(
-            estimate_tokens(part.text) for message in request.messages for part in message.parts if isinstance(part, Text)
-        )
+        asked = prompt_tokens(request)
     return msgspec.structs.replace(
         told, input_tokens=asked, output_tokens=max(answered, told.output_tokens or 0), raw={**told.raw, ESTIMATED: True}
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..policy.retry import RetryPolicy
-from ..policy.tokens import estimate_tokens
+from ..policy.tokens import prompt_tokens
 from ..policy.verdicts import Standing, may_take_over
 from ..values.errors import (
     AuthenticationError,
@@ -15,7 +15,6 @@ from ..values.errors import (
     QuotaError,
     RateLimitError,
 )
-from ..values.message import Text
 from ..values.request import Request
 from .destination import Destination, Planned, Sought, Wire
 
@@ -82,8 +81,7 @@ class Course:
     def _prompt(self, error: ProviderError) -> int | None:
         """How large the prompt is, estimated where that is asked for."""
         if self._tokens is None and isinstance(error, ContextLengthError):
-            texts = (part.text for message in self._request.messages for part in message.parts if isinstance(part, Text))
-            self._tokens = sum(map(estimate_tokens, texts))
+            self._tokens = prompt_tokens(self._request)
         return self._tokens
 
 

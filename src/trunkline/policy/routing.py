@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from ..values.message import Audio, File, Image, Message, Part, Text, ToolCall, ToolResult, Video
+from ..values.message import Audio, File, Image, Part, Video
 from ..values.model import Model
 from ..values.request import CustomTool, Request, Tool
 from ..values.response import Usage
 from .price import cost, prices
-from .tokens import estimate_tokens
+from .tokens import parts_of, prompt_tokens
 
 Strategy = Literal["ordered", "weighted", "round_robin", "least_in_flight", "fastest", "cheapest"]
 
@@ -46,7 +46,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 def wanted(request: Request) -> Wanted:
     """What ``request`` takes: its media and tools, its length. What the assistant said itself needs nothing."""
-    shown = [part for message in request.messages if message.role != "assistant" for part in _parts(message.parts)]
+    shown = [part for message in request.messages if message.role != "assistant" for part in parts_of(message.parts)]
     abilities = {_ABILITIES[kind] for kind in map(type, shown) if kind in _ABILITIES}
     if any(isinstance(part, File) and _is_pdf(part) for part in shown):
         abilities.add("pdf")
@@ -61,18 +61,10 @@ def wanted(request: Request) -> Wanted:
     return Wanted(
         abilities=frozenset(abilities),
         asks=frozenset(abilities | likes),
-        prompt=sum(map(estimate_tokens, _texts(request))),
+        prompt=prompt_tokens(request),
         output=request.max_tokens,
         service_tier=request.service_tier,
     )
-
-
-def _parts(parts: Iterable[Part]) -> Iterator[Part]:
-    """All of them, and what the answers of tools hold."""
-    for part in parts:
-        yield part
-        if isinstance(part, ToolResult):
-            yield from part.parts
 
 
 def _is_pdf(file: File) -> bool:
@@ -81,24 +73,6 @@ def _is_pdf(file: File) -> bool:
         return bool(kind == _PDF)
     names = (file.filename, getattr(source, "path", None), getattr(source, "url", None))
     return any(isinstance(name, str) and name.lower().endswith(".pdf") for name in names)
-
-
-def _texts(request: Request) -> Iterator[str]:
-    for message in request.messages:
-        yield from _said(message)
-    for tool in request.tools:
-        if isinstance(tool, Tool | CustomTool):
-            yield f"{tool.name}{tool.description or ''}"
-        if isinstance(tool, Tool) and tool.parameters:
-            yield msgspec.json.encode(tool.parameters).decode()
-
-
-def _said(message: Message) -> Iterator[str]:
-    for part in _parts(message.parts):
-        if isinstance(part, Text):
-            yield part.text
-        elif isinstance(part, ToolCall):
-            yield part.raw_arguments
 
 
 # -- who may be asked --------------------------------------------------------------------------------------------------
