@@ -72,3 +72,8 @@ def test_the_other_way_to_name_them(name: str, wait: float) -> None:
     assert pause(Headers(fields), WALL) == wait
     limited = (*fields, (f"anthropic-ratelimit-{name}-limit", "4"))
     assert pause(Headers(limited), WALL) == (3.0 if name == "requests" else wait)
+
+
+def test_a_limit_of_a_project_and_one_without_a_name_are_heard_too() -> None:
+    assert said(x_ratelimit_remaining_project_tokens="0", x_ratelimit_reset_project_tokens="60s") == 6.0
+    assert said(x_ratelimit_remaining="0", x_ratelimit_reset="60", x_ratelimit_limit="20") == 3.0

@@ -179,7 +179,7 @@ def reset_wait(text: str, wall: float) -> float | None:
 
 
 # Where what is left of a limit stands, and when it is whole again (openai-chat §10, anthropic-messages §9, openrouter §6).
-_LIMITS = tuple(
+LIMITS = tuple(
     (f"x-ratelimit-remaining{what}", f"x-ratelimit-reset{what}") for what in ("", "-requests", "-tokens", "-project-tokens")
 ) + tuple(
     (f"anthropic-ratelimit-{what}-remaining", f"anthropic-ratelimit-{what}-reset")
@@ -190,7 +190,7 @@ _LIMITS = tuple(
 def _reset_wait(headers: Headers, wall: float) -> float | None:
     waits = [
         wait
-        for remaining, reset in _LIMITS
+        for remaining, reset in LIMITS
         if headers.get(remaining, "").strip() == "0" and (wait := reset_wait(headers.get(reset, ""), wall)) is not None
     ]
     return max(waits) if waits else None
