@@ -58,8 +58,12 @@ def of(kind: Any) -> Strategy:
         return st.one_of([of(argument) for argument in arguments])
     if origin is tuple and arguments[-1] is not Ellipsis:
         return st.tuples(*[of(argument) for argument in arguments])
+    if kind == tuple[response.Step, ...]:  # a step holds a response, which may have steps
+        return st.just(()) | st.lists(of(response.Step), max_size=1).map(tuple)
     if origin is tuple:
         return st.lists(of(arguments[0]), max_size=FEW).map(tuple)
+    if isinstance(kind, TypeVar):  # what a reply is parsed into
+        return json_values
     if origin is dict:
         return st.dictionaries(of(arguments[0]), of(arguments[1]), max_size=FEW)
     assert isinstance(kind, type), kind

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
 from .values.events import Event
-from .values.request import Request
+from .values.request import Request, Tool
 from .values.response import Attempt, Response
 from .wire.http import Head, HttpRequest
 
@@ -121,6 +121,11 @@ class IO(Protocol):
         """The result of a blocking function, without holding up other work."""
         ...
 
+    async def apart(self, function: Callable[[], T], seconds: float = INFINITY) -> T:
+        """The result of a function in a thread of its own. Raises ``TimeoutError`` where it takes longer than so many seconds:
+        then it is left to itself, and what becomes of it is nobody's business any more."""
+        ...
+
     async def resolve(self, host: str) -> list[str]:
         """The addresses of a host."""
         ...
@@ -153,22 +158,68 @@ class Observer(Protocol):
     def settled(self, settled: Settled) -> None: ...
 
 
+class Record(NamedTuple):
+    """One entry of a log: its ``number`` (later ones have higher numbers), when it was appended (Unix seconds), its bytes."""
+
+    number: int
+    at: float
+    data: bytes
+
+
 @runtime_checkable
 class Store(Protocol):
-    """A small blocking key-value store with atomic reservation; slow ones run through ``IO.offload``."""
+    """A small blocking store of values by key, of leases on what is limited, and of logs that only grow.
+
+    All but ``append`` may wait for a disk or a network: the engine runs them through ``IO.offload``. Raises ``StoreError`` where
+    it cannot do what is asked.
+    """
 
     def get(self, key: str) -> bytes | None: ...
-    def put(self, key: str, value: bytes, expire: float | None = None) -> None: ...
-    def reserve(self, key: str, amount: float, limit: float, lease: float) -> bool: ...
-    def append(self, key: str, record: bytes) -> None: ...
-    def query(self, key: str, since: float | None = None) -> Sequence[bytes]: ...
+    def put(self, key: str, value: bytes, seconds: float | None = None) -> None:
+        """``seconds``: it is forgotten after so many; None: kept."""
+        ...
+
+    def delete(self, key: str) -> None: ...
+    def keys(self, prefix: str = "") -> Sequence[str]:
+        """Those that begin with ``prefix``, sorted."""
+        ...
+
+    def reserve(self, key: str, amount: float, limit: float, seconds: float) -> str | None:
+        """A lease on ``amount``, atomically, where all leases and amounts booked under ``key`` stay within ``limit`` with it;
+        None where they do not. It ends by itself after ``seconds``, unless ``book`` is told before."""
+        ...
+
+    def book(self, lease: str, amount: float) -> None:
+        """The lease's end: ``amount`` (0: nothing) was really used, and stays booked under its key."""
+        ...
+
+    def append(self, log: str, record: bytes) -> None:
+        """Adds to a log, soon. Never waits, and never fails for what is wrong with the store."""
+        ...
+
+    def query(self, log: str, after: int = 0, limit: int | None = None, containing: bytes | None = None) -> Sequence[Record]:
+        """What was appended, in order: numbers above ``after``, ``limit`` records at most, those alone that contain so much."""
+        ...
+
+    def flush(self, seconds: float = 5.0) -> bool:
+        """Whether all that was appended is kept now; waits so many seconds at most."""
+        ...
+
+    def close(self) -> None: ...
 
 
 @runtime_checkable
 class ToolSource(Protocol):
-    """Where tools come from besides plain functions (an MCP server, say)."""
+    """Where tools come from besides plain functions (an MCP server, say).
 
-    def list_tools(self) -> Sequence[Any] | Awaitable[Sequence[Any]]: ...
+    Both methods may block (they are run beside an event loop), or be coroutine functions for the asynchronous client.
+    ``list_tools`` gives ``Tool`` values, ``call_tool`` what a function that is a tool may return; what it raises is told to the
+    model. ``trusted``: its tools run without being approved.
+    """
+
+    trusted: bool
+
+    def list_tools(self) -> Sequence[Tool] | Awaitable[Sequence[Tool]]: ...
     def call_tool(self, name: str, arguments: dict[str, Any]) -> Any: ...
 
 
@@ -206,6 +257,7 @@ __all__ = [
     "Observer",
     "Pieces",
     "ProcessRequest",
+    "Record",
     "Semaphore",
     "Settled",
     "Signal",

@@ -21,7 +21,7 @@ from aiohttp.connector import Connection
 from msgspec.structs import replace
 from yarl import URL
 
-from ..ports import Deadlines, Exchange, ProcessRequest
+from ..ports import INFINITY, Deadlines, Exchange, ProcessRequest
 from ..values.errors import DeadlinePhase, TransportPhase, TrunklineError
 from ..values.headers import Headers
 from ..wire.http import Head, HttpRequest
@@ -332,6 +332,11 @@ class AsyncIO:
 
     async def offload(self, function: Callable[[], T]) -> T:
         return await asyncio.to_thread(function)
+
+    async def apart(self, function: Callable[[], T], seconds: float = INFINITY) -> T:
+        from .apart import apart  # few run tools
+
+        return await apart(function, self.signal(), seconds)
 
     async def resolve(self, host: str) -> list[str]:
         try:

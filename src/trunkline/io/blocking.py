@@ -374,6 +374,11 @@ class BlockingIO:
     async def offload(self, function: Callable[[], T]) -> T:
         return function()
 
+    async def apart(self, function: Callable[[], T], seconds: float = INFINITY) -> T:
+        from .apart import apart  # few run tools
+
+        return await apart(function, self.signal(), seconds)
+
     async def resolve(self, host: str) -> list[str]:
         try:
             return plain(addresses(host, 0, INFINITY, _never))

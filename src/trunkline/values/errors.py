@@ -5,6 +5,9 @@
     ├── NoProviderError                         nothing is configured that could answer
     ├── BudgetExceededError                     a budget of yours is spent
     ├── UnsupportedOperationError               this target cannot do that; ``hint`` says what can
+    ├── StepLimitError                          tools were still called after the last step; ``response`` holds what came
+    ├── ToolSourceError                         tools from elsewhere (an MCP server) cannot be had
+    ├── StoreError                              a store cannot keep or give what it should
     └── ProviderError                           the world failed
         ├── AuthenticationError                 the key is missing, wrong or expired
         ├── PermissionDeniedError               the key may not do this
@@ -101,6 +104,22 @@ class UnsupportedOperationError(TrunklineError):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         self.hint = hint
         super().__init__(f"{message} ({hint})" if hint else message)
+
+
+class StepLimitError(TrunklineError):
+    """A model still called tools after the last step it was given. ``response`` is its last reply, with the steps before it."""
+
+    def __init__(self, message: str = "", *, response: Response | None = None) -> None:
+        super().__init__(message)
+        self.response: Response | None = response
+
+
+class ToolSourceError(TrunklineError):
+    """Tools from elsewhere (an MCP server) cannot be had; the message says why and what to do."""
+
+
+class StoreError(TrunklineError):
+    """A store cannot keep or give what it should; the message says why and what to do."""
 
 
 class ProviderError(TrunklineError):

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from .message import Citation, Part
-from .response import FinishReason, TokenLogprob, Usage, Warning
+from .message import Citation, Part, ToolCall, ToolResult
+from .response import FinishReason, Response, TokenLogprob, Usage, Warning
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="type"):
@@ -163,6 +163,29 @@ class Finish(Event, frozen=True, gc=False, tag="finish"):
     raw: bytes | None = None
 
 
+class ToolStarted(Event, frozen=True, gc=False, tag="tool_started"):
+    """A tool is run (``run`` and ``stream_run``)."""
+
+    call: ToolCall
+    choice: int = 0
+
+
+class ToolEnded(Event, frozen=True, gc=False, tag="tool_ended"):
+    """What a tool gave, or how it failed (``result.is_error``), after ``seconds``."""
+
+    call: ToolCall
+    result: ToolResult
+    seconds: float = 0.0
+    choice: int = 0
+
+
+class StepEnded(Event, frozen=True, gc=False, tag="step_ended"):
+    """A model's turn is whole that is not the last: its tools are run next. ``response`` with usage and cost of this turn."""
+
+    response: Response
+    choice: int = 0
+
+
 AnyEvent = (
     Start
     | TextDelta
@@ -177,4 +200,7 @@ AnyEvent = (
     | Warned
     | Moved
     | Finish
+    | ToolStarted
+    | ToolEnded
+    | StepEnded
 )

@@ -20,7 +20,7 @@ from .media import Data, FileId, LocalFile, Url
 from .message import CacheMark, Citation, Message, Part, ProviderState, Scope
 from .model import Model, Price, PriceTier, PriceVariant, Quirks, Target
 from .request import AudioOutput, CustomTool, HostedTool, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
-from .response import Alternative, Attempt, Response, Timings, TokenLogprob, Usage, Warning
+from .response import Alternative, Attempt, Response, Step, Timings, TokenLogprob, Usage, Warning
 from .schema import is_pydantic
 
 VERSION = 1
@@ -28,7 +28,7 @@ VERSION = 1
 _TAGGED = (
     Part | AnyEvent | Message | Url | Data | FileId | LocalFile | Scope | ProviderState | CacheMark | Citation | Target | Tool
     | CustomTool | HostedTool | ToolChoice | OutputFormat | ReasoningOptions | AudioOutput | Request | Usage | TokenLogprob
-    | Warning | Attempt | Timings | Alternative | Response
+    | Warning | Attempt | Timings | Alternative | Response | Step
 )  # fmt: skip
 _UNTAGGED: dict[str, type[msgspec.Struct]] = {
     "model": Model, "price": Price, "price_tier": PriceTier, "price_variant": PriceVariant, "quirks": Quirks,
@@ -179,4 +179,18 @@ def _refuse_local_files(tree: Any, at: str) -> None:
             stack += [(f"{place}.{name}", cast("Any", node[name])) for name in _HOLDERS if name in node]
 
 
-_HOLDERS = ("messages", "message", "parts", "part", "source", "partial", "alternatives", "errors", "facts")
+_HOLDERS = (
+    "messages",
+    "message",
+    "parts",
+    "part",
+    "source",
+    "partial",
+    "alternatives",
+    "errors",
+    "facts",
+    "steps",
+    "response",
+    "results",
+    "result",
+)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import msgspec
 
 from .headers import NO_HEADERS, Headers
-from .message import Message, Part, ToolCall
+from .message import Message, Part, ToolCall, ToolResult
 from .value import Value
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # its default: `Response` alone is one of any output
+
+    OutputT_co = TypeVar("OutputT_co", default=Any, covariant=True)
+else:
+    from typing import TypeVar
+
+    OutputT_co = TypeVar("OutputT_co", covariant=True)
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "pause", "error", "other"]
 
@@ -104,7 +113,26 @@ class Alternative(Value, frozen=True, kw_only=True, tag="alternative"):
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-class Response(Value, frozen=True, kw_only=True, tag="response"):
+class Step(Value, frozen=True, kw_only=True, tag="step"):
+    """One turn of a model on the way to an answer (``run``), with ``response``'s own usage and cost, and what was sent back:
+    results of tools, and what was wrong with its words (``correction``)."""
+
+    response: Response
+    results: tuple[ToolResult, ...] = ()
+    correction: str | None = None
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What it adds to a conversation."""
+        made = [self.response.message] if self.response.message.parts else []
+        if self.results:
+            made.append(Message.tool(*self.results))
+        if self.correction is not None:
+            made.append(Message.user(self.correction))
+        return tuple(made)
+
+
+class Response(Value, Generic[OutputT_co], frozen=True, kw_only=True, tag="response"):
     """A whole reply. ``str(response)`` is its text.
 
     ``finish_reason`` is ``tool_calls`` whenever there are calls; ``raw_finish_reason`` as the provider sent it. ``cost`` in
@@ -135,8 +163,11 @@ class Response(Value, frozen=True, kw_only=True, tag="response"):
     attempts: tuple[Attempt, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
-    output: Any = None
-    """The parsed structured output, of the type that was asked for."""
+    output: OutputT_co = None  # type: ignore[assignment]
+    """The parsed structured output, of the type that was asked for; None where none was."""
+    steps: tuple[Step, ...] = ()
+    """The turns before this one, where there were several: calls of tools and their results, outputs that were sent back.
+    ``usage, cost, latency, attempts`` and ``warnings`` are then of them all."""
     partial: bool = False
     fallback: bool = False
     """No model's answer: the ``fallback_answer`` of your own, because no target answered (``attempts`` tells why)."""
@@ -165,6 +196,11 @@ class Response(Value, frozen=True, kw_only=True, tag="response"):
     def parts(self) -> tuple[Part, ...]:
         return self.message.parts
 
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What it adds to a conversation: the turns of its steps, results of tools, and its own message."""
+        return (*[message for step in self.steps for message in step.messages], self.message)
+
     def json(self) -> Any:
         """The body, parsed; None where there is none (a stream)."""
         return msgspec.json.decode(self.raw) if self.raw else None
@@ -183,5 +219,5 @@ class Response(Value, frozen=True, kw_only=True, tag="response"):
 
 _SHOWN = (
     "message", "finish_reason", "usage", "cost", "latency", "provider", "model", "request_id", "warnings", "attempts",
-    "alternatives", "output", "partial", "fallback",
+    "alternatives", "output", "steps", "partial", "fallback",
 )  # fmt: skip
