@@ -62,7 +62,8 @@ of it."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """``plan``: the targets, in order. ``parse`` turns the reply's text into the structured output that was asked for.
+    """``plan``: the targets, in order. ``parse`` turns the reply's text into the structured output that was asked for;
+    ``corrections``: so often a model is told what is wrong with it.
 
     ``strict``: what a target cannot express is an error instead of a warning. ``errors="quiet"`` keeps the provider's words
     out of errors. ``memory`` puts back turns that the messages lack, and hears of the reply's; ``warnings``: what was lost by
@@ -76,6 +77,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     hooks: Hooks = NO_HOOKS
     observers: tuple[Observer, ...] = ()
     parse: Callable[[str], Any] | None = None
+    corrections: int = 0
     strict: bool = False
     errors: Literal["full", "quiet"] = "full"
     memory: TurnMemory | None = None
