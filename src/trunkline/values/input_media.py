@@ -26,6 +26,14 @@ def read_url(value: object, at: str, media_type: str | None = None) -> Source:
     raise UsageError("not an address that may stand here", field=at, got=expect.kind_of(value), allowed=ADDRESS)
 
 
+def read_address(value: object, at: str, media_type: str | None = None) -> Source:
+    """The source that code names by its address. Here a provider's own schemes and ``http:`` may stand too."""
+    url = expect.text(value, at)
+    if url[:7].lower().startswith(("http://", "s3://", "gs://")):
+        return Url(url, media_type)
+    return read_url(url, at, media_type)
+
+
 def read_base64(value: object, at: str) -> bytes:
     encoded = expect.filled(value, at)
     try:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .value import Value
 
+if TYPE_CHECKING:
+    from os import PathLike
+    from typing import Self
+
 
 class Url(Value, frozen=True, tag="url"):
-    """An ``https:`` address that the provider itself fetches. We never do."""
+    """An ``https:`` address, fetched by the provider itself; where it cannot, by us (option ``fetch_urls``)."""
 
     url: str
     media_type: str | None = None
@@ -34,7 +38,7 @@ class LocalFile(Value, frozen=True, tag="local_file"):
     """A file of this machine, by ``path`` or as an open binary ``file``, read by the engine once, before encoding.
 
     Only code makes one: a string in a message dict never does. With an open file it can be neither stored nor pickled.
-    ``media_type`` None: told from the path's ending.
+    ``media_type`` None: told from the first bytes, else from the path's ending.
     """
 
     path: str | None = None
@@ -43,3 +47,69 @@ class LocalFile(Value, frozen=True, tag="local_file"):
 
 
 Source = Url | Data | FileId | LocalFile
+
+
+Buffer = bytes | bytearray | memoryview
+
+
+class OpenFile(Protocol):
+    """A file that is open in binary mode."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
+LARGEST_FILE = 512 << 20
+"""Bytes of one file that are read: no provider takes more with a request."""
+
+
+class Medium:
+    """What pictures, sound, films and documents share: the ways to one. ``fields`` are the part's own (``detail=``,
+    ``filename=``…). ``media_type`` None: told from the first bytes, else from the name."""
+
+    __slots__ = ()
+
+    @classmethod
+    def file(cls, file: str | PathLike[str] | OpenFile, media_type: str | None = None, **fields: Any) -> Self:
+        """From a path, which is read with the call, once, whatever is tried; or from a file that is open in binary mode, which
+        is read here and now. Raises ``UsageError`` for an open file that is empty, open as text, or too large."""
+        if callable(read := getattr(file, "read", None)):
+            from .open_files import name_of, read_open
+
+            name = name_of(file)
+            if name and "filename" in cls._struct().__struct_fields__:
+                fields.setdefault("filename", name)
+            return cls._of(read_open(read, LARGEST_FILE), media_type, name, fields)
+        from .open_files import path_of
+
+        return cls._struct()(source=LocalFile(path_of(file), media_type=media_type), **fields)
+
+    @classmethod
+    def bytes(cls, data: Buffer, media_type: str | None = None, **fields: Any) -> Self:
+        """From the bytes of a whole file (PNG, JPEG, WAV, PDF…)."""
+        from . import expect
+
+        if not isinstance(data, Buffer):
+            expect.wrong("data", data, "bytes of a whole file")
+        return cls._of(bytes(data), media_type, fields.get("filename"), fields)
+
+    @classmethod
+    def url(cls, url: str, media_type: str | None = None, **fields: Any) -> Self:
+        """From an address: ``https:``, ``data:``, and what a provider knows besides (``s3:``, ``gs:``). The provider fetches it;
+        where it cannot, we do."""
+        from .input_media import read_address
+
+        return cls._struct()(source=read_address(url, "url", media_type), **fields)
+
+    @classmethod
+    def _of(cls, data: Buffer, media_type: str | None, name: str | None, fields: dict[str, Any]) -> Self:
+        from .sniffing import media_type_of
+
+        held = bytes(data)
+        struct = cls._struct()
+        kind = media_type_of(held, struct.__struct_config__.tag, "data", media_type, name=name)
+        return struct(source=Data(held, kind), **fields)
+
+    @classmethod
+    def _struct(cls) -> Any:
+        """The part's own class, which has a ``source``."""
+        return cls

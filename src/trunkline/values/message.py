@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from .errors import UsageError
-from .media import Source
+from .media import Data, Medium, Source
 from .model import Target
 from .value import Value
 
@@ -86,17 +86,33 @@ class Text(Value, frozen=True, tag="text"):
     state: ProviderState | None = None
 
 
-class Image(Value, frozen=True, tag="image"):
-    """A picture. ``detail``: ``auto``, ``low``, ``high``, ``original``."""
+class Image(Medium, Value, frozen=True, tag="image"):
+    """A picture: ``Image.file("a.png")``, ``.bytes``, ``.url``, ``.pil``, ``.numpy``. ``detail``: ``auto``, ``low``, ``high``,
+    ``original``."""
 
     source: Source
     detail: str | None = None
     cache: CacheMark | None = None
     state: ProviderState | None = None
 
+    @classmethod
+    def pil(cls, image: Any, **fields: Any) -> Image:
+        """From a picture of PIL's, as PNG."""
+        from .arrays import png_of_image
 
-class Audio(Value, frozen=True, tag="audio"):
-    """Sound. In a reply, ``id`` names it for the next turn, ``transcript`` says its words, ``expires_at`` is in Unix seconds."""
+        return cls(Data(png_of_image(image), "image/png"), **fields)
+
+    @classmethod
+    def numpy(cls, array: Any, **fields: Any) -> Image:
+        """From an array of uint8, height x width x nothing, 1, 3 or 4, as PNG."""
+        from .arrays import png_of
+
+        return cls(Data(png_of(array), "image/png"), **fields)
+
+
+class Audio(Medium, Value, frozen=True, tag="audio"):
+    """Sound: ``Audio.file("a.wav")``, ``.bytes``, ``.url``, ``.numpy``. In a reply, ``id`` names it for the next turn,
+    ``transcript`` says its words, ``expires_at`` is in Unix seconds."""
 
     source: Source | None = None
     transcript: str | None = None
@@ -105,17 +121,25 @@ class Audio(Value, frozen=True, tag="audio"):
     cache: CacheMark | None = None
     state: ProviderState | None = None
 
+    @classmethod
+    def numpy(cls, array: Any, sample_rate: int, **fields: Any) -> Audio:
+        """From samples, or samples x channels, of int16 or of floats from -1 to 1, as WAV."""
+        from .arrays import wav_of
 
-class Video(Value, frozen=True, tag="video"):
-    """A film."""
+        return cls(Data(wav_of(array, sample_rate), "audio/wav"), **fields)
+
+
+class Video(Medium, Value, frozen=True, tag="video"):
+    """A film: ``Video.file("a.mp4")``, ``.bytes``, ``.url``."""
 
     source: Source
     cache: CacheMark | None = None
     state: ProviderState | None = None
 
 
-class File(Value, frozen=True, tag="file"):
-    """A document. ``context`` is said to the model beside it; ``citations``: whether the model shall cite it."""
+class File(Medium, Value, frozen=True, tag="file"):
+    """A document: ``File.file("a.pdf")``, ``.bytes``, ``.url``. ``context`` is said to the model beside it; ``citations``:
+    whether the model shall cite it."""
 
     source: Source
     filename: str | None = None
