@@ -76,12 +76,12 @@ class Medium:
             from .open_files import name_of, read_open
 
             name = name_of(file)
-            if name and "filename" in cls._struct().__struct_fields__:
+            if name and hasattr(cls, "filename"):
                 fields.setdefault("filename", name)
             return cls._of(read_open(read, LARGEST_FILE), media_type, name, fields)
         from .open_files import path_of
 
-        return cls._struct()(source=LocalFile(path_of(file), media_type=media_type), **fields)
+        return cls._made(LocalFile(path_of(file), media_type=media_type), fields)
 
     @classmethod
     def bytes(cls, data: Buffer, media_type: str | None = None, **fields: Any) -> Self:
@@ -98,18 +98,19 @@ class Medium:
         where it cannot, we do."""
         from .input_media import read_address
 
-        return cls._struct()(source=read_address(url, "url", media_type), **fields)
+        return cls._made(read_address(url, "url", media_type), fields)
 
     @classmethod
     def _of(cls, data: Buffer, media_type: str | None, name: str | None, fields: dict[str, Any]) -> Self:
         from .sniffing import media_type_of
 
+        struct: Any = cls
         held = bytes(data)
-        struct = cls._struct()
         kind = media_type_of(held, struct.__struct_config__.tag, "data", media_type, name=name)
-        return struct(source=Data(held, kind), **fields)
+        return cls._made(Data(held, kind), fields)
 
     @classmethod
-    def _struct(cls) -> Any:
-        """The part's own class, which has a ``source``."""
-        return cls
+    def _made(cls, source: Source, fields: dict[str, Any]) -> Self:
+        struct: Any = cls  # the part's own class, which has a source
+        part: Self = struct(source=source, **fields)
+        return part

@@ -9,6 +9,24 @@ import msgspec
 from .value import Value
 
 
+class MediaLimits(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, forbid_unknown_fields=True
+):
+    """What of media an endpoint or a model surely refuses beyond. None: not known, or no limit."""
+
+    images: int | None = None
+    """How many pictures one request may hold."""
+    files: int | None = None
+    """How many documents."""
+    image_bytes: int | None = None
+    """Of one picture, before it is written as base64."""
+    file_bytes: int | None = None
+    total_bytes: int | None = None
+    """Of all media of a request, as base64."""
+    image_types: tuple[str, ...] | None = None
+    """The media types of pictures that are taken."""
+
+
 class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, forbid_unknown_fields=True):
     """How an endpoint or a model strays from its dialect: a closed vocabulary. None: as the dialect does by default.
 
@@ -104,10 +122,14 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
     """After the answers of tools comes the assistant, never the user: else 400."""
     no_tools: bool | None = None
     no_images: bool | None = None
+    image_urls: bool | None = None
+    """Pictures may be named by their address; False: they go as bytes only."""
     file_urls: bool | None = None
     """Documents may be named by their address."""
     video_urls: bool | None = None
     """Films are understood, named by their address or as ``data:`` URLs."""
+    media: MediaLimits | None = None
+    """How much of media is taken, and of which kinds."""
     output_excludes_reasoning: bool | None = None
     """The provider's completion count leaves reasoning out: added for ``usage``."""
     cost_field: str | None = None

@@ -8,12 +8,17 @@ from ..values.headers import NO_HEADERS, Headers
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
-    """One request as it goes out: absolute ``url``, all headers but Host and Content-Length, the whole ``body``."""
+    """One request as it goes out: absolute ``url``, all headers but Host and Content-Length, the whole ``body``.
+
+    ``address``: the only one of the host's addresses that the connection may go to, whatever its name leads to by now. Host and
+    TLS go by the name.
+    """
 
     method: str
     url: str
     headers: Headers = NO_HEADERS
     body: bytes = b""
+    address: str | None = None
 
     def __repr__(self) -> str:
         return f"HttpRequest({self.method} {self.url.partition('?')[0]}, {len(self.body)} bytes)"
