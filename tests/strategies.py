@@ -73,7 +73,8 @@ def of(kind: Any) -> Strategy:
 
 @cache
 def _struct(kind: type[msgspec.Struct]) -> Strategy:
-    required, optional = {}, {}
+    required: dict[str, Strategy] = {}
+    optional: dict[str, Strategy] = {}
     for field in msgspec.structs.fields(kind):
         drawn = st.none() if (kind, field.name) == (LocalFile, "file") else of(field.type)
         (required if field.required else optional)[field.name] = drawn

@@ -17,7 +17,7 @@ from ..wire.http import HttpReply
 from . import listing
 from .calls import Calls, raw_options
 from .health import Health
-from .options import CallOptions, ClientOptions, ModelName, NewOptions, Prompt, Timeout
+from .options import CallOptions, ClientOptions, ModelName, NewOptions, Prompt, RunOptions, Timeout
 from .port import Port
 from .settings import Settings
 from .status import Status, status_of
@@ -59,6 +59,27 @@ class AsyncClient:
     def stream(self, prompt: Prompt, **options: Unpack[CallOptions]) -> AsyncStream:
         """The reply as it is written; use it with ``async with``. Nothing is sent before it is entered or read."""
         return AsyncStream(LiveStream(self._port.get(), self._calls.call(prompt, options, True)))
+
+    async def run(self, prompt: Prompt, **options: Unpack[RunOptions]) -> Response:
+        """The answer, after whatever ``tools`` the model calls have been run: all calls of a turn together, until it calls none.
+
+        ``tools`` are functions, sources such as ``McpServer``, and whatever ``generate`` takes; where one is called that cannot
+        be run here, the reply that calls it comes back. What a tool returns goes to the model as text, JSON or parts
+        (``Image``), what it raises as an error that it may mend. ``response.steps`` tells each turn; ``usage, cost`` and
+        ``attempts`` are of all. Raises what ``generate`` does (``DeadlineError`` after ``timeout`` in all), ``StepLimitError``
+        and ``ToolSourceError``."""
+        from ..engine.toolloop import run  # few run tools
+        from .running import run_of
+
+        return await run(self._port.get(), *run_of(self._calls, prompt, options, stream=False, blocking=False))
+
+    def stream_run(self, prompt: Prompt, **options: Unpack[RunOptions]) -> AsyncStream:
+        """``run`` as it happens: each turn's events, ``StepEnded`` after each but the last, ``ToolStarted`` and ``ToolEnded``.
+        A turn that fails raises its own error; ``response`` then holds the steps before it."""
+        from ..engine.toolstream import RunStream
+        from .running import run_of
+
+        return AsyncStream(RunStream(self._port.get(), *run_of(self._calls, prompt, options, stream=True, blocking=False)))
 
     async def request(
         self,

@@ -174,6 +174,10 @@ class Calls:
             return str(model)
         return "chosen from the settings" if model is None else type(model).__name__
 
+    def said(self, name: str) -> Any:
+        """What the client's own options say."""
+        return self._options.get(name)
+
     def call(self, prompt: Prompt, options: Mapping[str, Any], stream: bool) -> Call:
         """A call of ``generate`` or ``stream``. Raises ``UsageError`` for whatever is wrong with it."""
         _, ready, scope = self._prepared()

@@ -18,7 +18,7 @@ from ..values.errors import ProviderError, UsageError
 from ..values.events import Event
 from ..values.expect import kind_of, only
 from ..values.inputs import Prompt as Prompt
-from ..values.message import CacheMark, Part
+from ..values.message import CacheMark, Part, ToolCall
 from ..values.request import AudioOutput, Effort, ReasoningOptions, Request, ToolChoice
 from ..values.response import Response
 from .credentials import ApiKey, sealed
@@ -139,6 +139,21 @@ class CallOptions(CarryOptions, total=False):
     model: ModelName | None
 
 
+class RunOptions(CallOptions, total=False):
+    """What can be said with ``run`` and ``stream_run``: whatever a call takes, ``tools`` also from other sources (``McpServer``,
+    any ``ToolSource``), and
+
+    - ``approve``: asked before each call of a tool, with the ``ToolCall``: True, or why not (text, for the model). Without it
+      functions of your own run, and so do tools of a source with ``trusted=True``; others are refused before anything is sent.
+    - ``max_steps`` (10): so often the model is asked; ``StepLimitError`` when it still calls tools then. ``tool_timeout``:
+      seconds for each call of a tool; ``timeout`` is for the whole run.
+    """
+
+    approve: Callable[[ToolCall], Any] | None
+    max_steps: int
+    tool_timeout: float | None
+
+
 class ClientOptions(CarryOptions, total=False):
     """What can be said to a client: whatever ``CallOptions`` has (``help(trunkline.CallOptions)``), for all its calls, and
 
@@ -205,11 +220,15 @@ class NewOptions(ClientOptions, total=False):
 
 
 CALL_OPTIONS = frozenset(CallOptions.__annotations__)
+RUN_OPTIONS = frozenset(RunOptions.__annotations__)
 BACKUP_OPTIONS = frozenset(BackupOptions.__annotations__)
 CLIENT_OPTIONS = frozenset(ClientOptions.__annotations__)
 NEW_OPTIONS = frozenset(NewOptions.__annotations__)
 HOOKS = ("before", "after", "on_error", "on_event")
 ELSEWHERE = {
+    "approve": "run(...), which carries tools out",
+    "max_steps": "run(...), which carries tools out",
+    "tool_timeout": "run(...), which carries tools out",
     "stream": "the method stream(...), in place of generate(...)",
     "provider": "model='provider/model'",
     "messages": "the list of messages as the first argument",

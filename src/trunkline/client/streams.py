@@ -5,12 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import AsyncIterator, Generator, Iterator
 from types import TracebackType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ..engine.stream import LiveStream
 from ..io.run import run_blocking
 from ..values.events import Event, TextDelta
 from ..values.response import Response
+
+if TYPE_CHECKING:
+    from ..engine.toolstream import RunStream
 
 
 class _Held:
@@ -18,7 +21,7 @@ class _Held:
 
     __slots__ = ("__weakref__", "_live", "_pending")
 
-    def __init__(self, live: LiveStream) -> None:
+    def __init__(self, live: LiveStream | RunStream) -> None:
         self._live = live
         self._pending: Iterator[Event] = iter(())
 

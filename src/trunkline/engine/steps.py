@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -55,7 +56,7 @@ class Steps:
 def total(usages: Iterable[Usage]) -> Usage:
     """The sum, figure by figure; one that somebody did not say is not known of all."""
     known = list(usages)
-    sums: dict[str, int] = {}
+    sums: dict[str, Any] = {}
     for name in Usage.__struct_fields__:
         figures = [getattr(usage, name) for usage in known]
         if name != "raw" and None not in figures:

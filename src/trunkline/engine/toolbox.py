@@ -13,9 +13,9 @@ from ..values import expect
 from ..values.errors import ClosedByCallerError, ToolSourceError, UsageError
 from ..values.function_schema import bind_arguments
 from ..values.input_tools import to_tools
+from ..values.json_types import is_pydantic
 from ..values.message import PART_TYPES, Part, Text, ToolCall, ToolResult
 from ..values.request import AnyTool, Tool
-from ..values.schema import is_pydantic
 from .backend import declared_async
 
 _ASYNC = "a plain function here; AsyncClient takes both"
@@ -41,8 +41,8 @@ class Toolbox:
 
     @classmethod
     def of(cls, given: object, blocking: bool) -> Toolbox:
-        """From what the user hands over: whatever ``to_tools`` takes, and sources. Raises ``UsageError`` for a coroutine function in
-        the blocking client, and for whatever is no tool."""
+        """From what the user hands over: whatever ``to_tools`` takes, and sources. Raises ``UsageError`` for a coroutine function
+        in the blocking client, and for whatever is no tool."""
         items = given if isinstance(given, list | tuple) else () if given is None else (given,)
         sources = tuple(item for item in items if is_source(item))
         for n, item in enumerate(items):

@@ -24,8 +24,8 @@ REFUSED = "the user did not allow this call"
 
 
 class Rules(NamedTuple):
-    """``approve`` is asked before a tool runs. ``max_steps``: so often the model is asked. ``tool_timeout``: seconds for each call
-    of a tool."""
+    """``approve`` is asked before a tool runs. ``max_steps``: so often the model is asked. ``tool_timeout``: seconds for each
+    call of a tool."""
 
     approve: Callable[[ToolCall], Any] | None = None
     max_steps: int = 10
@@ -74,15 +74,19 @@ class Loop:
         return msgspec.structs.replace(call, request=request, limits=limits)
 
     def goes_on(self, response: Response) -> bool:
-        """Whether the run goes on after this reply. It ends too where a tool is called that is not run here: the caller has it.
-        Raises ``StepLimitError`` when it would have to, and may not."""
-        calls = response.tool_calls
-        if response.finish_reason != "pause" and not (response.finish_reason == "tool_calls" and self._runs(calls)):
+        """Whether the run goes on after this reply. Raises ``StepLimitError`` when it would have to, and may not."""
+        if self.is_last(response):
             return False
         if len(self._steps) + 1 >= self._rules.max_steps:
             words = f"tools were still called after {self._rules.max_steps} steps (max_steps); `response` holds what came"
             raise StepLimitError(words, response=self.whole(response))
         return True
+
+    def is_last(self, response: Response) -> bool:
+        """Whether there is nothing more to do. So it is too where a tool is called that is not run here: the caller has it."""
+        if response.finish_reason == "pause":
+            return False
+        return response.finish_reason != "tool_calls" or not self._runs(response.tool_calls)
 
     def _runs(self, calls: Sequence[ToolCall]) -> bool:
         declared = {tool.name for tool in self._box.tools}
@@ -130,46 +134,6 @@ class Loop:
     def whole(self, response: Response) -> Response:
         """The run's reply, of which ``response`` is the last turn."""
         return self._steps.whole(response, self._since, self._io.now())
-
-
-async def run(self, calls: Sequence[ToolCall]) -> list[ToolEnded]:
-        """What each call gave; they run together."""
-        why_not = await self.allowed(calls)
-        seconds = min(self._rules.tool_timeout, self._left())
-        work = [self._one(call, why, seconds) for call, why in zip(calls, why_not, strict=True)]
-        return [await work[0]] if len(work) == 1 else await self._io.all(work)
-
-    async def _one(self, call: ToolCall, why_not: str | None, seconds: float) -> ToolEnded:
-        if why_not is not None:
-            return ToolEnded(call, failed(call, why_not))
-        began = self._io.now()
-        result = await self._box.result(self._io, call, seconds)
-        return ToolEnded(call, result, self._io.now() - began)
-
-    def add(self, response: Response, ended: Sequence[ToolEnded]) -> None:
-        """The turn is over, and the next one is to know of it."""
-        step = self._steps.add(response, self._since, [one.result for one in ended])
-        self._messages += step.messages
-
-    def correct(self, error: MalformedResponseError) -> None:
-        """Has the model mend an output that is not what was asked for. Raises ``error``, with the whole run in its ``response``,
-        where it may not try again."""
-        response = error.response
-        words = correction(self._call, error) if self._corrected < self._call.corrections else None
-        if response is None or words is None:
-            error.response = None if response is None else self.whole(response)
-            raise error
-        self._corrected += 1
-        step = self._steps.add(response, self._since, correction=words)
-        self._messages += step.messages
-
-    def whole(self, response: Response) -> Response:
-        """The run's reply, of which ``response`` is the last turn."""
-        return self._steps.whole(response, self._since, self._io.now())
-
-
-def _told(results: tuple[ToolResult, ...]) -> tuple[Message, ...]:
-    return (Message("tool", results),) if results else ()
 
 
 async def run(io: IO, call: Call, box: Toolbox, rules: Rules) -> Response:
