@@ -62,7 +62,7 @@ class Child:
             self._folder = tempfile.TemporaryDirectory(prefix="trunkline-", ignore_cleanup_errors=True)
             folder = self._folder.name
         try:
-            self._process = _start(request, folder)
+            self._process = start(request, folder)
         except BaseException:
             self._clean_up()
             raise
@@ -88,7 +88,7 @@ class Child:
             if self._over:
                 return
             self._over = True
-            _ask_tree(self._process)
+            ask_tree(self._process)
         _ending.add(self)
         try:
             _serve(self._see_off)
@@ -103,7 +103,7 @@ class Child:
 
     def _kill_now(self) -> None:
         _ending.discard(self)
-        _kill_tree(self._process)
+        kill_tree(self._process)
 
     def failure(self) -> TransportError | None:
         """The error for a program that ended badly, with its last words."""
@@ -137,7 +137,7 @@ class Child:
             if not self._reading or self._reads != seen:
                 seen = self._reads
                 continue  # there is more of its output, or nobody fetches it
-            _kill_tree(self._process)
+            kill_tree(self._process)
             if not self._ended.wait(GRACE) and self._reading and self._reads == seen:
                 self._end()  # it has left the tree, and keeps the pipe
 
@@ -152,7 +152,7 @@ class Child:
         with self._lock:
             if not self._over:
                 self._over = True
-                _kill_tree(self._process)  # what it left running behind it
+                kill_tree(self._process)  # what it left running behind it
         self._clean_up()
         self._hand_over(b"")
 
@@ -196,7 +196,8 @@ def _close(pipe: IO[bytes] | None) -> None:
             pipe.close()
 
 
-def _start(request: ProcessRequest, folder: str) -> subprocess.Popen[bytes]:
+def start(request: ProcessRequest, folder: str) -> subprocess.Popen[bytes]:
+    """The program, at the head of a process group of its own, with three pipes that nothing buffers."""
     name = request.argv[0]
     why = "could not be started"
     try:
@@ -225,10 +226,10 @@ def _start(request: ProcessRequest, folder: str) -> subprocess.Popen[bytes]:
 if sys.platform == "win32":
     _FLAGS = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
 
-    def _ask_tree(process: subprocess.Popen[bytes]) -> None:
+    def ask_tree(process: subprocess.Popen[bytes]) -> None:
         """Nothing can be asked of a program without a window."""
 
-    def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+    def kill_tree(process: subprocess.Popen[bytes]) -> None:
         command = ["taskkill", "/T", "/F", "/PID", str(process.pid)]
         subprocess.run(  # noqa: S603 - a number is all that varies
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
@@ -236,11 +237,13 @@ if sys.platform == "win32":
 else:
     _FLAGS = 0
 
-    def _ask_tree(process: subprocess.Popen[bytes]) -> None:
+    def ask_tree(process: subprocess.Popen[bytes]) -> None:
+        """Ask a program and all that it has started to end."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGTERM)
 
-    def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+    def kill_tree(process: subprocess.Popen[bytes]) -> None:
+        """End a program and all that it has started; what it left behind, where it has ended."""
         with suppress(ProcessLookupError, PermissionError):  # all gone (macOS says the latter for zombies)
             os.killpg(process.pid, signal.SIGKILL)
 

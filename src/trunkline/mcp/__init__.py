@@ -1,0 +1,1 @@
+"""MCP, the Model Context Protocol, over its official SDK: servers as sources of tools, and Trunkline as a server."""

@@ -1,0 +1,330 @@
+"""An MCP server as a source of tools for both clients; prompts and resources beside them."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from threading import Lock
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+
+from ..client.forked import begins_anew
+from ..client.settings import Settings
+from ..client.trust import checked_base_url
+from ..ports import ProcessRequest
+from ..values import expect
+from ..values.check import check_headers
+from ..values.errors import ToolSourceError, UnsupportedOperationError, UsageError
+from ..values.message import Message, Part, ToolResult
+from ..values.request import Tool
+from ..values.secret import Secret, mask_keys
+from .tool_names import tool_names
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from mcp import Client as SdkClient
+
+    from .contents import McpPrompt, McpResource
+    from .session import Link, Session
+
+T = TypeVar("T")
+LONGEST: Final = 24 * 3600.0
+INHERITED: Final[tuple[str, ...]] = (
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP",
+    "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT",
+    "USERPROFILE", "USERNAME", "HOMEDRIVE", "HOMEPATH",
+)  # fmt: skip
+"""All that a program has of our environment: no key is among them."""
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|AUTH|CREDENTIAL", re.IGNORECASE)
+_PAGES: Final = 1_000
+
+
+@final
+class McpServer:
+    """An MCP server: hand it over as one of ``tools``, to ``Client`` and ``AsyncClient`` alike.
+
+    ``command``: the program and its words (no shell), spoken to over its standard input and output, in the folder ``cwd``, with
+    PATH, HOME and the like and ``env`` for environment. Or ``url``: streamable HTTP, with ``headers``, which go to that origin
+    alone. ``trusted``: its tools run without being approved. ``timeout``: seconds for each answer; ``start_timeout``: until it is
+    ready. ``prefix`` (default: ``name``; "" for none) begins its tools' names: ``files__read``.
+
+    It is started when it is first needed, or by ``start``, and ended by ``close`` or ``with``; at the latest with the
+    interpreter. Where it dies it is started again, once; the call that was under way fails and is not repeated. All methods
+    block, may be called from any thread, and raise ``ToolSourceError``; from a coroutine call them by ``asyncio.to_thread``.
+    Needs the extra ``mcp``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        command: Sequence[str] | None = None,
+        env: Mapping[str, str | Secret] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        url: str | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
+        trusted: bool = False,
+        timeout: float = 30.0,
+        start_timeout: float = 30.0,
+        prefix: str | None = None,
+    ) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", expect.text(name, "name")):
+            raise UsageError(
+                "no name that tools could begin with", field="name", got="text", allowed="letters, digits, _ and -; 32"
+            )
+        if prefix and not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", expect.text(prefix, "prefix")):
+            raise UsageError(
+                "nothing that names could begin with", field="prefix", got="text", allowed="letters, digits, _ and -; 32"
+            )
+        if (command is None) == (url is None):
+            raise UsageError("one of the two is needed", field="command, url", allowed="command=[...], or url=...")
+        self.name: str = name
+        self.trusted: bool = expect.flag(trusted, "trusted")
+        self._prefix = name if prefix is None else prefix
+        self._timeout = expect.number(timeout, "timeout", 0.001, LONGEST)
+        self._start_timeout = expect.number(start_timeout, "start_timeout", 0.001, LONGEST)
+        if command is not None:
+            if headers is not None:
+                raise UsageError("a program takes none", field="headers", allowed="env, or url=...")
+            self._place: _Program | _Address = _Program(command, env, cwd)
+        else:
+            if env is not None or cwd is not None:
+                raise UsageError("for programs alone", field="env, cwd", allowed="headers, or command=[...]")
+            self._place = _Address(url, headers)
+        self._closed = False
+        self._names: dict[str, str] = {}
+        self._session: Session | None
+        self.forget()
+        begins_anew(self)
+
+    def __repr__(self) -> str:
+        return f"McpServer({self.name!r}, {self._place!r}{', trusted=True' if self.trusted else ''})"
+
+    def __enter__(self) -> McpServer:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    async def __aenter__(self) -> McpServer:
+        import asyncio
+
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        import asyncio
+
+        await asyncio.to_thread(self.close)
+
+    def __del__(self) -> None:
+        session = getattr(self, "_session", None)
+        if session is not None and not session.is_over:
+            session.end()
+            warnings.warn(f"{self!r} was never closed", ResourceWarning, source=self, stacklevel=1)
+
+    def forget(self) -> None:
+        """In a forked child: the parent's server is not touched; one of its own is started where it is needed."""
+        self._lock = Lock()
+        self._session = None
+        self._deaths = 0
+
+    def start(self) -> None:
+        """Start it now, or find out why it cannot be; one that has died twice in a row too."""
+        with self._lock:
+            self._deaths = 0
+        self._connected()
+
+    def close(self) -> None:
+        """End it; whatever is under way fails. Waits until its program is gone. It cannot be started again."""
+        with self._lock:
+            self._closed = True
+            session = self._session
+        if session is not None:
+            session.end()
+            session.wait_end()
+
+    # -- tools ----------------------------------------------------------------------------------------------------
+
+    def list_tools(self) -> tuple[Tool, ...]:
+        """What it has now, under the names that a model sees."""
+        found = self._listed("tools")
+        by_name = {tool.name: tool for tool in found}
+        self._names = tool_names(self._prefix, by_name)
+        own = {own: seen for seen, own in self._names.items()}
+        return tuple(Tool(own[name], tool.description, tool.input_schema) for name, tool in by_name.items())
+
+    def call_tool(self, name: str, arguments: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> ToolResult:
+        """What the tool gave: ``parts``, and ``is_error`` where it says so itself. ``name`` as in ``list_tools``, or its own."""
+        from .contents import result
+
+        seconds = self._timeout if timeout is None else expect.number(timeout, "timeout", 0.001, LONGEST)
+        session = self._connected()
+        if session.changed or expect.text(name, "name") not in self._names:
+            session.changed = False
+            self.list_tools()
+        own = self._names.get(name, name)
+        if own not in self._names.values():
+            has = ", ".join(sorted(self._names)) or "none"
+            raise ToolSourceError(f"MCP server {self.name!r} has no tool {name[:64]!r}; its tools are: {has}")
+        return result(name, self._asked(f"the call of {own}", lambda sdk: sdk.call_tool(own, dict(arguments or {})), seconds))
+
+    # -- prompts and resources ------------------------------------------------------------------------------------
+
+    def list_prompts(self) -> tuple[McpPrompt, ...]:
+        """The prompts that it has ready."""
+        from .contents import prompt
+
+        return tuple(map(prompt, self._listed("prompts")))
+
+    def get_prompt(self, name: str, arguments: Mapping[str, str] | None = None) -> tuple[Message, ...]:
+        """A prompt, filled in."""
+        from .contents import message
+
+        found = self._asked(f"the prompt {name}", lambda sdk: sdk.get_prompt(name, dict(arguments or {})), self._timeout)
+        return tuple(map(message, found.messages))
+
+    def list_resources(self) -> tuple[McpResource, ...]:
+        """What can be read there."""
+        from .contents import resource
+
+        return tuple(map(resource, self._listed("resources")))
+
+    def read_resource(self, uri: str) -> tuple[Part, ...]:
+        """What stands there: text, pictures, files."""
+        from .contents import contents
+
+        found = self._asked(f"the resource {uri}", lambda sdk: sdk.read_resource(uri), self._timeout)
+        return tuple(map(contents, found.contents))
+
+    # -- the connection -------------------------------------------------------------------------------------------
+
+    def _listed(self, kind: str) -> list[Any]:
+        """All pages of a list; nothing, where the server has nothing of the kind."""
+        return self._connected().call(f"the list of its {kind}", partial(_all_pages, kind), self._timeout)
+
+    def _asked(self, what: str, operation: Callable[[SdkClient], Awaitable[T]], seconds: float) -> T:
+        answer = self._connected().call(what, operation, seconds)
+        self._deaths = 0
+        return answer
+
+    def _connected(self) -> Session:
+        """The session, which is begun where there is none. A program that has died twice, with no call answered between, is left
+        alone; an address is tried again each time."""
+        make = _session_type()
+        with self._lock:
+            if self._closed:
+                raise UsageError(f"MCP server {self.name!r} was closed", field="McpServer", allowed="a new one")
+            session = self._session
+            if session is not None and session.is_over:
+                self._session, self._deaths = None, self._deaths + 1
+                if self._place.is_program and self._deaths > 1:
+                    self._session = session
+                    raise ToolSourceError(f"{session.failure}. It was the second time; start() tries again")
+            if self._session is None:
+                link = partial(self._place.link, Settings.load())
+                self._session = make(self.name, link, self._start_timeout, self._place.mask)
+            session = self._session
+        session.wait()
+        return session
+
+
+def _session_type() -> type[Session]:
+    try:
+        from .session import Session  # a second and more
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("mcp"):
+            raise
+        raise UnsupportedOperationError("MCP needs its SDK", hint="pip install 'trunkline[mcp]'") from None
+    return Session
+
+
+async def _all_pages(kind: str, sdk: SdkClient) -> list[Any]:
+    if getattr(sdk.server_capabilities, kind) is None:
+        return []
+    found: list[Any] = []
+    cursor = None
+    for _ in range(_PAGES):
+        page = await getattr(sdk, f"list_{kind}")(cursor=cursor)
+        found += getattr(page, kind)
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
+    raise ToolSourceError(f"has no end of pages of its {kind}")
+
+
+class _Program:
+    """A program, and what it gets of us."""
+
+    is_program = True
+
+    def __init__(self, command: object, env: object, cwd: str | os.PathLike[str] | None) -> None:
+        words = expect.items(command, "command", "a list: the program, and its words; no shell is involved")
+        if not words or not all(isinstance(word, str) and "\0" not in word for word in words) or not words[0]:
+            raise UsageError("no program that could be started", field="command", allowed="a list of text, the program first")
+        given = expect.mapping({} if env is None else env, "env")
+        for name, value in given.items():
+            text = value.reveal() if isinstance(value, Secret) else expect.text(value, f"env.{name}")
+            if not expect.filled(name, "env") or re.search("[=\0]", name) or "\0" in text:
+                raise UsageError("no program could be given that", field="env", allowed="names without =, text without NUL")
+        self._argv = tuple(words)
+        self._env = {name: value if isinstance(value, Secret) else Secret(value) for name, value in given.items()}
+        self._secrets = [self._env[name] for name, value in given.items() if isinstance(value, Secret) or _SECRET.search(name)]
+        self._cwd = None if cwd is None else os.fspath(cwd)
+
+    def __repr__(self) -> str:
+        return f"command={os.path.basename(self._argv[0])!r}"  # noqa: PTH119 - its words may hold keys
+
+    def mask(self, text: str) -> str:
+        return _masked(text, self._secrets)
+
+    def link(self, settings: Settings, lost: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Link:
+        from .child import Child
+
+        ours = settings.environment()
+        env = {name: ours[name] for name in INHERITED if name in ours}
+        env |= {name: value.reveal() for name, value in self._env.items()}
+        return Child(ProcessRequest(self._argv, env=tuple(env.items()), cwd=self._cwd), lost, loop)
+
+
+class _Address:
+    """An address, and what is sent there alone."""
+
+    is_program = False
+
+    def __init__(self, url: object, headers: object) -> None:
+        base, mark, query = expect.text(url, "url").strip().partition("?")
+        checked_base_url(base, "url")
+        if re.search(r"[^!-~]|#", query):
+            raise UsageError("has a fragment, or what no URL may hold", field="url", got="text")
+        given = expect.mapping({} if headers is None else headers, "headers")
+        plain = {name: value.reveal() if isinstance(value, Secret) else value for name, value in given.items()}
+        check_headers(plain, "headers")
+        self._url = base
+        self._query = Secret(query) if mark else None
+        self._headers = tuple((name, Secret(value)) for name, value in plain.items())
+        self._secrets = [secret for _, secret in self._headers] + [
+            Secret(word) for text in (*plain.values(), *re.split("[&=]", query)) for word in text.split()[-1:]
+        ]
+
+    def __repr__(self) -> str:
+        return f"url={self._url!r}"
+
+    def mask(self, text: str) -> str:
+        return _masked(text, self._secrets)
+
+    def link(self, settings: Settings, lost: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Link:
+        from .remote import Remote
+
+        return Remote(self._url, self._query, self._headers, settings, lost)
+
+
+def _masked(text: str, secrets: Sequence[Secret]) -> str:
+    for secret in secrets:
+        text = secret.mask(text)
+    return mask_keys(text)
