@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from tests.real.programs import owed
-from trunkline import AsyncClient, Client, NotFoundError, Response
+from trunkline import AsyncClient, Client, NotFoundError, Response, StepEnded, ToolEnded, ToolStarted
 from trunkline.values.events import ReasoningDelta, TextDelta
 from trunkline.values.message import Reasoning, Text
 
@@ -251,3 +251,31 @@ def test_the_command_asks_it(base_url: str) -> None:
     command = [sys.executable, "-m", "trunkline", "ask", "hi", "--model", "local/default_model"]
     out = subprocess.run([*command, "--base-url", base_url], capture_output=True, text=True, timeout=60, check=False)
     assert (out.returncode, out.stdout.strip()) == (0, HELLO), out.stderr
+
+
+def get_weather(city: str) -> str:
+    """The weather in a city."""
+    return f"The weather in {city} is sunny."
+
+
+def test_a_run_calls_the_tool_and_is_answered(base_url: str) -> None:
+    """The models have learnt to call it; what they say to its result they have not."""
+    told = "The weather in Paris is sunny."
+    with Client("mlx/default_model", base_url=base_url) as llm:
+        whole = llm.run("weather", tools=[get_weather], max_tokens=40)
+        with llm.stream_run("weather", tools=[get_weather], max_tokens=40) as stream:
+            events = list(stream)
+
+    async def asked() -> Response:
+        async with AsyncClient("mlx/default_model", base_url=base_url) as llm:
+            return await llm.run("weather", tools=[get_weather], max_tokens=40)
+
+    for reply in (whole, stream.response, asyncio.run(asked())):
+        (step,) = reply.steps
+        assert [call.arguments for call in step.response.tool_calls] == [{"city": "Paris"}]
+        assert [part for result in step.results for part in result.parts] == [Text(told)]
+        assert reply.finish_reason in ("stop", "length")
+        assert reply.usage.output_tokens is not None
+    assert [type(event) for event in events if isinstance(event, StepEnded | ToolStarted | ToolEnded)] == [
+        StepEnded, ToolStarted, ToolEnded,
+    ]  # fmt: skip
