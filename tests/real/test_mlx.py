@@ -254,7 +254,7 @@ def test_the_command_asks_it(base_url: str) -> None:
 
 
 def get_weather(city: str) -> str:
-    """The weather in a city."""
+    """w"""  # as the models have learnt it
     return f"The weather in {city} is sunny."
 
 
