@@ -126,8 +126,13 @@ class IO(Protocol):
         then it is left to itself, and what becomes of it is nobody's business any more."""
         ...
 
-    async def resolve(self, host: str) -> list[str]:
-        """The addresses of a host."""
+    def read_file(self, path: str, most: int) -> bytes:
+        """The bytes of a file of this machine, ``most`` + 1 of them at most: blocking, to be offloaded. Raises ``OSError``, also
+        for what is no file (a folder, a pipe, a device)."""
+        ...
+
+    async def resolve(self, host: str, until: float = INFINITY) -> list[str]:
+        """The addresses of a host. Raises ``NameResolutionError``, and ``DeadlineError`` at the moment ``until``."""
         ...
 
     async def close(self) -> None:

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from yarl import URL
 
 from ..ports import INFINITY, Deadlines, Exchange, ProcessRequest
-from ..values.errors import DeadlinePhase, TransportPhase, TrunklineError
+from ..values.errors import DeadlineError, DeadlinePhase, TransportPhase, TrunklineError
 from ..values.headers import Headers
 from ..wire.http import Head, HttpRequest
 from . import aio_branches, faults
@@ -30,6 +30,7 @@ from .aio_faults import translated
 from .aio_place import Place
 from .aio_sessions import Home, Homes, look_up
 from .aio_signals import AsyncSignal, Waits
+from .files import read_file
 from .proxy import Proxies
 from .request import parse_origin, split_url, target_of, unsendable
 from .resolve import plain
@@ -172,7 +173,7 @@ class AsyncExchange:
         task = asyncio.current_task()
         assert task is not None
         self._home = home = self._io.homes.here()
-        place = self._io.place(request.url)
+        place = self._io.place(request.url) if request.address is None else self._io.place(request.url, request.address)
         self._where = place.origin.authority
         self.limit = min(monotonic() + deadlines.connect, deadlines.until)
         if self.limit <= monotonic():
@@ -192,6 +193,7 @@ class AsyncExchange:
                 data=None if not body else body if len(body) <= _COPIED_WHOLE else BytesIO(body),
                 allow_redirects=False,
                 ssl=context or True,
+                server_hostname=place.server_name,
                 proxy=place.proxy_url,
                 proxy_headers=place.proxy_headers(),
             )
@@ -287,11 +289,14 @@ class AsyncIO:
         known = Proxies(proxies)
 
         @lru_cache(maxsize=512)
-        def place(url: str) -> Place:
+        def place(url: str, address: str | None = None) -> Place:
             text, path = split_url(url)
             origin = parse_origin(text)
-            parsed = URL(f"{origin.scheme}://{origin.authority}{target_of(path)}", encoded=True)
-            return Place(parsed, origin, known.choose(origin.scheme, origin.host, origin.port))
+            end = origin.authority
+            if address is not None:
+                end = f"[{address}]:{origin.port}" if ":" in address else f"{address}:{origin.port}"
+            parsed = URL(f"{origin.scheme}://{end}{target_of(path)}", encoded=True)
+            return Place(parsed, origin, known.choose(origin.scheme, origin.host, origin.port), address is not None)
 
         self.place = place
 
@@ -338,9 +343,15 @@ class AsyncIO:
 
         return await apart(function, self.signal(), seconds)
 
-    async def resolve(self, host: str) -> list[str]:
+    def read_file(self, path: str, most: int) -> bytes:
+        return read_file(path, most)
+
+    async def resolve(self, host: str, until: float = INFINITY) -> list[str]:
         try:
-            return plain(await look_up(host, 0))
+            async with asyncio.timeout(None if until == INFINITY else until - monotonic()):
+                return plain(await look_up(host, 0))
+        except TimeoutError:
+            fault: TrunklineError = DeadlineError(faults.SLOW_NAMES, phase="connect")
         except OSError as error:
             fault = faults.of_os(error, host, "connect", sent=False)
         raise fault

@@ -11,12 +11,14 @@ from .request import Origin
 
 
 class Place:
-    """A URL ready for aiohttp, and the proxy that leads there."""
+    """A URL ready for aiohttp, and the proxy that leads there. ``pinned``: the URL holds an address in place of the name."""
 
-    __slots__ = ("_proxy", "origin", "proxy_url", "url")
+    __slots__ = ("_proxy", "origin", "pinned", "proxy_url", "server_name", "url")
 
-    def __init__(self, url: URL, origin: Origin, proxy: Proxy | None) -> None:
+    def __init__(self, url: URL, origin: Origin, proxy: Proxy | None, pinned: bool = False) -> None:
         self.url: URL = url
+        self.pinned: bool = pinned
+        self.server_name: str | None = origin.host if pinned and origin.scheme == "https" else None
         self.origin: Origin = origin
         self._proxy: Proxy | None = proxy
         host = f"[{proxy.host}]" if proxy is not None and ":" in proxy.host else proxy.host if proxy is not None else ""
@@ -25,6 +27,8 @@ class Place:
     def headers(self, request: HttpRequest) -> CIMultiDict[str]:
         """The fields of the request; a proxy of plain HTTP finds its own among them."""
         fields = CIMultiDict(request.headers.pairs)
+        if self.pinned:
+            fields["Host"] = self.origin.authority
         if self._proxy is not None and self.origin.scheme == "http":
             fields.extend(self._proof())
         return fields

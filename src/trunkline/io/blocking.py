@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec.structs import replace
 
 from ..ports import INFINITY, Deadlines, Exchange, ProcessRequest
-from ..values.errors import DeadlinePhase, TransportError, TransportPhase, TrunklineError
+from ..values.errors import DeadlineError, DeadlinePhase, TransportError, TransportPhase, TrunklineError
 from ..wire.http import Head, HttpRequest
 from . import faults
 from .body import BodyReader, Inflated, body_reader
 from .branches import Branches
 from .connect import StoppedError, addresses, open_socket, secure, tunnel
+from .files import read_file
 from .head import ReplyHead, end_of_head, garbled, parse_head
 from .pool import Connection, LateError, Pool
 from .request import compose, split_url, target_of, unsendable
@@ -135,7 +136,7 @@ class BlockingExchange:
             raise wrong
         self._generation = self._pool.generation
         origin, path = split_url(request.url)
-        route = self._pool.route(origin)
+        route = self._pool.route(origin, request.address)
         self._where = route.origin.authority
         connection = self._pool.take(route)
         if connection is not None:
@@ -171,7 +172,7 @@ class BlockingExchange:
         request, route = self._request, connection.route
         extra = ""
         if route.proxy is not None and route.origin.scheme == "http":
-            target = f"http://{route.origin.authority}{target}"
+            target = f"http://{route.end}{target}"
             if route.proxy.authorization is not None:
                 extra = f"Proxy-Authorization: {route.proxy.authorization}\r\n"
         length = len(request.body) if request.body or request.method in _WITH_BODY else None
@@ -221,7 +222,7 @@ class BlockingExchange:
 
     def _begin_body(self, connection: Connection, reply: ReplyHead, rest: bytes, clean: bool) -> None:
         self._head, self._phase, self._wait = reply.head, "body", "idle"
-        self._keep = reply.keep_alive and clean
+        self._keep = reply.keep_alive and clean and connection.route.address is None
         body = body_reader(reply.length)
         if not body.done and reply.coding in (b"gzip", b"deflate", b"x-gzip"):
             body = Inflated(body)
@@ -379,9 +380,14 @@ class BlockingIO:
 
         return await apart(function, self.signal(), seconds)
 
-    async def resolve(self, host: str) -> list[str]:
+    def read_file(self, path: str, most: int) -> bytes:
+        return read_file(path, most)
+
+    async def resolve(self, host: str, until: float = INFINITY) -> list[str]:
         try:
-            return plain(addresses(host, 0, INFINITY, _never))
+            return plain(addresses(host, 0, until, bool))
+        except LateError:
+            fault: TrunklineError = DeadlineError(faults.SLOW_NAMES, phase="connect")
         except OSError as error:
             fault = faults.of_os(error, host, "connect", sent=False)
         raise fault
@@ -389,10 +395,6 @@ class BlockingIO:
     async def close(self) -> None:
         self._branches.close()
         self._pool.close()
-
-
-def _never() -> bool:
-    return False
 
 
 __all__ = ["INFINITY", "BlockingExchange", "BlockingIO"]

@@ -111,14 +111,17 @@ def _begin(address: Address, selector: selectors.BaseSelector, started: list[soc
 def open_socket(route: Route, limit: float, stopped: Callable[[], bool]) -> socket.socket:
     """A TCP connection to the route's host, or to its proxy."""
     end = route.proxy or route.origin
-    return race(addresses(end.host, end.port, limit, stopped), limit, stopped)
+    host = route.address if route.address is not None and route.proxy is None else end.host
+    return race(addresses(host, end.port, limit, stopped), limit, stopped)
 
 
 def tunnel(connection: Connection, limit: float) -> None:
     """Ask the route's proxy to pass us through to the origin (RFC 9110, 9.3.6). Raises ``TransportError`` when it does not."""
-    origin, proxy = connection.route.origin, connection.route.proxy
+    route = connection.route
+    origin, proxy = route.origin, route.proxy
     assert proxy is not None
-    place = f"[{origin.host}]:{origin.port}" if ":" in origin.host else f"{origin.host}:{origin.port}"
+    host = route.address or origin.host
+    place = f"[{host}]:{origin.port}" if ":" in host else f"{host}:{origin.port}"
     connection.send(_connect_head(place, proxy.authorization), limit)
     data = b""
     while (end := end_of_head(data)) < 0:

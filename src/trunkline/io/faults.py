@@ -33,6 +33,8 @@ _WHEN: dict[TransportPhase, str] = {
     "body": "in the middle of the reply",
 }
 
+SLOW_NAMES = "the host's name was looked up for too long"
+
 _RESET = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
 
 

@@ -33,14 +33,23 @@ class LateError(Exception):
 
 
 class Route:
-    """One origin, how to reach it, and the connections to it that are idle (the freshest last)."""
+    """One origin, how to reach it, and the connections to it that are idle (the freshest last). ``address``: the only one of the
+    host's that is meant."""
 
-    __slots__ = ("idle", "origin", "proxy")
+    __slots__ = ("address", "idle", "origin", "proxy")
 
-    def __init__(self, origin: Origin, proxy: Proxy | None) -> None:
+    def __init__(self, origin: Origin, proxy: Proxy | None, address: str | None = None) -> None:
+        self.address: str | None = address
         self.origin: Origin = origin
         self.proxy: Proxy | None = proxy
         self.idle: deque[Connection] = deque()
+
+    @property
+    def end(self) -> str:
+        """Where it leads to, as a proxy is told."""
+        if self.address is None:
+            return self.origin.authority
+        return f"[{self.address}]:{self.origin.port}" if ":" in self.address else f"{self.address}:{self.origin.port}"
 
     def __repr__(self) -> str:
         return f"Route({self.origin.scheme}://{self.origin.authority})"
@@ -175,12 +184,15 @@ class Pool:
         _pools.add(self)
         weakref.finalize(self, _close_idle, self._routes)  # a client need not be closed: what it kept goes with it
 
-    def route(self, origin: str) -> Route:
-        """The route to ``scheme://host:port``. Raises ``UsageError`` for what is no such thing."""
-        route = self._routes.get(origin)
+    def route(self, origin: str, address: str | None = None) -> Route:
+        """The route to ``scheme://host:port``; to one ``address`` of the host a new one, whose connection is not kept. Raises
+        ``UsageError`` for what is no such thing."""
+        route = self._routes.get(origin) if address is None else None
         if route is None:
             parsed = parse_origin(origin)
             proxy = self.proxies.choose(parsed.scheme, parsed.host, parsed.port)
+            if address is not None:
+                return Route(parsed, proxy, address)
             with self.lock:
                 if len(self._routes) > 1000:  # a program that calls ever new hosts
                     used = {connection.route for connection in self.under_way()}
