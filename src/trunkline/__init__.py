@@ -65,6 +65,8 @@ if TYPE_CHECKING:
         ToolSource as ToolSource,
         correlation_id as correlation_id,
     )
+    from .stores.memory import MemoryStore as MemoryStore
+    from .stores.sqlite import SQLiteStore as SQLiteStore
     from .values.errors import (
         AllTargetsFailedError as AllTargetsFailedError,
         AuthenticationError as AuthenticationError,
@@ -209,6 +211,8 @@ _WHERE = {
     "policy.tokens": ("estimate_tokens",),
     "policy.turns": ("TurnMemory",),
     "ports": ("Backend", "Observer", "Record", "Settled", "Store", "StreamingBackend", "ToolSource", "correlation_id"),
+    "stores.memory": ("MemoryStore",),
+    "stores.sqlite": ("SQLiteStore",),
     "values.errors": (
         "TrunklineError", "UsageError", "NoProviderError", "BudgetExceededError", "UnsupportedOperationError", "ProviderError",
         "AuthenticationError", "PermissionDeniedError", "NotFoundError", "InvalidRequestError", "ContextLengthError",
@@ -250,12 +254,12 @@ __all__ = [
     "ContextLengthError", "CustomTool", "Data", "DeadlineError", "Event", "File", "FileId", "Finish", "FinishReason", "Fold",
     "GarbledReplyError", "Headers", "Health", "Hedge", "Hooks", "HostedTool", "HostedToolCall", "HostedToolResult", "HttpReply",
     "Image", "InvalidRequestError", "Leave", "LimitStatus", "Limits", "LocalFile", "MalformedResponseError", "McpServer",
-    "Message", "Model", "Moved", "NameResolutionError", "NoProviderError", "NotFoundError", "Observer", "Opaque", "OpaqueEvent",
-    "Origin", "OutputFormat", "OverloadedError", "Part", "PartDone", "PermissionDeniedError", "Price", "PriceTier",
+    "MemoryStore", "Message", "Model", "Moved", "NameResolutionError", "NoProviderError", "NotFoundError", "Observer", "Opaque",
+    "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError", "Part", "PartDone", "PermissionDeniedError", "Price", "PriceTier",
     "PriceVariant", "ProviderError", "ProviderHealth", "ProviderState", "Quirks", "QuotaError", "RateLimit", "RateLimitError",
     "RateWindow", "Reasoning", "ReasoningDelta", "ReasoningOptions", "Record", "Refusal", "RefusalDelta", "Request",
-    "Reservation", "Response", "RetryPolicy", "Role", "Route", "RunOptions", "Scope", "Secret", "ServerError", "Settings",
-    "Settled", "Start", "Status", "Step", "StepEnded", "StepLimitError", "Store", "StoreError", "Stream",
+    "Reservation", "Response", "RetryPolicy", "Role", "Route", "RunOptions", "SQLiteStore", "Scope", "Secret", "ServerError",
+    "Settings", "Settled", "Start", "Status", "Step", "StepEnded", "StepLimitError", "Store", "StoreError", "Stream",
     "StreamInterruptedError", "StreamingBackend", "Target", "TargetStatus", "Text", "TextDelta", "Timeout", "Timings", "TlsError",
     "TokenLogprob", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice", "ToolEnded", "ToolResult", "ToolSource", "ToolSourceError",
     "ToolStarted", "TransportError", "TruncatedBodyError", "TrunklineError", "TurnMemory", "UnsupportedOperationError", "Url",

@@ -1,0 +1,1 @@
+"""What stands behind the ``Store`` port: in memory, or in an SQLite file."""
