@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import msgspec
-
 from .errors import UsageError
 from .media import Data, Medium, Source
 from .model import Target
+from .tool_arguments import read_arguments
 from .value import Value
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -173,17 +172,13 @@ class ToolCall(Value, frozen=True, tag="tool_call"):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments as a dict; empty text means none. Raises ``ValueError`` where the model wrote no JSON object: see
-        ``raw_arguments``."""
-        if not self.raw_arguments.strip():
-            return {}
+        """The arguments as a dict; empty text means none. Raises ``ValueError`` where the model wrote no JSON object, or one
+        longer or deeper than any tool takes: see ``raw_arguments``."""
         try:
-            parsed = msgspec.json.decode(self.raw_arguments.encode("utf-8", "surrogatepass"))
-        except (ValueError, RecursionError):
-            parsed = None
-        if not isinstance(parsed, dict):
-            raise ValueError(f"the arguments of tool call {self.id!r} ({self.name}) are not a JSON object: see raw_arguments")
-        return parsed
+            return read_arguments(self.raw_arguments)
+        except ValueError as error:
+            call = f"{self.id[:80]!r} ({self.name[:80]})"
+            raise ValueError(f"the arguments of tool call {call}: {error}; see raw_arguments") from None
 
 
 class ToolResult(Value, frozen=True, tag="tool_result"):

@@ -1,7 +1,7 @@
 """Python types into JSON Schema, and JSON text back into them.
 
-Types: msgspec Structs, dataclasses, TypedDicts, builtin generics, and pydantic models (known by their methods; pydantic is
-never imported).
+Types: msgspec Structs, dataclasses, TypedDicts, builtin generics, unions of these, and pydantic models (known by their methods;
+pydantic is never imported).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
-from .errors import MalformedResponseError, UsageError
+from .errors import MalformedResponseError
+from .json_types import is_pydantic, read_strictly, readable, schemas_of
 from .late_pattern import LatePattern
 from .strict_schema import strict_schema
 
@@ -26,45 +27,20 @@ _FENCE = LatePattern(r"\A\s*```[A-Za-z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
 class Plan(NamedTuple):
-    """What is known of one output type: its own schema, what the provider is sent, and whether the value travels wrapped."""
+    """What is known of one output type: its own schema, what the provider is sent, whether the value travels wrapped, and what
+    reads it."""
 
     own: Schema
     sent: Schema
     strict: bool
     wrapped: bool
-
-
-def is_pydantic(kind: object) -> bool:
-    return isinstance(kind, type) and hasattr(kind, "model_json_schema") and hasattr(kind, "model_validate_json")
+    read: Callable[[bytes], Any]
 
 
 def json_schema(kind: Any) -> Schema:
     """The JSON Schema of a Python type. Raises ``UsageError`` for a type that has none."""
     schemas, definitions = schemas_of([kind])
     return {**schemas[0], "$defs": definitions} if definitions else schemas[0]
-
-
-def schemas_of(kinds: list[Any]) -> tuple[list[Schema], dict[str, Schema]]:
-    """The schemas of several types, and the definitions that they share (``$defs``)."""
-    definitions: dict[str, Schema] = {}
-
-    def hook(kind: type) -> Schema:
-        if not is_pydantic(kind):
-            raise TypeError("no JSON Schema is known for this type")
-        schema: Schema = dict(kind.model_json_schema())  # type: ignore[attr-defined]
-        definitions.update(schema.pop("$defs", {}))
-        return schema
-
-    try:
-        schemas, own = msgspec.json.schema_components(kinds, schema_hook=hook, ref_template="#/$defs/{name}")
-    except (TypeError, NameError, ValueError, RecursionError) as error:
-        names = ", ".join(_name(kind) for kind in kinds)
-        raise UsageError(
-            "a type without a JSON Schema",
-            got=names,
-            allowed="builtin types, dataclass, TypedDict, msgspec Struct, pydantic model",
-        ) from error
-    return list(schemas), {**definitions, **own}
 
 
 def _name(kind: Any) -> str:
@@ -88,7 +64,7 @@ def _plan(kind: Any) -> Plan:
         if definitions:
             own["$defs"] = definitions
     strict = strict_schema(own)
-    return Plan(own, own if strict is None else strict, strict is not None, wrapped)
+    return Plan(own, own if strict is None else strict, strict is not None, wrapped, _reader(kind))
 
 
 _cached_plan = lru_cache(maxsize=256)(_plan)
@@ -122,7 +98,7 @@ def parse_output(kind: Any, text: str) -> Any:
     fenced = _FENCE().match(text)
     data = (fenced[1] if fenced else text).encode("utf-8", "surrogatepass")
     plan = output_plan(kind)
-    decode = _decoder(kind)
+    decode = plan.read
     if not plan.wrapped:
         try:
             return decode(data)
@@ -142,18 +118,11 @@ def parse_output(kind: Any, text: str) -> Any:
         raise MalformedResponseError("the reply is not of the type asked for (output=)", path=_path_of(error)) from None
 
 
-def _decoder(kind: Any) -> Callable[[bytes], Any]:
+def _reader(kind: Any) -> Callable[[bytes], Any]:
     if is_pydantic(kind):
         validate: Callable[[bytes], Any] = kind.model_validate_json
         return validate
-    return lambda data: msgspec.json.decode(data, type=kind, dec_hook=decode_pydantic)
-
-
-def decode_pydantic(kind: type, value: Any) -> Any:
-    """msgspec's hook for types that it does not know: pydantic models inside other types."""
-    if not is_pydantic(kind):
-        raise TypeError("no value of this type can be read")
-    return kind.model_validate(value)  # type: ignore[attr-defined]
+    return msgspec.json.Decoder(readable(kind), dec_hook=read_strictly).decode
 
 
 def _path_of(error: Exception) -> str:
@@ -169,17 +138,18 @@ def _path_of(error: Exception) -> str:
 
 def without_added_nulls(value: Any, schema: Any, definitions: Mapping[str, Any]) -> Any:
     """``value`` without the nulls of keys that ``schema`` lets be absent but not be null."""
-    shapes = _shapes(schema, definitions)
     if isinstance(value, list):
-        members = [shape["items"] for shape in shapes if isinstance(shape.get("items"), dict)]
+        members = [shape["items"] for shape in _shapes(schema, definitions) if isinstance(shape.get("items"), dict)]
         return [without_added_nulls(item, {"anyOf": members}, definitions) for item in value] if members else value
     if not isinstance(value, dict):
         return value
+    shapes = _shapes(schema, definitions)
+    named = [shape for shape in shapes if isinstance(shape.get("properties"), dict) and _fits(value, shape)]
+    others = [shape["additionalProperties"] for shape in shapes if isinstance(shape.get("additionalProperties"), dict)]
     kept = {}
     for key, item in value.items():
-        known = [shape for shape in shapes if key in shape.get("properties", {}) and _fits(value, shape)]
-        members = [shape["properties"][key] for shape in known]
-        members += [shape["additionalProperties"] for shape in shapes if isinstance(shape.get("additionalProperties"), dict)]
+        known = [shape for shape in named if key in shape["properties"]]
+        members = [shape["properties"][key] for shape in known] + others
         optional = any(key not in shape.get("required", ()) for shape in known)
         if item is None and optional and not any(_admits_null(member, definitions) for member in members):
             continue
@@ -187,15 +157,19 @@ def without_added_nulls(value: Any, schema: Any, definitions: Mapping[str, Any])
     return kept
 
 
-def _shapes(schema: Any, definitions: Mapping[str, Any], depth: int = 0) -> list[Schema]:
-    """The alternatives of a schema, each without ``$ref`` at its root."""
-    resolved = resolve(schema, definitions)
-    if depth > 20:
-        return []
-    found = [resolved]
-    for word in ("anyOf", "oneOf", "allOf"):
-        for alternative in resolved.get(word, ()):
-            found += _shapes(alternative, definitions, depth + 1)
+def _shapes(schema: Any, definitions: Mapping[str, Any]) -> list[Schema]:
+    """The alternatives of a schema, each without ``$ref`` at its root; each definition once, however often it is referred to."""
+    found: list[Schema] = []
+    seen: set[int] = set()
+    waiting = [schema]
+    while waiting:
+        resolved = resolve(waiting.pop(), definitions)
+        if id(resolved) in seen:
+            continue
+        seen.add(id(resolved))
+        found.append(resolved)
+        for word in ("anyOf", "oneOf", "allOf"):
+            waiting += reversed(resolved.get(word) or ())
     return found
 
 
