@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 from hypothesis import strategies as st
 
-from trunkline.values import errors, events, media, message, model, request, response
+from trunkline.values import errors, events, media, message, model, request, response, transcript
 from trunkline.values.errors import TrunklineError
 from trunkline.values.headers import Headers
 from trunkline.values.media import LocalFile
@@ -87,7 +87,7 @@ def _public(module: Any, base: type[T]) -> tuple[type[T], ...]:
 
 
 VALUE_TYPES: tuple[type[msgspec.Struct], ...] = tuple(
-    kind for module in (media, message, model, request, response) for kind in _public(module, msgspec.Struct)
+    kind for module in (media, message, model, request, response, transcript) for kind in _public(module, msgspec.Struct)
 )
 EVENT_TYPES: tuple[type[msgspec.Struct], ...] = tuple(
     kind for kind in _public(events, msgspec.Struct) if kind is not events.Event

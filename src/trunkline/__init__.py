@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         BreakerPolicy as BreakerPolicy,
         Leave as Leave,
     )
+    from .policy.context import ContextWindow as ContextWindow
     from .policy.hedge import Hedge as Hedge
     from .policy.rate_limit import (
         RateLimit as RateLimit,
@@ -190,6 +191,8 @@ if TYPE_CHECKING:
         Origin as Origin,
         Secret as Secret,
     )
+    from .values.token_estimate import TokenEstimate as TokenEstimate
+    from .values.transcript import Transcript as Transcript
     from .wire.http import HttpReply as HttpReply
 
 _WHERE = {
@@ -204,6 +207,7 @@ _WHERE = {
     "engine.call": ("Hooks", "Limits"),
     "mcp.server": ("McpServer",),
     "policy.breaker": ("Breaker", "BreakerPolicy", "Leave"),
+    "policy.context": ("ContextWindow",),
     "policy.hedge": ("Hedge",),
     "policy.rate_limit": ("RateLimit", "RateWindow", "Reservation"),
     "policy.retry": ("RetryPolicy",),
@@ -239,9 +243,11 @@ _WHERE = {
         "AudioOutput", "CustomTool", "HostedTool", "OutputFormat", "ReasoningOptions", "Request", "Tool", "ToolChoice",
     ),
     "values.response": (
-        "Alternative", "Attempt", "FinishReason", "Response", "Step", "Timings", "TokenLogprob", "Usage", "Warning",
+        "Alternative", "Attempt", "FinishReason", "Response", "Step", "Timings", "TokenEstimate", "TokenLogprob", "Usage", "Warning",
     ),
     "values.secret": ("Origin", "Secret"),
+    "values.token_estimate": ("TokenEstimate",),
+    "values.transcript": ("Transcript",),
     "wire.http": ("HttpReply",),
 }  # fmt: skip
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}
@@ -251,20 +257,21 @@ __all__ = [
     "AuthenticationError", "Backend", "BackupOptions", "Breaker", "BreakerPolicy", "BudgetExceededError", "CacheMark",
     "CallOptions", "CircuitOpenError", "Citation", "CitationDelta", "Client", "ClientOptions", "Concurrency",
     "ConcurrencyLimitError", "ConnectionRefusedByHostError", "ConnectionResetByHostError", "ContentFilterError",
-    "ContextLengthError", "CustomTool", "Data", "DeadlineError", "Event", "File", "FileId", "Finish", "FinishReason", "Fold",
-    "GarbledReplyError", "Headers", "Health", "Hedge", "Hooks", "HostedTool", "HostedToolCall", "HostedToolResult", "HttpReply",
-    "Image", "InvalidRequestError", "Leave", "LimitStatus", "Limits", "LocalFile", "MalformedResponseError", "McpServer",
-    "MemoryStore", "Message", "Model", "Moved", "NameResolutionError", "NoProviderError", "NotFoundError", "Observer", "Opaque",
-    "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError", "Part", "PartDone", "PermissionDeniedError", "Price", "PriceTier",
-    "PriceVariant", "ProviderError", "ProviderHealth", "ProviderState", "Quirks", "QuotaError", "RateLimit", "RateLimitError",
-    "RateWindow", "Reasoning", "ReasoningDelta", "ReasoningOptions", "Record", "Refusal", "RefusalDelta", "Request",
-    "Reservation", "Response", "RetryPolicy", "Role", "Route", "RunOptions", "SQLiteStore", "Scope", "Secret", "ServerError",
-    "Settings", "Settled", "Start", "Status", "Step", "StepEnded", "StepLimitError", "Store", "StoreError", "Stream",
-    "StreamInterruptedError", "StreamingBackend", "Target", "TargetStatus", "Text", "TextDelta", "Timeout", "Timings", "TlsError",
-    "TokenLogprob", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice", "ToolEnded", "ToolResult", "ToolSource", "ToolSourceError",
-    "ToolStarted", "TransportError", "TruncatedBodyError", "TrunklineError", "TurnMemory", "UnsupportedOperationError", "Url",
-    "Usage", "UsageError", "UsageUpdate", "Video", "Warned", "Warning", "__version__", "correlation_id", "estimate_tokens",
-    "fold", "from_json", "to_json", "unfold",
+    "ContextLengthError", "ContextWindow", "CustomTool", "Data", "DeadlineError", "Event", "File", "FileId", "Finish",
+    "FinishReason", "Fold", "GarbledReplyError", "Headers", "Health", "Hedge", "Hooks", "HostedTool", "HostedToolCall",
+    "HostedToolResult", "HttpReply", "Image", "InvalidRequestError", "Leave", "LimitStatus", "Limits", "LocalFile",
+    "MalformedResponseError", "McpServer", "MemoryStore", "Message", "Model", "Moved", "NameResolutionError", "NoProviderError",
+    "NotFoundError", "Observer", "Opaque", "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError", "Part", "PartDone",
+    "PermissionDeniedError", "Price", "PriceTier", "PriceVariant", "ProviderError", "ProviderHealth", "ProviderState", "Quirks",
+    "QuotaError", "RateLimit", "RateLimitError", "RateWindow", "Reasoning", "ReasoningDelta", "ReasoningOptions", "Record",
+    "Refusal", "RefusalDelta", "Request", "Reservation", "Response", "RetryPolicy", "Role", "Route", "RunOptions", "SQLiteStore",
+    "Scope", "Secret", "ServerError", "Settings", "Settled", "Start", "Status", "Step", "StepEnded", "StepLimitError", "Store",
+    "StoreError", "Stream", "StreamInterruptedError", "StreamingBackend", "Target", "TargetStatus", "Text", "TextDelta",
+    "Timeout", "Timings", "TlsError", "TokenEstimate", "TokenLogprob", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",
+    "ToolEnded", "ToolResult", "ToolSource", "ToolSourceError", "ToolStarted", "Transcript", "TransportError",
+    "TruncatedBodyError", "TrunklineError", "TurnMemory", "UnsupportedOperationError", "Url", "Usage", "UsageError",
+    "UsageUpdate", "Video", "Warned", "Warning", "__version__", "correlation_id", "estimate_tokens", "fold", "from_json",
+    "to_json", "unfold",
 ]  # fmt: skip
 
 

@@ -22,13 +22,14 @@ from .model import Model, Price, PriceTier, PriceVariant, Quirks, Target
 from .request import AudioOutput, CustomTool, HostedTool, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
 from .response import Alternative, Attempt, Response, Step, Timings, TokenLogprob, Usage, Warning
 from .schema import is_pydantic
+from .transcript import Transcript
 
 VERSION = 1
 
 _TAGGED = (
     Part | AnyEvent | Message | Url | Data | FileId | LocalFile | Scope | ProviderState | CacheMark | Citation | Target | Tool
     | CustomTool | HostedTool | ToolChoice | OutputFormat | ReasoningOptions | AudioOutput | Request | Usage | TokenLogprob
-    | Warning | Attempt | Timings | Alternative | Response | Step
+    | Warning | Attempt | Timings | Alternative | Response | Step | Transcript
 )  # fmt: skip
 _UNTAGGED: dict[str, type[msgspec.Struct]] = {
     "model": Model, "price": Price, "price_tier": PriceTier, "price_variant": PriceVariant, "quirks": Quirks,
@@ -193,4 +194,6 @@ _HOLDERS = (
     "response",
     "results",
     "result",
+    "system",
+    "summary",
 )
