@@ -243,7 +243,7 @@ _WHERE = {
         "AudioOutput", "CustomTool", "HostedTool", "OutputFormat", "ReasoningOptions", "Request", "Tool", "ToolChoice",
     ),
     "values.response": (
-        "Alternative", "Attempt", "FinishReason", "Response", "Step", "Timings", "TokenEstimate", "TokenLogprob", "Usage", "Warning",
+        "Alternative", "Attempt", "FinishReason", "Response", "Step", "Timings", "TokenLogprob", "Usage", "Warning",
     ),
     "values.secret": ("Origin", "Secret"),
     "values.token_estimate": ("TokenEstimate",),

@@ -14,6 +14,7 @@ from ..policy.retry import RetryPolicy
 from ..ports import IO
 from ..values.model import Model
 from ..values.response import Response
+from ..values.token_estimate import TokenEstimate
 from ..wire.http import HttpReply
 from . import listing
 from .calls import Calls, raw_options
@@ -116,6 +117,20 @@ class Client:
         comes the piece itself, an ``OpaqueEvent`` of the kind ``wire``."""
         call = self._calls.raw_stream(method, path, raw_options(json, body, headers, query, timeout, retries))
         return Stream(LiveStream(self._port.get(), call))
+
+    def estimate(self, prompt: Prompt, **options: Unpack[CallOptions]) -> TokenEstimate:
+        """About how many tokens ``prompt`` is for the model, with bounds (``tokens, low, high, family``). Nobody is asked: it
+        goes by the model's family, and by what the target has counted since it was first estimated. Media have wide bounds."""
+        from .counting import estimate  # few ask
+
+        return estimate(self._calls, prompt, options)
+
+    def count_tokens(self, prompt: Prompt, **options: Unpack[CallOptions]) -> int:
+        """How many tokens ``prompt`` is, as the provider counts it; nothing is answered. No fallback is asked. Raises
+        ``UnsupportedOperationError`` where the provider has no way to tell, and what ``generate`` does."""
+        from ..engine.counting import count_tokens  # few ask
+
+        return run_blocking(count_tokens(self._port.get(), self._calls.call(prompt, options, False)))
 
     def models(self, provider: str | None = None, *, live: bool = False) -> tuple[Model, ...]:
         """The catalog's models; with ``live`` those that the provider itself names."""

@@ -80,6 +80,7 @@ class Calls:
         memory: TurnMemory | None = None,
         said: frozenset[str] = frozenset(),
         limiting: Mapping[str, Any] | None = None,
+        experience: dict[tuple[str, str], Any] | None = None,
     ) -> None:
         self.destinations: Destinations = destinations
         self._model = model
@@ -90,6 +91,8 @@ class Calls:
         self._said = said
         """Which of the limits were said by the caller, so that no setting takes their place."""
         self._limiting = limiting or {}
+        self.experience: dict[tuple[str, str], Any] = {} if experience is None else experience
+        """What targets count (``Experience``), by provider and model; empty until somebody asks for an estimate."""
         self._ready: _Ready | None = None
         begins_anew(self)
 
@@ -128,7 +131,7 @@ class Calls:
             observers=self._observers + tuple(options.get("observers") or ()),
             memory=options.get("tool_memory", self._memory),
             said=self._said | {name for name in ("timeout", "retries", "max_line") if name in options},
-            limiting=limiting,
+            limiting=limiting, experience=self.experience,
         )  # fmt: skip
         made._look_over()
         return made
@@ -180,6 +183,14 @@ class Calls:
 
     def call(self, prompt: Prompt, options: Mapping[str, Any], stream: bool) -> Call:
         """A call of ``generate`` or ``stream``. Raises ``UsageError`` for whatever is wrong with it."""
+        call = self._call(prompt, options, stream)
+        if self.experience:
+            from .counting import taught  # few ask for estimates
+
+            return taught(call, self.experience)
+        return call
+
+    def _call(self, prompt: Prompt, options: Mapping[str, Any], stream: bool) -> Call:
         _, ready, scope = self._prepared()
         if options:
             if "fallbacks" in options:

@@ -27,7 +27,7 @@ ROWS: tuple[Provider, ...] = (
     Provider(
         name="llamacpp", key_variables=("LLAMA_API_KEY",), needs_key=False, url_variables=("LLAMACPP_BASE_URL",),
         endpoints=trio("http://127.0.0.1:9931", quirks=Quirks(
-            reasoning_field="reasoning_content", reasoning_style="chat_template",
+            reasoning_field="reasoning_content", reasoning_style="chat_template", prompt_count="path",
         ).over(LOCAL)),
     ),
     Provider(

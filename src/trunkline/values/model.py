@@ -111,6 +111,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
     """What a model that always thinks has in place of being switched off."""
     thinking_bound_to_account: bool | None = None
     """Thinking goes back only under the key that it came under."""
+    prompt_count: Literal["path", "plain"] | None = None
+    """How a prompt's tokens are counted where that is not done as the dialect does: at a path of their own, where the dialect has
+    none; as plain fields, not as a whole request."""
     no_prefill: bool | None = None
     """A conversation that ends with the assistant's words is refused."""
     prefill_flag: Literal["prefix", "partial"] | None = None

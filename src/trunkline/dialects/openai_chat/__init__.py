@@ -19,6 +19,7 @@ from .usage import reported_cost
 # Azure has them below /openai: today's as they are, the older ones by deployment (azure-openai §1).
 _ROUTES = (
     ("POST", "/chat/completions", Operation.GENERATE),
+    ("POST", "/chat/completions/input_tokens", Operation.COUNT_TOKENS),
     ("GET", "/models", Operation.MODELS),
     ("GET", "/models/{model}", Operation.MODEL),
 )

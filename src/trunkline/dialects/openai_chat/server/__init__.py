@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ....values.errors import NotFoundError
+import msgspec
+
+from ....values.headers import Headers
 from ....wire.http import HttpReply
 from ...dialect import Context
 from ...openai_errors import encode_error
@@ -15,8 +17,8 @@ event_encoder = ChatEventEncoder
 
 
 def encode_token_count(tokens: int, context: Context) -> HttpReply:
-    """An error: this protocol counts no tokens."""
-    return encode_error(NotFoundError("this protocol has no path that counts tokens", status=404), context)
+    """How many tokens a chat has, as llama.cpp tells it (local-servers)."""
+    return HttpReply(200, Headers((("content-type", "application/json"),)), msgspec.json.encode({"input_tokens": tokens}))
 
 
 __all__ = [
