@@ -43,16 +43,16 @@ class Record(NamedTuple):
 @cache
 def records(corpus: Path) -> tuple[Record, ...]:
     """All records that we read, those of ``dev`` first."""
-    lines = [line for kind in KINDS for line in _lines((corpus / "dev" / f"{kind}.jsonl").read_bytes())]
-    lines += _lines(gzip.decompress((corpus / "more.jsonl.gz").read_bytes()))
-    return tuple(_records(lines))
+    lines = [line for kind in KINDS for line in lines_of((corpus / "dev" / f"{kind}.jsonl").read_bytes())]
+    lines += lines_of(gzip.decompress((corpus / "more.jsonl.gz").read_bytes()))
+    return tuple(records_of(lines))
 
 
-def _lines(data: bytes) -> list[bytes]:
+def lines_of(data: bytes) -> list[bytes]:
     return [line for line in data.split(b"\n") if line]
 
 
-def _records(lines: list[bytes]) -> Iterator[Record]:
+def records_of(lines: list[bytes]) -> Iterator[Record]:
     for line in lines:
         raw: dict[str, Any] = json.loads(line)
         if raw["dialect"] not in KINDS:
