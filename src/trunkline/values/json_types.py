@@ -10,7 +10,6 @@ import dataclasses
 import enum
 import functools
 import operator
-import pathlib
 import re
 import types
 import typing
@@ -49,6 +48,11 @@ class Made(metaclass=_Stand):
 
 def is_pydantic(kind: object) -> bool:
     return isinstance(kind, type) and hasattr(kind, "model_json_schema") and hasattr(kind, "model_validate_json")
+
+
+def _is_path(kind: Any) -> bool:
+    """Whether it is a class of ``pathlib``, which is not imported for it."""
+    return isinstance(kind, type) and kind.__module__.partition(".")[0] == "pathlib" and hasattr(kind, "__fspath__")
 
 
 def readable(kind: Any) -> Any:
@@ -145,7 +149,7 @@ class SchemaHook:
             schemas, own = components(list(kind.kinds), self)
             self.define(own)
             return {"anyOf": list(schemas)}
-        if isinstance(kind, type) and issubclass(kind, pathlib.PurePath):
+        if _is_path(kind):
             return {"type": "string", "format": "path"}
         if getattr(kind, "__module__", None) == "collections.abc" and kind.__name__ in ("Iterable", "Iterator", "Reversible"):
             return {"type": "array"}
@@ -272,7 +276,7 @@ def _read(kind: Any, value: Any, strict: bool) -> Any:
             raise FaultsError(pydantic_faults(error)) from None
     if isinstance(kind, type) and issubclass(kind, Made):
         return _member(kind, value) if kind.members else _alternative(kind.kinds, value, strict)
-    if isinstance(kind, type) and issubclass(kind, pathlib.PurePath) and isinstance(value, (str, pathlib.PurePath)):
+    if _is_path(kind) and (isinstance(value, str) or hasattr(value, "__fspath__")):
         return kind(value)
     if isinstance(value, list) and getattr(kind, "__module__", None) == "collections.abc":
         return value
