@@ -46,7 +46,7 @@ def test_the_same_arguments_results_and_words(name: str) -> None:
 
 def test_whatever_waits_is_awaited() -> None:
     waits = {name for name in NAMES if inspect.iscoroutinefunction(getattr(AsyncClient, name))}
-    assert waits == {"generate", "run", "request", "models", "health", "close"}
+    assert waits == {"generate", "run", "count_tokens", "request", "models", "health", "close"}
     assert not any(inspect.iscoroutinefunction(getattr(Client, name)) for name in NAMES)
 
 

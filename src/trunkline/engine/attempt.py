@@ -20,6 +20,14 @@ from .call import Call, refuse_losses, seconds
 from .destination import Destination, Note, Wire
 
 
+async def fitted(io: IO, call: Call, destination: Destination, limits: Deadlines) -> Call:
+    """``call`` with its media as ``destination`` takes them. Raises ``UsageError`` where it surely does not, or where they cannot
+    be fetched."""
+    if call.media is None or not isinstance(destination, Wire):
+        return call
+    return await call.media.fitted(io, call, destination.target, limits)
+
+
 def encode(call: Call, wire: Wire) -> Encoded:
     """The request in the endpoint's protocol. Raises ``UsageError`` for what it cannot say when the call is strict."""
     try:
@@ -33,6 +41,21 @@ def encode(call: Call, wire: Wire) -> Encoded:
         encoded = msgspec.structs.replace(encoded, warnings=call.warnings + encoded.warnings)
     if encoded.warnings:
         refuse_losses(call, encoded.warnings)
+    return encoded
+
+
+DENSEST = 2
+"""Bytes of a body for each token, at least: one that is shorter than the room in the model, times this, is not looked into."""
+
+
+def encode_to_fit(call: Call, wire: Wire) -> Encoded:
+    """The request in the endpoint's protocol. Raises ``ContextLengthError`` too, where it surely does not fit the model."""
+    encoded = encode(call, wire)
+    record = wire.record
+    if record is not None and record.context is not None and len(encoded.wire.body) > DENSEST * record.context:
+        from .room import refuse_too_long  # few prompts are that long
+
+        refuse_too_long(call, wire, record.context)
     return encoded
 
 
@@ -135,7 +158,7 @@ async def fetch(io: IO, wire: Wire, request: WireRequest, limits: Deadlines, mos
 
 async def unary(io: IO, call: Call, note: Note, wire: Wire, limits: Deadlines) -> tuple[Encoded, HttpReply, Response]:
     """One try that is answered whole."""
-    encoded = encode(call, wire)
+    encoded = encode_to_fit(call, wire)
     reply = await fetch(io, wire, encoded.wire, limits, call.limits.max_line, note)
     if not 200 <= reply.status < 300:
         raise failure(io, wire, reply, encoded.context)

@@ -13,7 +13,7 @@ from ..values.events import Event, Start, UsageUpdate, Warned
 from ..values.fold import fold, unfold
 from ..values.response import Response
 from ..wire.http import Head, HttpReply
-from .attempt import bare, complete, encode, failure, read_all, read_error
+from .attempt import bare, complete, encode_to_fit, failure, read_all, read_error
 from .call import Call
 from .destination import Note, Wire
 
@@ -103,7 +103,7 @@ class WireSource:
 
     def __init__(self, io: IO, call: Call, note: Note, wire: Wire, limits: Deadlines) -> None:
         self._io, self._wire, self._note = io, wire, note
-        encoded = encode(call, wire)
+        encoded = encode_to_fit(call, wire)
         self._context, self._warnings = encoded.context, encoded.warnings
         self._frames = frame_decoder(wire.dialect.framing, call.limits.max_line)
         self._decoder = wire.dialect.event_decoder(encoded.context)

@@ -73,7 +73,8 @@ ROWS: tuple[Provider, ...] = (
     Provider(
         name="vertex", models_of="gemini", same_prices=True, chain=GoogleToken(),
         parameters=(_GOOGLE_REGION, _GOOGLE_PROJECT), endpoints=(
-            _vertex("gemini", "publishers/google", Quirks(prompt_count="plain")), _vertex(CHAT, "endpoints/openapi", quirks=PLAIN),
+            _vertex("gemini", "publishers/google", Quirks(prompt_count="plain")),
+            _vertex(CHAT, "endpoints/openapi", quirks=PLAIN),
         ),
     ),
     Provider(

@@ -489,7 +489,8 @@ def test_routes():
     assert ("GET", "/v1/models/{model}", Operation.MODEL) in found
     assert ("POST", "/openai/v1/chat/completions", Operation.GENERATE) in found
     assert ("POST", "/openai/deployments/{model}/chat/completions", Operation.GENERATE) in found
-    assert len(found) == 10
+    assert ("POST", "/v1/chat/completions/input_tokens", Operation.COUNT_TOKENS) in found
+    assert len(found) == 13
 
 
 def test_it_is_a_whole_dialect():

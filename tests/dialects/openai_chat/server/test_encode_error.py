@@ -96,9 +96,10 @@ def test_no_key_is_told():
     assert b"abcdefghijklmnop" not in DIALECT.encode_error(error, serving()).body
 
 
-def test_there_is_no_path_that_counts_tokens():
+def test_tokens_are_counted_as_some_servers_do():
     reply = DIALECT.encode_token_count(5, serving())
-    assert (reply.status, json.loads(reply.body)["error"]["code"]) == (404, "unknown_url")
+    assert (reply.status, json.loads(reply.body)) == (200, {"input_tokens": 5})
+    assert reply.headers.get("content-type") == "application/json"
 
 
 @pytest.mark.parametrize(
