@@ -23,6 +23,7 @@ COMMANDS = {
     "config": "config",
     "demo": "demo",
     "sim": "sim",
+    "mcp": "mcp",
     "lint-stream": "lint_stream",
     "completion": "completion",
 }

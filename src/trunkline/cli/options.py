@@ -47,6 +47,11 @@ def add_target(parser: argparse.ArgumentParser) -> None:
 
 def client(args: argparse.Namespace) -> Client:
     """The client that ``add_target``'s arguments describe."""
+    return Client(args.model, **client_options(args))
+
+
+def client_options(args: argparse.Namespace) -> ClientOptions:
+    """What they say but for the model."""
     options: ClientOptions = {}
     if args.base_url is not None:
         options["base_url"] = args.base_url
@@ -54,7 +59,7 @@ def client(args: argparse.Namespace) -> Client:
         options["timeout"] = args.timeout
     if args.retries is not None:
         options["retries"] = args.retries
-    return Client(args.model, **options)
+    return options
 
 
 def add_call(parser: argparse.ArgumentParser) -> None:

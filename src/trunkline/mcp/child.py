@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Semaphore, Thread
@@ -52,6 +53,7 @@ class Child:
         self._complaints: deque[bytes] = deque(maxlen=8)
         self._over = self._told = False
         self._trouble: str | None = None
+        self._code: int | None = None  # where it ended by itself
 
     async def __aenter__(self) -> Streams:
         self._process = process.start(_found(self._request), self._request.cwd or ".")
@@ -75,7 +77,9 @@ class Child:
             self._over = True
             self._room.release()
             self._outbox.put(None)
-            if not await self._until(self._has_ended):
+            if await self._until(self._has_ended):
+                self._code = self._process.returncode
+            else:
                 process.ask_tree(self._process)
                 await self._until(self._has_ended)
             process.kill_tree(self._process)  # and what it left running behind it
@@ -90,8 +94,7 @@ class Child:
     def _has_ended(self) -> bool:
         return self._process.poll() is not None
 
-    async def _until(self, done: object) -> bool:
-        assert callable(done)
+    async def _until(self, done: Callable[[], bool]) -> bool:
         end = self._loop.time() + GRACE
         while not done():
             if self._loop.time() > end:
@@ -113,14 +116,8 @@ class Child:
 
     def complaint(self) -> str | None:
         """How it ended, and its last words."""
-        code = self._process.returncode if hasattr(self, "_process") else None
-        how = (
-            None
-            if code is None
-            else f"the program ended with exit code {code}"
-            if code >= 0
-            else f"it was ended by signal {-code}"
-        )
+        code = self._code
+        how = None if code is None else f"the program ended with exit code {code}" if code >= 0 else f"signal {-code} ended it"
         said = b"".join(self._complaints).decode("utf-8", "replace").strip()[-WORDS_KEPT:]
         return ". ".join(filter(None, (self._trouble or how, f"It said last: {said}" if said else None))) or None
 
