@@ -20,18 +20,19 @@ from trunkline.values.message import Audio, File, Image, Message, Text, ToolResu
 from trunkline.values.request import Request
 
 MakeIO = Callable[..., World]
-PNG = b"\x89PNG"
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
-class Reader:
+class Reader(files.BytesIO):
     """An open file that can be read once."""
 
-    def __init__(self) -> None:
+    def __init__(self, data: bytes = PNG) -> None:
+        super().__init__(data)
         self.reads = 0
 
-    def read(self) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
         self.reads += 1
-        return PNG if self.reads == 1 else b""
+        return super().read(size)
 
 
 def asked(*messages: Message) -> Request:
@@ -48,7 +49,7 @@ def png(tmp_path: Path) -> str:
 def test_media_are_read_once_whatever_is_tried(world: MakeIO) -> None:
     reader = Reader()
     io = world([failed(500), failed(500), chat()])
-    message = Message.user("look", Image(LocalFile(file=reader, media_type="image/png")))  # type: ignore[arg-type]
+    message = Message.user("look", Image(LocalFile(file=reader, media_type="image/png")))
     io.run(engine.generate(io, call(message=message)))
     assert (reader.reads, io.offloaded) == (1, 1)
     assert len({request.body for request in io.requests}) == 1
@@ -61,22 +62,29 @@ def test_a_file_is_read_by_its_path(world: MakeIO, png: str) -> None:
     assert b"data:image/png;base64,iVBORw" in io.requests[0].body
 
 
-@pytest.mark.parametrize("part", [Image, Audio, Video, File])
-def test_each_kind_of_part_gets_its_bytes_and_keeps_the_rest(world: MakeIO, part: Any, png: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "name", "media_type"),
+    [(Image, "a.png", "image/png"), (Audio, "a.wav", "audio/x-wav"), (Video, "a.mp4", "video/mp4"), (File, "a.csv", "text/csv")],
+)
+def test_each_kind_of_part_gets_its_bytes_and_keeps_the_rest(
+    world: MakeIO, part: Any, name: str, media_type: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(b"1;2")
+    path = str(tmp_path / name)
     io = world()
     before, after = Message.user("before"), Message.assistant("after")
-    message = Message.user(Text("look"), part(LocalFile(png), cache=True), Image(Url("https://h.test/b.png")))
+    message = Message.user(Text("look"), part(LocalFile(path), cache=True), Image(Url("https://h.test/b.png")))
     request = asked(before, message, after)
     read = io.run(with_media(io, request))
     text, own, url = read.messages[1].parts
-    assert own.source == Data(PNG, "image/png")
-    assert own.cache is True
+    assert own.source == Data(b"1;2", media_type)  # type: ignore[union-attr]
+    assert own.cache is True  # type: ignore[union-attr]
     assert (text, url) == (message.parts[0], message.parts[2])
     assert (read.messages[0], read.messages[2]) == (before, after)
     assert read.messages[0] is before
     assert read.max_tokens == 7
     assert request.messages[1] is message
-    assert message.parts[1].source == LocalFile(png)  # type: ignore[union-attr]
+    assert message.parts[1].source == LocalFile(path)  # type: ignore[union-attr]
 
 
 def test_a_tools_result_may_hold_files(world: MakeIO, png: str) -> None:
@@ -119,7 +127,7 @@ def test_a_file_beside_bytes_is_found(world: MakeIO, png: str) -> None:
         (File(LocalFile("{}/deep/a.png")), "a.png"),
         (File(LocalFile("{}/deep\\b.png")), "b.png"),
         (File(LocalFile("{}/deep/a.png"), filename="mine"), "mine"),
-        (File(LocalFile(file=Reader(), media_type="x/y")), None),  # type: ignore[arg-type]
+        (File(LocalFile(file=Reader(), media_type="x/y")), None),
     ],
 )
 def test_a_file_has_the_name_of_its_path_unless_it_has_one(world: MakeIO, tmp_path: Path, file: File, name: str | None) -> None:
@@ -128,7 +136,9 @@ def test_a_file_has_the_name_of_its_path_unless_it_has_one(world: MakeIO, tmp_pa
         (tmp_path / path).write_bytes(PNG)
     source = file.source
     assert isinstance(source, LocalFile)
-    if source.path is not None:
+    if source.file is not None:
+        file = File(LocalFile(file=Reader(), media_type="x/y"))
+    elif source.path is not None:
         file = File(LocalFile(source.path.format(tmp_path)), filename=file.filename)
     io = world()
     read = io.run(with_media(io, asked(Message.user(file)))).messages[0].parts[0]
@@ -146,12 +156,16 @@ def test_a_type_that_is_given_goes_before_that_of_the_name(world: MakeIO, png: s
     ("local", "field", "words"),
     [
         (LocalFile("/nowhere/at/all.png"), "LocalFile.path", "LocalFile.path: cannot be read: No such file or directory"),
-        (LocalFile("/nowhere/at/all.strange-thing"), "LocalFile.media_type",
-         "LocalFile.media_type: the media type cannot be told from the name; allowed: image/png, …"),
+        (LocalFile("/nowhere/\0/at/all"), "LocalFile.path", "LocalFile.path: cannot be read: ValueError"),
+        (LocalFile(file=files.BytesIO()), "LocalFile.file",
+         "LocalFile.file: is empty (an open file may have been read before); got 0 bytes"),
+        (LocalFile(file=files.BytesIO(b"?")), "LocalFile.file",
+         "LocalFile.file: neither its bytes nor its name tell what it is; allowed: media_type='image/png', …"),
+        (LocalFile(file=files.BytesIO(b"%PDF-1.7")), "LocalFile.file",
+         "LocalFile.file: it is no picture; got application/pdf; allowed: File(…) for application/pdf"),
         (LocalFile(media_type="image/png"), "LocalFile", "LocalFile: neither path nor file is given"),
-        (LocalFile(), "LocalFile.media_type",
-         "LocalFile.media_type: the media type cannot be told from the name; allowed: image/png, …"),
-        (LocalFile(file=files.StringIO("text"), media_type="text/plain"), "LocalFile.file",  # type: ignore[arg-type]
+        (LocalFile(), "LocalFile", "LocalFile: neither path nor file is given"),
+        (LocalFile(file=files.StringIO("text"), media_type="text/plain"), "LocalFile.file",
          "LocalFile.file: the file was opened as text; got str; allowed: mode 'rb'"),
     ],
 )  # fmt: skip
@@ -159,6 +173,8 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
     world: MakeIO, local: LocalFile, field: str, words: str
 ) -> None:
     io, book = world(), Book()
+    if local.file is not None:
+        local.file.seek(0)  # it is the other world's too
     with pytest.raises(UsageError) as caught:
         io.run(engine.generate(io, call(message=Message.user(Image(local)), observers=(book,))))
     assert (caught.value.field, str(caught.value)) == (field, words)

@@ -117,6 +117,6 @@ class Odd:
 )
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path, odd: Odd) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError) as caught:  # noqa: PT011 - by its words
+    with pytest.raises(OSError) as caught:
         read_file(str(tmp_path / odd.name), 10)
     assert odd.words in str(caught.value.strerror)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -19,6 +19,9 @@ from ..values.request import Request
 from ..values.response import Response, Warning
 from ..values.secret import Secret
 from .destination import Destination, Planned
+
+if TYPE_CHECKING:
+    from .media_step import MediaStep
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +59,9 @@ class Hooks(msgspec.Struct, frozen=True, kw_only=True):
 NO_HOOKS = Hooks()
 
 
+FetchUrls = bool | Literal["private"]
+"""Whether media are fetched for targets that do not; ``private``: in networks of one's own, and by plain ``http:``, too."""
+
 LastResort = str | Response | Callable[[Request, ProviderError], Any]
 """What is answered when no target does: a text, a response, or a function that gives one (None: there is none), or a coroutine
 of it."""
@@ -68,7 +74,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     ``strict``: what a target cannot express is an error instead of a warning. ``errors="quiet"`` keeps the provider's words
     out of errors. ``memory`` puts back turns that the messages lack, and hears of the reply's; ``warnings``: what was lost by
     that. ``hedge``: a second target may be asked beside the first. ``carries_on``: a stream that breaks off is carried on by
-    another target. ``last_resort``: what is answered when nobody does.
+    another target. ``last_resort``: what is answered when nobody does. ``fetch_urls``: whether media that a target takes as
+    bytes only are fetched by their address; ``media``: how far that is.
     """
 
     request: Request
@@ -85,6 +92,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     hedge: Hedge | None = None
     carries_on: bool = False
     last_resort: LastResort | None = None
+    fetch_urls: FetchUrls = True
+    media: MediaStep | None = None
 
     def __repr__(self) -> str:
         return f"Call({self.plan!r})"
@@ -96,7 +105,8 @@ _SAID = Request(model="", messages=())
 def said(call: Call) -> Call:
     """``call`` once its request has been said and will not be said again: without its messages, which may be long."""
     tier = call.request.service_tier
-    return msgspec.structs.replace(call, request=_SAID if tier is None else msgspec.structs.replace(_SAID, service_tier=tier))
+    request = _SAID if tier is None else msgspec.structs.replace(_SAID, service_tier=tier)
+    return msgspec.structs.replace(call, request=request, media=None)
 
 
 def seconds(value: float | None) -> float:

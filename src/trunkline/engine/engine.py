@@ -19,12 +19,12 @@ from ..values.request import Request
 from ..values.response import Response, Timings, Usage, Warning
 from ..wire.http import HttpReply
 from . import backend
-from .attempt import encode, failure, fetch, unary
-from .call import Call, refuse_losses
+from .attempt import deadlines, encode, failure, fetch, unary
+from .call import Call, refuse_losses, seconds
 from .charges import charge
 from .course import Course
 from .destination import Destination, Own, Sought, Wire
-from .media import with_media
+from .media import fitted, holds_media
 from .program import Program
 from .pursuit import pursue
 from .settlement import Settlement, called
@@ -120,7 +120,11 @@ async def prepare(io: IO, call: Call) -> Call:
             request = msgspec.structs.replace(request, messages=messages)
             call = msgspec.structs.replace(call, warnings=warnings)
             refuse_losses(call, warnings)
-    request = await with_media(io, request)
+    if holds_media(request):
+        from .media_step import MediaStep, read_files  # few calls have any
+
+        request = await read_files(io, request)
+        call = msgspec.structs.replace(call, media=MediaStep(call.fetch_urls))
     if request is not call.request:
         call = msgspec.structs.replace(call, request=request)
     if any(isinstance(planned, Sought) for planned in call.plan):
@@ -128,7 +132,8 @@ async def prepare(io: IO, call: Call) -> Call:
     if call.strict and len(call.plan) > 1:
         for destination in call.plan:
             if isinstance(destination, Wire):
-                encode(call, destination)
+                limits = deadlines(call, io.now() + seconds(call.limits.total), another=False)
+                encode(await fitted(io, call, destination, limits), destination)
     return call
 
 

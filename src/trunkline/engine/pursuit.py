@@ -24,6 +24,7 @@ from .call import Call, dress
 from .course import Course
 from .destination import Destination, Own
 from .hedging import Race, delay_of
+from .media import fitted
 from .settlement import Settlement
 from .trial import Trial
 
@@ -40,8 +41,11 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
         return (course.sibling(error, io.now()) or course.after(error)) is not None
 
     async def run(trial: Trial) -> T:
-        await admit(io, call, trial, spare if trial.destination is course.at else _always)  # a second one waits for nothing
-        return await attempt(io, call, trial, deadlines(call, settlement.until, course.next is not None))
+        fit = call
+        if call.media is not None:
+            fit = await fitted(io, call, trial.destination, deadlines(call, settlement.until, course.next is not None))
+        await admit(io, fit, trial, spare if trial.destination is course.at else _always)  # a second one waits for nothing
+        return await attempt(io, fit, trial, deadlines(call, settlement.until, course.next is not None))
 
     while True:
         destination = settlement.destination = course.at
@@ -59,7 +63,8 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
                 race = Race(io, call, settlement, course)
                 return await race.run(trial, delay, run)
             except Exception as error:  # noqa: BLE001 - an object of the user's own may raise anything; what is not its is raised on
-                raised, failed = error, as_provider_error(error, destination, bool(errors))
+                spared = call.media is not None and not trial.asked and course.next is not None  # by its media
+                raised, failed = error, as_provider_error(error, destination, spared or bool(errors))
             dress(failed, destination, call)
             if isinstance(failed, ClosedByCallerError) or settlement.settled:  # the caller has ended it, from elsewhere
                 raise failed

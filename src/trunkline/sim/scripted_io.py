@@ -122,7 +122,7 @@ class ScriptedIO:
             return file.read(most + 1)
 
     async def resolve(self, host: str, until: float = INFINITY) -> list[str]:
-        """Every name is this machine's (so URLs of media are fetched with ``fetch_urls="private"``); a subclass may know better."""
+        """Every name is this machine's (so media are fetched with ``fetch_urls="private"``); a subclass may know better."""
         return ["127.0.0.1"]
 
     async def close(self) -> None:
