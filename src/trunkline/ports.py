@@ -219,7 +219,8 @@ class ToolSource(Protocol):
 
     Both methods may block (they are run beside an event loop), or be coroutine functions for the asynchronous client.
     ``list_tools`` gives ``Tool`` values, ``call_tool`` what a function that is a tool may return; what it raises is told to the
-    model. ``trusted``: its tools run without being approved.
+    model. ``trusted``: its tools run without being approved. It may also have ``begin_call(name, arguments)``, which never blocks
+    and gives an object with ``result()``, which does, and ``cancel()``: then what is given up is ended.
     """
 
     trusted: bool

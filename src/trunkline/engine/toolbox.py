@@ -24,11 +24,13 @@ WORDS = 2_000
 
 
 class Runner(NamedTuple):
-    """What runs one tool: takes the arguments. ``asks``: only where that is allowed."""
+    """What runs one tool: takes the arguments. ``asks``: only where that is allowed. ``begin``: in place of ``run``, what can be
+    given up in the middle; see ``ToolSource``."""
 
     run: Callable[[dict[str, Any]], Any]
     asynchronous: bool
     asks: bool
+    begin: Callable[[dict[str, Any]], Any] | None = None
 
 
 class Toolbox:
@@ -71,10 +73,10 @@ class Toolbox:
         tools, runners = list(self.tools), dict(self._runners)
         for source, found in zip(self._sources, listed, strict=True):
             tools += found
-            asynchronous = declared_async(source.call_tool)
-            runners.update(
-                (tool.name, Runner(partial(source.call_tool, tool.name), asynchronous, not source.trusted)) for tool in found
-            )
+            asynchronous, begin = declared_async(source.call_tool), getattr(source, "begin_call", None)
+            for tool in found:
+                begins = None if begin is None else partial(begin, tool.name)
+                runners[tool.name] = Runner(partial(source.call_tool, tool.name), asynchronous, not source.trusted, begins)
         return Toolbox(to_tools(tools), runners)
 
     def runs(self, name: str) -> bool:
@@ -136,6 +138,13 @@ def _name(source: ToolSource) -> str:
 
 async def _within(io: IO, runner: Runner, arguments: dict[str, Any], seconds: float) -> Any:
     """What the tool's function returns. Raises ``TimeoutError`` when it takes longer than so many seconds."""
+    if runner.begin is not None:
+        begun = runner.begin(arguments)
+        try:
+            return await io.apart(begun.result, seconds)
+        except BaseException:
+            begun.cancel()
+            raise
     if not runner.asynchronous:
         given = await io.apart(partial(_called, runner.run, arguments), seconds)
         if not isinstance(given, Awaitable):
