@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, final
 
 from ..client.forked import begins_anew
 from ..client.settings import Settings
@@ -25,6 +25,7 @@ from .tool_names import tool_names
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import Future
 
     from mcp import Client as SdkClient
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .session import Link, Session
 
 T = TypeVar("T")
+Watch: TypeAlias = "Callable[[Future[Any]], None]"
 LONGEST: Final = 24 * 3600.0
 INHERITED: Final[tuple[str, ...]] = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP",
@@ -161,9 +163,16 @@ class McpServer:
 
     def call_tool(self, name: str, arguments: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> ToolResult:
         """What the tool gave: ``parts``, and ``is_error`` where it says so itself. ``name`` as in ``list_tools``, or its own."""
+        seconds = self._timeout if timeout is None else expect.number(timeout, "timeout", 0.001, LONGEST)
+        return self._called(name, arguments or {}, seconds)
+
+    def begin_call(self, name: str, arguments: Mapping[str, Any]) -> McpCall:
+        """The same, not yet begun: its ``result()`` carries it out, its ``cancel()`` ends it from another thread."""
+        return McpCall(partial(self._called, name, arguments, self._timeout))
+
+    def _called(self, name: str, arguments: Mapping[str, Any], seconds: float, watch: Watch | None = None) -> ToolResult:
         from .contents import result
 
-        seconds = self._timeout if timeout is None else expect.number(timeout, "timeout", 0.001, LONGEST)
         session = self._connected()
         if session.changed or expect.text(name, "name") not in self._names:
             session.changed = False
@@ -172,7 +181,7 @@ class McpServer:
         if own not in self._names.values():
             has = ", ".join(sorted(self._names)) or "none"
             raise ToolSourceError(f"MCP server {self.name!r} has no tool {name[:64]!r}; its tools are: {has}")
-        return result(name, self._asked(f"the call of {own}", lambda sdk: sdk.call_tool(own, dict(arguments or {})), seconds))
+        return result(name, self._asked(f"the call of {own}", lambda sdk: sdk.call_tool(own, dict(arguments)), seconds, watch))
 
     # -- prompts and resources ------------------------------------------------------------------------------------
 
@@ -205,11 +214,19 @@ class McpServer:
     # -- the connection -------------------------------------------------------------------------------------------
 
     def _listed(self, kind: str) -> list[Any]:
-        """All pages of a list; nothing, where the server has nothing of the kind."""
-        return self._connected().call(f"the list of its {kind}", partial(_all_pages, kind), self._timeout)
+        """All pages of a list; nothing, where the server has nothing of the kind. A list may be asked for twice, where the
+        connection was lost; a call may have been carried out."""
+        ask = partial(_all_pages, kind)
+        session = self._connected()
+        try:
+            return session.call(f"the list of its {kind}", ask, self._timeout)
+        except ToolSourceError:
+            if not session.is_over:
+                raise
+        return self._connected().call(f"the list of its {kind}", ask, self._timeout)
 
-    def _asked(self, what: str, operation: Callable[[SdkClient], Awaitable[T]], seconds: float) -> T:
-        answer = self._connected().call(what, operation, seconds)
+    def _asked(self, what: str, operation: Callable[[SdkClient], Awaitable[T]], seconds: float, watch: Watch | None = None) -> T:
+        answer = self._connected().call(what, operation, seconds, watch)
         self._deaths = 0
         return answer
 
@@ -225,13 +242,38 @@ class McpServer:
                 self._session, self._deaths = None, self._deaths + 1
                 if self._place.is_program and self._deaths > 1:
                     self._session = session
-                    raise ToolSourceError(f"{session.failure}. It was the second time; start() tries again")
+                    raise ToolSourceError(f"{session.failure} (for the second time: start() tries again)")
             if self._session is None:
                 link = partial(self._place.link, Settings.load())
                 self._session = make(self.name, link, self._start_timeout, self._place.mask)
             session = self._session
         session.wait()
         return session
+
+
+@final
+class McpCall:
+    """A call of a tool that may be given up."""
+
+    def __init__(self, work: Callable[..., ToolResult]) -> None:
+        self._work = work
+        self._under_way: list[Future[Any]] = []
+        self._cancelled = False
+
+    def result(self) -> ToolResult:
+        """Carries it out, and waits for it. Raises ``ToolSourceError``, also where it was cancelled."""
+        return self._work(self._watch)
+
+    def cancel(self) -> None:
+        """End it, at the server too; from any thread, without waiting."""
+        self._cancelled = True
+        for future in self._under_way:
+            future.cancel()
+
+    def _watch(self, future: Future[Any]) -> None:
+        self._under_way.append(future)
+        if self._cancelled:
+            future.cancel()
 
 
 def _session_type() -> type[Session]:

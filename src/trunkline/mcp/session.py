@@ -76,20 +76,28 @@ class Session:
         if self.failure is not None:
             raise ToolSourceError(self.failure)
 
-    def call(self, what: str, operation: Callable[[Client], Awaitable[T]], seconds: float) -> T:
-        """What the server answers within so many seconds. Raises ``ToolSourceError``."""
+    def call(
+        self,
+        what: str,
+        operation: Callable[[Client], Awaitable[T]],
+        seconds: float,
+        watch: Callable[[Future[Any]], None] | None = None,
+    ) -> T:
+        """What the server answers within so many seconds; then it is told to stop. Raises ``ToolSourceError``."""
         loop = LOOP.hold()
         if loop is not self._loop:
             LOOP.let_go()
             raise ToolSourceError(self.failure or f"MCP server {self._name!r} was closed")
         future = asyncio.run_coroutine_threadsafe(self._answer(what, operation), loop)
         future.add_done_callback(lambda _: LOOP.let_go())
+        if watch is not None:
+            watch(future)
         try:
             return _result(future, seconds)
         except TimeoutError:
-            words = f"did not answer {what} within {seconds:g} s; it was told to stop that, and goes on to be used"
+            words = f"did not answer {what} within {seconds:g} s; it was told to stop that"
         except CancelledError:
-            words = f"was closed before it had answered {what}"
+            words = f"had not answered {what} when that was given up"
         finally:
             future.cancel()  # at the server too, where it has not been answered
         raise ToolSourceError(f"MCP server {self._name!r} {words}")
@@ -169,7 +177,7 @@ class Session:
             if self._closing.is_set() or error.message == "Connection closed":
                 await asyncio.wait_for(self._ended.wait(), 2 * _END)
                 words = self.failure or f"MCP server {self._name!r} was closed"
-                raise ToolSourceError(f"{words}. {what} is not repeated: it may have been carried out") from None
+                raise ToolSourceError(f"{words} (before it had answered {what})") from None
             words = f"refused {what}: {error.message}"
         except (ValueError, RuntimeError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
             words = f"answered {what} with what cannot be used: {_words(error)}"
