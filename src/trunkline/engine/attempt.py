@@ -18,27 +18,24 @@ from ..wire.http import Head, HttpReply
 from ..wire.own_headers import GATEWAY
 from .call import Call, refuse_losses, seconds
 from .destination import Destination, Note, Wire
-
-
-async def fitted(io: IO, call: Call, destination: Destination, limits: Deadlines) -> Call:
-    """``call`` with its media as ``destination`` takes them. Raises ``UsageError`` where it surely does not, or where they cannot
-    be fetched."""
-    if call.media is None or not isinstance(destination, Wire):
-        return call
-    return await call.media.fitted(io, call, destination.target, limits)
+from .shaping import answer_name, as_text, shaped
 
 
 def encode(call: Call, wire: Wire) -> Encoded:
     """The request in the endpoint's protocol. Raises ``UsageError`` for what it cannot say when the call is strict."""
+    request, warnings = call.request, call.warnings
+    if request.output is not None:
+        request, told = shaped(request, wire)
+        warnings += told
     try:
-        encoded = wire.dialect.encode_request(call.request, wire.target)
+        encoded = wire.dialect.encode_request(request, wire.target)
     except TrunklineError:
         raise
     except Exception:  # a message that was built of wrong types is told by its place; anything else is a mistake of ours
         check_built(call.request.messages)
         raise
-    if call.warnings:
-        encoded = msgspec.structs.replace(encoded, warnings=call.warnings + encoded.warnings)
+    if warnings:
+        encoded = msgspec.structs.replace(encoded, warnings=warnings + encoded.warnings)
     if encoded.warnings:
         refuse_losses(call, encoded.warnings)
     return encoded
@@ -168,4 +165,10 @@ async def unary(io: IO, call: Call, note: Note, wire: Wire, limits: Deadlines) -
         response = wire.dialect.decode_response(reply, encoded.context)
     except ProviderError as error:
         raise complete(io, wire, error, reply) from None
-    return encoded, reply, response
+    return encoded, reply, decoded(call, wire, response)
+
+
+def decoded(call: Call, wire: Wire, response: Response) -> Response:
+    """``response`` as other targets would have said it: the answer is its text."""
+    name = None if call.request.output is None else answer_name(call.request, wire)
+    return response if name is None else as_text(response, name)

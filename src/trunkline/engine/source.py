@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..dialects.dialect import Framing
+from ..dialects.dialect import EventDecoder, Framing
 from ..dialects.error_body import request_id_of
 from ..dialects.framings import frame_decoder
 from ..ports import IO, Deadlines, Exchange
@@ -16,6 +16,7 @@ from ..wire.http import Head, HttpReply
 from .attempt import bare, complete, encode_to_fit, failure, read_all, read_error
 from .call import Call
 from .destination import Note, Wire
+from .shaping import TextDecoder, answer_name, as_text
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 
@@ -106,7 +107,9 @@ class WireSource:
         encoded = encode_to_fit(call, wire)
         self._context, self._warnings = encoded.context, encoded.warnings
         self._frames = frame_decoder(wire.dialect.framing, call.limits.max_line)
-        self._decoder = wire.dialect.event_decoder(encoded.context)
+        self._decoder: EventDecoder | TextDecoder = wire.dialect.event_decoder(encoded.context)
+        if call.request.output is not None and (name := answer_name(call.request, wire)) is not None:
+            self._decoder = TextDecoder(self._decoder, name)
         self._request, self._limits = encoded.wire, limits
         self._exchange: Exchange | None = None
         self._ended = False
@@ -201,7 +204,8 @@ class WireSource:
         self._done = True
         rest = await read_all(exchange, self._most - len(self._first))
         reply, self._first = HttpReply(head.status, head.headers, self._first + rest), b""
-        return unfold(self._wire.dialect.decode_response(reply, self._context))
+        response = self._wire.dialect.decode_response(reply, self._context)
+        return unfold(as_text(response, self._decoder.name) if isinstance(self._decoder, TextDecoder) else response)
 
     def _end(self, error: ProviderError) -> None:
         self._done = True

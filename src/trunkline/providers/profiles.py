@@ -5,7 +5,7 @@ Sources: the protocol sheets (providers §6, openai-chat §9) and recorded traff
 
 from __future__ import annotations
 
-from ..values.model import NO_QUIRKS, Quirks
+from ..values.model import Quirks
 from .address import Parameter
 from .provider import Endpoint
 
@@ -40,7 +40,11 @@ def chat(url: str | None, quirks: Quirks = PLAIN, cn: str | None = None) -> tupl
     return (Endpoint(dialect=CHAT, url=url, quirks=quirks, url_where={} if cn is None else {"region=cn": cn}),)
 
 
-def messages(url: str, quirks: Quirks = NO_QUIRKS, cn: str | None = None) -> Endpoint:
+SPOKEN = Quirks(no_response_format=True)
+"""Anthropic's protocol at somebody else's: its newer fields, a schema of the output among them, are mostly ignored."""
+
+
+def messages(url: str, quirks: Quirks = SPOKEN, cn: str | None = None) -> Endpoint:
     """The one that speaks Anthropic's. The protocol's own path begins with ``/v1``."""
     return Endpoint(dialect=MESSAGES, url=url, quirks=quirks, url_where={} if cn is None else {"region=cn": cn})
 

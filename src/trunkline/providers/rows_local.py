@@ -6,7 +6,7 @@ What they really do: docs/local-servers.md.
 from __future__ import annotations
 
 from ..values.model import Quirks
-from .profiles import LOCAL, OF_ANYBODY, chat, messages, responses, trio
+from .profiles import LOCAL, OF_ANYBODY, SPOKEN, chat, messages, responses, trio
 from .provider import Command, Endpoint, Provider
 
 _OF_ANY_PROGRAM = (
@@ -21,7 +21,7 @@ ROWS: tuple[Provider, ...] = (
     Provider(
         name="mlx", needs_key=False, default_model="default_model", endpoints=chat("http://127.0.0.1:8080/v1", Quirks(
             reasoning_field="reasoning", reasoning_style="chat_template", needs_max_tokens=True, stop_faulty=True,
-            no_n=True, no_response_format=True, no_images=True, no_logprobs=True,
+            no_n=True, no_response_format=True, tool_choice_auto_only=True, no_images=True, no_logprobs=True,
         ).over(LOCAL)),
     ),
     Provider(
@@ -34,7 +34,8 @@ ROWS: tuple[Provider, ...] = (
         name="ollama", key_variables=("OLLAMA_API_KEY",), needs_key=False, hosts=("ollama.com",), endpoints=(
             Endpoint(dialect="ollama", url="http://127.0.0.1:11434", quirks=Quirks(markup="auto")),
             *chat("http://127.0.0.1:11434/v1", Quirks(tool_choice_auto_only=True, no_n=True, no_logit_bias=True).over(LOCAL)),
-            responses("http://127.0.0.1:11434/v1"), messages("http://127.0.0.1:11434"),
+            responses("http://127.0.0.1:11434/v1"),
+            messages("http://127.0.0.1:11434", Quirks(no_forced_tool=True).over(SPOKEN)),
         ),
     ),
     Provider(
@@ -52,7 +53,7 @@ ROWS: tuple[Provider, ...] = (
     ),
     Provider(
         name="transformers", needs_key=False, endpoints=chat("http://127.0.0.1:8000/v1", Quirks(
-            no_n=True, no_response_format=True, stop_faulty=True,
+            no_n=True, no_response_format=True, tool_choice_auto_only=True, stop_faulty=True,
         ).over(LOCAL)),
     ),
     Provider(

@@ -75,7 +75,7 @@ ROWS: tuple[Provider, ...] = (
     Provider(
         name="cohere", key_variables=("COHERE_API_KEY", "CO_API_KEY"), url_variables=("CO_API_URL",),
         default_model="command-a-03-2025", endpoints=(
-            Endpoint(dialect="cohere", url="https://api.cohere.com"),
+            Endpoint(dialect="cohere", url="https://api.cohere.com", quirks=Quirks(no_response_format=False)),
             Endpoint(dialect=CHAT, url="https://api.cohere.ai/compatibility/v1", quirks=Quirks(no_n=True).over(PLAIN)),
         ),
     ),
@@ -110,6 +110,7 @@ ROWS: tuple[Provider, ...] = (
         name="perplexity", key_variables=("PERPLEXITY_API_KEY",), hosts=("api.perplexity.ai",),
         endpoints=(*chat("https://api.perplexity.ai", Quirks(
             alternate_roles=True, no_tools=True, cost_field="cost.total_cost", reasoning_style="effort", markup="think",
+            no_response_format=False,
         ).over(PLAIN)), responses("https://api.perplexity.ai/v1", PLAIN)),
     ),
     Provider(
