@@ -100,6 +100,71 @@ def test_a_definition_that_needs_itself_to_be_written_out_is_beyond_it() -> None
     assert strict_schema(loop) is None
 
 
+def nested(levels: int) -> dict[str, Any]:
+    return opened("a", a=nested(levels - 1)) if levels > 1 else opened()
+
+
+def bomb(levels: int) -> dict[str, Any]:
+    """Each definition is written out twice in the one before: 2 to the power of the levels in all."""
+    twice = {str(n): opened(a=told(n + 1), b=told(n + 1)) for n in range(levels)}
+    return {**opened(a=told(0)), "$defs": {**twice, str(levels): TEXT}}
+
+
+def told(number: int) -> dict[str, Any]:
+    return {"$ref": f"#/$defs/{number}", "description": "beside it"}
+
+
+@pytest.mark.parametrize(
+    ("within", "beyond"),
+    [
+        (nested(10), nested(11)),
+        (opened(**dict.fromkeys(map(str, range(5000)), TEXT)), opened(**dict.fromkeys(map(str, range(5001)), TEXT))),
+        (opened(a={"enum": [str(n) for n in range(1000)]}), opened(a={"enum": [str(n) for n in range(1001)]})),
+        (opened(a={"enum": [*range(998)]}, b={"const": 1}, c={"enum": [1]}), opened(a={"enum": [*range(999)]}, b={"const": 1}, c={"enum": [1]})),
+        (opened(**{"a" * 120_000: TEXT}), opened(**{"a" * 120_000: TEXT, "b": TEXT})),
+        (opened(a={"enum": ["x" * 60] * 250}), opened(a={"enum": ["x" * 60] * 251})),
+        (opened(a={"enum": ["x" * 50] * 300}), opened(a={"enum": ["x" * 50] * 301})),
+        (bomb(3), bomb(40)),
+    ],
+)  # fmt: skip
+def test_the_limits_of_the_subset(within: dict[str, Any], beyond: dict[str, Any]) -> None:
+    assert strict_schema(within) is not None
+    assert strict_schema(beyond) is None
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$defs": 5, **opened(a=TEXT)},
+        {"properties": [1]},
+        {"type": "object", "properties": {"a": {"anyOf": 5}}},
+        {"type": "object", "properties": {"a": {"allOf": [1]}}},
+        {"type": "object", "properties": {"a": {"enum": 5}}},
+        {"type": "object", "properties": {"a": TEXT}, "required": 5},
+        {"anyOf": {"a": 1}},
+        {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}},
+    ],
+)
+def test_what_is_no_schema_makes_none_or_one_and_never_a_crash(schema: dict[str, Any]) -> None:
+    made = strict_schema(schema)
+    assert made is None or made["type"] == "object"
+
+
+def test_a_schema_that_is_too_deep_to_walk() -> None:
+    deep: dict[str, Any] = TEXT
+    for _ in range(10_000):
+        deep = {"type": "array", "items": deep}
+    assert strict_schema(opened(a=deep)) is None
+
+
+def test_alternatives_that_refer_to_one_another_are_looked_at_once() -> None:
+    twice = {str(n): {"anyOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(60)}
+    said = {"a": {"b": None, "c": 1}}
+    schema = opened(a={"$ref": "#/$defs/0"})
+    assert without_added_nulls(said, schema, {**twice, "60": opened(b=TEXT)}) == {"a": {"c": 1}}
+    assert without_added_nulls(said, schema, {**twice, "60": {"$ref": "#/$defs/0"}}) == said
+
+
 _leaves = st.sampled_from([TEXT, {"type": "integer"}, {"enum": ["a"]}, {"anyOf": [TEXT, NULL]}])
 _schemas = st.recursive(
     _leaves,
