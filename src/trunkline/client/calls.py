@@ -15,7 +15,6 @@ from ..engine.backend import declared_async
 from ..engine.call import NO_HOOKS, Call, Hooks, Limits
 from ..engine.destination import Own, Planned, Sought, Wire
 from ..engine.program import Program
-from ..policy.hedge import as_hedge
 from ..policy.retry import RetryPolicy
 from ..policy.turns import TurnMemory
 from ..ports import Observer
@@ -32,7 +31,7 @@ from ..values.schema import parse_output
 from .credentials import is_async
 from .destinations import Destinations
 from .forked import begins_anew
-from .limits import STATION_OPTIONS, to_carrying_on, to_last_resort
+from .limits import STATION_OPTIONS, to_fetching, to_resorts
 from .options import (
     BACKUP_OPTIONS,
     CALL_OPTIONS,
@@ -222,12 +221,8 @@ class Calls:
         )
 
     def _resorts(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """What is done when a target is slow, breaks off, or nobody answers."""
-        return {
-            "hedge": as_hedge(options.get("hedge")),
-            "carries_on": to_carrying_on(options.get("on_interrupt")),
-            "last_resort": to_last_resort(options.get("fallback_answer"), self._blocking),
-        }
+        """What is done when a target is slow, breaks off, cannot fetch a URL, or nobody answers."""
+        return {"fetch_urls": to_fetching(options.get("fetch_urls")), **to_resorts(options, self._blocking)}
 
     def raw(self, method: str, path: str, options: Mapping[str, Any]) -> tuple[Call, WireRequest]:
         """A call of ``request``: of the fallbacks, those understand it which are other addresses of the same provider."""
@@ -335,7 +330,7 @@ def _parser(output: Any) -> Any:
 
 
 def _cache(value: Any) -> CacheMark | None:
-    return CacheMark() if value is True else None if value is False else value
+    return CacheMark(auto=value == "auto") if value is True or value == "auto" else None if value is False else value
 
 
 _CONVERTED: dict[str, Any] = {

@@ -7,9 +7,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.backend import declared_async
-from ..engine.call import LastResort
+from ..engine.call import FetchUrls, LastResort
 from ..engine.station import Counts, Stations
 from ..policy.breaker import BreakerPolicy
+from ..policy.hedge import as_hedge
 from ..policy.rate_limit import RateLimit, as_rate_limit
 from ..policy.slots import Concurrency, as_concurrency
 from ..providers.table import TABLE, is_dialect, is_provider
@@ -169,6 +170,20 @@ def to_last_resort(value: object, blocking: bool) -> LastResort | None:
     return value
 
 
-def to_carrying_on(value: object) -> bool:
-    """Whether a stream that breaks off is carried on by another target."""
-    return expect.one_of("raise" if value is None else value, "on_interrupt", ("raise", "continue"), "word") == "continue"
+def to_resorts(options: Mapping[str, Any], blocking: bool) -> dict[str, Any]:
+    """What is done when a target is slow, breaks off, or nobody answers: fields of a ``Call``."""
+    interrupted = options.get("on_interrupt")
+    word = expect.one_of("raise" if interrupted is None else interrupted, "on_interrupt", ("raise", "continue"), "word")
+    return {
+        "hedge": as_hedge(options.get("hedge")),
+        "carries_on": word == "continue",
+        "last_resort": to_last_resort(options.get("fallback_answer"), blocking),
+    }
+
+
+def to_fetching(value: object) -> FetchUrls:
+    """Whether media are fetched by their address for targets that do not."""
+    if value is None or isinstance(value, bool):
+        return value is not False
+    expect.one_of(value, "fetch_urls", ("private",), "word")
+    return "private"

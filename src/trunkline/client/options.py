@@ -70,7 +70,7 @@ class RequestOptions(TypedDict, total=False):
     store: bool | None
     user: str | None
     cache_key: str | None
-    cache: CacheMark | bool | None
+    cache: CacheMark | bool | Literal["auto"] | None
     metadata: Mapping[str, str] | None
     extra_headers: Mapping[str, str] | None
     extra_query: Mapping[str, str] | None
@@ -97,6 +97,9 @@ class CarryOptions(RequestOptions, total=False):
     """What is answered when no target does: ``response.fallback`` says so."""
     min_tokens_per_second: float | None
     """Of a stream, on average from its first token on, looked at after five seconds; a slower one counts as broken off."""
+    fetch_urls: bool | Literal["private"]
+    """Whether we fetch what is named by its address for a target that cannot; ``private``: in private networks and by ``http:``
+    too."""
     strict: bool
     """What a target cannot express is an error instead of a warning."""
     errors: Literal["full", "quiet"]
@@ -118,7 +121,8 @@ class CallOptions(CarryOptions, total=False):
     - ``max_tokens`` (reasoning counts too), ``stop``, ``n`` (choices).
     - ``temperature, top_p, top_k, frequency_penalty, presence_penalty, seed, logprobs, top_logprobs, logit_bias``.
     - ``modalities, audio`` (``AudioOutput``), ``prediction`` (text that the reply will mostly repeat).
-    - ``cache`` (True or a ``CacheMark``: of the whole prompt), ``cache_key, service_tier, store, user, metadata``.
+    - ``cache`` (``"auto"``: marks where they pay, or none where the provider caches by itself; True or a
+      ``CacheMark``: the whole prompt), ``cache_key, service_tier, store, user, metadata``.
     - ``extra_headers, extra_query, extra_body`` go to the wire as they are.
 
     Of how it is carried out (``docs/defaults.md``):
@@ -132,6 +136,8 @@ class CallOptions(CarryOptions, total=False):
       begins first answers. ``on_interrupt="continue"``: another target carries on a stream that breaks off in mid-answer.
       ``fallback_answer``: a text, a ``Response``, or a function of the request and the error: the answer when no target answers,
       marked as such. ``min_tokens_per_second``: a slower stream counts as broken off.
+    - ``fetch_urls=False``: we fetch no picture or document that is named by its address, also where the provider cannot;
+      ``"private"``: in private networks and by plain ``http:`` too (``docs/media.md``).
     - ``strict=True``: what a target cannot express is an error and not a warning on the reply.
     - ``errors="quiet"``: the provider's own words are kept out of errors; they can quote prompts.
     """
