@@ -191,6 +191,7 @@ if TYPE_CHECKING:
         Origin as Origin,
         Secret as Secret,
     )
+    from .values.sentences import Sentences as Sentences
     from .values.token_estimate import TokenEstimate as TokenEstimate
     from .values.transcript import Transcript as Transcript
     from .wire.http import HttpReply as HttpReply
@@ -246,6 +247,7 @@ _WHERE = {
         "Alternative", "Attempt", "FinishReason", "Response", "Step", "Timings", "TokenLogprob", "Usage", "Warning",
     ),
     "values.secret": ("Origin", "Secret"),
+    "values.sentences": ("Sentences",),
     "values.token_estimate": ("TokenEstimate",),
     "values.transcript": ("Transcript",),
     "wire.http": ("HttpReply",),
@@ -260,18 +262,18 @@ __all__ = [
     "ContextLengthError", "ContextWindow", "CustomTool", "Data", "DeadlineError", "Event", "File", "FileId", "Finish",
     "FinishReason", "Fold", "GarbledReplyError", "Headers", "Health", "Hedge", "Hooks", "HostedTool", "HostedToolCall",
     "HostedToolResult", "HttpReply", "Image", "InvalidRequestError", "Leave", "LimitStatus", "Limits", "LocalFile",
-    "MalformedResponseError", "McpServer", "MemoryStore", "Message", "Model", "Moved", "NameResolutionError", "NoProviderError",
-    "NotFoundError", "Observer", "Opaque", "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError", "Part", "PartDone",
-    "PermissionDeniedError", "Price", "PriceTier", "PriceVariant", "ProviderError", "ProviderHealth", "ProviderState", "Quirks",
-    "QuotaError", "RateLimit", "RateLimitError", "RateWindow", "Reasoning", "ReasoningDelta", "ReasoningOptions", "Record",
-    "Refusal", "RefusalDelta", "Request", "Reservation", "Response", "RetryPolicy", "Role", "Route", "RunOptions", "SQLiteStore",
-    "Scope", "Secret", "ServerError", "Settings", "Settled", "Start", "Status", "Step", "StepEnded", "StepLimitError", "Store",
-    "StoreError", "Stream", "StreamInterruptedError", "StreamingBackend", "Target", "TargetStatus", "Text", "TextDelta",
-    "Timeout", "Timings", "TlsError", "TokenEstimate", "TokenLogprob", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",
-    "ToolEnded", "ToolResult", "ToolSource", "ToolSourceError", "ToolStarted", "Transcript", "TransportError",
-    "TruncatedBodyError", "TrunklineError", "TurnMemory", "UnsupportedOperationError", "Url", "Usage", "UsageError",
-    "UsageUpdate", "Video", "Warned", "Warning", "__version__", "correlation_id", "estimate_tokens", "fold", "from_json",
-    "to_json", "unfold",
+    "MalformedResponseError", "McpServer", "MemoryStore", "Message", "Model", "Moved", "NameResolutionError",
+    "NoProviderError", "NotFoundError", "Observer", "Opaque", "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError",
+    "Part", "PartDone", "PermissionDeniedError", "Price", "PriceTier", "PriceVariant", "ProviderError", "ProviderHealth",
+    "ProviderState", "Quirks", "QuotaError", "RateLimit", "RateLimitError", "RateWindow", "Reasoning", "ReasoningDelta",
+    "ReasoningOptions", "Record", "Refusal", "RefusalDelta", "Request", "Reservation", "Response", "RetryPolicy", "Role",
+    "Route", "RunOptions", "SQLiteStore", "Scope", "Secret", "Sentences", "ServerError", "Settings", "Settled", "Start",
+    "Status", "Step", "StepEnded", "StepLimitError", "Store", "StoreError", "Stream", "StreamInterruptedError",
+    "StreamingBackend", "Target", "TargetStatus", "Text", "TextDelta", "Timeout", "Timings", "TlsError", "TokenEstimate",
+    "TokenLogprob", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice", "ToolEnded", "ToolResult", "ToolSource",
+    "ToolSourceError", "ToolStarted", "Transcript", "TransportError", "TruncatedBodyError", "TrunklineError", "TurnMemory",
+    "UnsupportedOperationError", "Url", "Usage", "UsageError", "UsageUpdate", "Video", "Warned", "Warning", "__version__",
+    "correlation_id", "estimate_tokens", "fold", "from_json", "to_json", "unfold",
 ]  # fmt: skip
 
 

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..engine.stream import LiveStream
 from ..io.run import run_blocking
-from ..values.events import Event, TextDelta
+from ..values.events import Event, Finish, TextDelta, ToolCallDelta
 from ..values.response import Response
+
+if TYPE_CHECKING:
+    from ..values.sentences import Sentences
 
 if TYPE_CHECKING:
     from ..engine.toolstream import RunStream
@@ -34,6 +37,12 @@ class _Held:
     def _heard_all(self) -> bool:
         """Whether who leaves now has heard the last event: an end like any other. What is pending is given up."""
         return self._live.complete and next(self._pending, None) is None
+
+    @staticmethod
+    def _splitter(plain: bool) -> Sentences:
+        from ..values.sentences import Sentences  # few speak
+
+        return Sentences(plain)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'ended' if self._live.ended else 'open'}>"
@@ -82,6 +91,14 @@ class Stream(_Held):
         """The text of the first choice, piece by piece."""
         return (event.text for event in self if type(event) is TextDelta and event.choice == 0)
 
+    def sentences(self, plain: bool = False) -> Generator[str, None, None]:
+        """The text of the first choice, sentence by sentence, each as soon as it is sure; without Markdown if ``plain``. See
+        ``Sentences``."""
+        cut = self._splitter(plain)
+        for event in self:
+            yield from _said(cut, event)
+        yield from cut.finish()
+
     def close(self) -> None:
         """End it; what has been read stays in ``response``."""
         if self._heard_all():
@@ -123,6 +140,11 @@ class AsyncStream(_Held):
         """The text of the first choice, piece by piece."""
         return _Texts(self)
 
+    def sentences(self, plain: bool = False) -> AsyncIterator[str]:
+        """The text of the first choice, sentence by sentence, each as soon as it is sure; without Markdown if ``plain``. See
+        ``Sentences``."""
+        return _Sentences(self, plain)
+
     async def close(self) -> None:
         """End it; what has been read stays in ``response``."""
         if self._heard_all():
@@ -150,3 +172,34 @@ class _Texts:
             if not batch:
                 raise StopAsyncIteration
             stream._pending = iter(batch)
+
+
+class _Sentences:
+    __slots__ = ("_cut", "_ended", "_ready", "_stream")
+
+    def __init__(self, stream: AsyncStream, plain: bool) -> None:
+        self._stream = stream
+        self._cut = stream._splitter(plain)
+        self._ready: Iterator[str] = iter(())
+        self._ended = False
+
+    def __aiter__(self) -> _Sentences:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            for sentence in self._ready:
+                return sentence
+            if self._ended:
+                raise StopAsyncIteration
+            try:
+                self._ready = iter(_said(self._cut, await self._stream.__anext__()))
+            except StopAsyncIteration:
+                self._ready, self._ended = iter(self._cut.finish()), True
+
+
+def _said(cut: Sentences, event: Event) -> list[str]:
+    """What is sure once this has happened: nothing goes on after a call of a tool or the turn's end."""
+    if type(event) is TextDelta and event.choice == 0:
+        return cut.feed(event.text)
+    return cut.finish() if type(event) in (ToolCallDelta, Finish) and event.choice == 0 else []
