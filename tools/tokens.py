@@ -77,6 +77,7 @@ ROWS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("grok", "o200k", ("grok",), ()),
     ("deepseek-r1", "deepseek", ("deepseek-r1",), ("ollama",)),
     ("deepseek", "o200k", ("deepseek",), ()),
+    ("llama-ollama", "llama", ("llama3",), ("ollama",)),
     ("llama-3.1", "llama", ("llama-3.", "llama3.", "llama3-1", "llama3-2", "llama3-3", "llama-4"), ()),
     ("llama", "o200k", ("llama",), ()),
     ("qwen", "o200k", ("qwen", "qwq"), ()),
@@ -99,9 +100,14 @@ GENERIC = "generic"
 
 PRIOR = (1.0, 0.05, 0.1, 0.1, 0.7, 0.5, 0.2, 0.5, 0.3, 0.85, 0.3, 0.9, 0.6, 0.3, 0.9, 0.45, 0.9, 0.9, 0.7, 1.3)
 """Rates where nothing speaks: English from the fits; other scripts, of which the corpus has little, from general knowledge."""
+SCRIPTS: dict[str, tuple[float, float, float, float, float]] = {
+    "o200k": (0.7, 0.3, 0.7, 0.65, 0.4), "cl100k": (0.8, 0.5, 1.1, 1.0, 0.9), "claude": (0.9, 0.45, 1.0, 1.0, 0.8),
+    "claude-4.7": (1.1, 0.55, 1.2, 1.2, 1.0), "gemini": (0.7, 0.3, 0.65, 0.6, 0.4),
+}  # fmt: skip
+"""Rates of Latin letters beyond ASCII, Greek and Cyrillic, Chinese and Japanese, Korean, other scripts: general knowledge too."""
 HOLD = (0.05, 0.2, 0.5, 0.5, 0.3, 0.5, 0.5, 0.5, 0.3, 0.05, 0.2, 0.1, 0.3, 0.5, *[0.5] * 6)
 """How much each rate is held there: as so many prompts of which it is all would hold it."""
-FRAME = (("request", 6.0, 1e-6), ("message", 4.0, 5e-3), ("system", 0.0, 1e-2), ("thinking", 0.0, 1e-4), ("json", 0.0, 1e-3))
+FRAME = (("request", 6.0, 1e-6), ("message", 4.0, 5e-3), ("system", 0.0, 1e-2), ("thinking", 0.0, 1e-4), ("json", 0.0, 1e-4))
 SPOKEN = ("spoken", 1.0, 0.1)
 """The constant of answers, which no prompt has."""
 ELSEWHERE = frozenset({
@@ -317,13 +323,14 @@ def added(record: TokenFamily, family: Family) -> TokenFamily:
             words = text(prompt.request)
             if other or not words:
                 continue
-            rest = prompt.tokens - estimate(msgspec.structs.replace(prompt.request, tools=(), output=None), record).tokens
-            measured = (1.0, *((float(len(prompt.request.tools)),) if count else ()), weighed(measure(words), record.rates))
-            samples.append(Sample(measured, max(1, rest)))
+            rest = estimate(msgspec.structs.replace(prompt.request, tools=(), output=None), record).tokens
+            said = weighed(measure(words), record.rates)
+            each = (float(len(prompt.request.tools)),) if count else ()
+            samples.append(Sample((1.0, *each, said, float(rest)), prompt.tokens))
         if len(samples) >= 5:
-            prior = getattr(record, field)
-            rates = fitted(samples, prior, [1e-4, 1e-2, 0.05] if count else [1e-4, 0.05])
-            record = msgspec.structs.replace(record, **{field: tuple(round(rate, 2) for rate in rates)})
+            prior = (*getattr(record, field), 1.0)  # what is known already counts as it is
+            rates = fitted(samples, prior, [1e-7, 1e-5, 2e-3, 1e9] if count else [1e-7, 2e-3, 1e9])
+            record = msgspec.structs.replace(record, **{field: tuple(round(rate, 2) for rate in rates[:-1])})
     return record
 
 
@@ -342,18 +349,29 @@ def quantile(sorted_values: Sequence[float], share: float) -> float:
     return sorted_values[min(len(sorted_values) - 1, int(share * len(sorted_values)))]
 
 
+FIRST = [*PRIOR, *(value for _, value, _ in FRAME), SPOKEN[1]]
+
+
+def own_prior(name: str, parents: Sequence[float]) -> list[float]:
+    """Where a family's rates are held."""
+    prior, scripts = list(parents), SCRIPTS.get(name)
+    if scripts is not None:
+        prior[MEASURES.index("Latin letters") : MEASURES.index("other signs")] = scripts
+    return prior
+
+
 def whole(found: dict[str, Family], show: str | None) -> list[TokenFamily]:
     """All records, in the order of the rows."""
     rows = {name: (parent, models, whose) for name, parent, models, whose in (*ROWS, (GENERIC, "o200k", (), ()))}
-    priors: dict[str, list[float]] = {"": [*PRIOR, *(value for _, value, _ in FRAME), SPOKEN[1]]}
+    priors: dict[str, list[float]] = {"": FIRST}
     records: dict[str, TokenFamily] = {}
     while len(records) < len(rows):
         for name, (parent, models, whose) in rows.items():
             if name in records or parent not in priors:
                 continue
-            family = found[name]
-            record, priors[name] = made(name, priors[parent], family, family.plain)
-            missed = errors(name, priors[parent], family)
+            family, prior = found[name], own_prior(name, priors[parent])
+            record, priors[name] = made(name, prior, family, family.plain)
+            missed = errors(name, prior, family)
             if name == show:
                 for off, tokens, prompt in missed[-25:]:
                     words = repr(text_of(prompt.request)[:120])
@@ -362,6 +380,8 @@ def whole(found: dict[str, Family], show: str | None) -> list[TokenFamily]:
             if len(shares) >= 5:
                 record = msgspec.structs.replace(record, off=(round(median(shares), 3), round(quantile(shares, 0.95), 3)))
             record = msgspec.structs.replace(record, models=models, providers=whose, prompts=len(shares))
+            if parent:
+                record = msgspec.structs.replace(record, tools=records[parent].tools, schema=records[parent].schema)
             records[name] = added(record, family)
     return [records[name] for name in rows]
 

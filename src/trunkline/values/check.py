@@ -143,7 +143,7 @@ def _words(request: Request) -> None:
         _text_map(request.metadata, "metadata")
     if request.cache is not None:
         if not isinstance(request.cache, CacheMark):
-            expect.wrong("cache", request.cache, "CacheMark")
+            expect.wrong("cache", request.cache, "True, 'auto', or a CacheMark")
         if request.cache.ttl is not None:
             expect.filled(request.cache.ttl, "cache.ttl")
     for name in ("logprobs", "parallel_tool_calls", "store"):

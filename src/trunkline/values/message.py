@@ -49,9 +49,10 @@ class ProviderState(Value, frozen=True, tag="state"):
 
 class CacheMark(Value, frozen=True, tag="cache"):
     """The prompt up to and including this part may be cached by the provider. ``ttl`` as in ``5m``, ``1h``; None: the provider's
-    own."""
+    own. ``auto``, of a whole request: wherever it pays."""
 
     ttl: str | None = None
+    auto: bool = False
 
 
 class Citation(Value, frozen=True, tag="citation"):
@@ -190,6 +191,14 @@ class ToolResult(Value, frozen=True, tag="tool_result"):
     name: str | None = None
     cache: CacheMark | None = None
     state: ProviderState | None = None
+
+    @property
+    def text(self) -> str:
+        """Its texts, joined; ``str(result)`` is the same."""
+        return "".join([part.text for part in self.parts if type(part) is Text])
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Refusal(Value, frozen=True, tag="refusal"):

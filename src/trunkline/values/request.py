@@ -122,7 +122,7 @@ class Request(Value, frozen=True, kw_only=True, tag="request"):
     user: str | None = None
     cache_key: str | None = None
     cache: CacheMark | None = None
-    """Cache the whole prompt."""
+    """Cache the whole prompt, or (``auto``) what of it pays."""
     metadata: dict[str, str] | None = None
     extra_headers: dict[str, str] = {}
     extra_query: dict[str, str] = {}

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...values.model import Target
 from ...values.request import OutputFormat, Request
+from ..cache_marks import auto_marked
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
 from ..request_body import json_bytes, merged
@@ -29,6 +30,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     (``InvalidRequestError``) is the answer. Raises ``UsageError`` for what no JSON can hold, for a ``LocalFile`` that has
     not been read, and for parts in a turn of the wrong role.
     """
+    request = auto_marked(request)
     losses = Losses()
     names = Names(losses)
     version = _version(request, target)

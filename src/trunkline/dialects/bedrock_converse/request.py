@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from ...values.model import Target
 from ...values.request import OutputFormat, Request
+from ..cache_marks import auto_marked
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
 from ..request_body import json_bytes, merged
@@ -33,6 +34,8 @@ def encode_request(request: Request, target: Target) -> Encoded:
     answer. Raises ``UsageError`` for what no JSON can hold, for a ``LocalFile`` that has not been read, and for parts in a turn
     of the wrong role.
     """
+    if target.quirks.cache_marks != "none":
+        request = auto_marked(request)
     losses = Losses()
     names = Names(losses)
     names.reserve(request.tools)
@@ -42,7 +45,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
     body: dict[str, Any] = {}
     if request.output is not None:
         _output(request.output, body, turns, target, losses)
-    if request.cache is not None:
+    if request.cache is not None and not request.cache.auto:
         turns.cache_all(request.cache)
     body["messages"] = turns.messages
     if turns.system:

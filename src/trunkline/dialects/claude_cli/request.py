@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ...values.errors import UsageError
+from ...values.message import CacheMark
 from ...values.model import Target
 from ...values.request import OutputFormat, ReasoningOptions, Request
 from ...wire.loose_json import sound
@@ -78,7 +79,7 @@ def _lines(said: list[dict[str, Any]], losses: Losses) -> bytes:
 def _unsaid(request: Request, losses: Losses) -> None:
     for name in _UNSAID:
         value = getattr(request, name)
-        if value is None or value is False or value in ((), {}) or (name, value) == ("n", 1):
+        if value is None or value is False or value in ((), {}, CacheMark(auto=True)) or (name, value) == ("n", 1):
             continue
         losses.dropped(name, _NO_FLAG)
     if request.tools:

@@ -149,5 +149,5 @@ def _lost(request: Request, losses: Losses) -> None:
         losses.dropped("store", "this protocol has no such parameter")
     if any(kind != "text" for kind in request.modalities):
         losses.dropped("modalities", "models write text only here")
-    if request.cache is not None:
+    if request.cache is not None and not request.cache.auto:
         losses.dropped("cache", "prompts are cached without being asked here")

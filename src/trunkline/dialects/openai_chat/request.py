@@ -7,6 +7,7 @@ from typing import Any
 from ...values.errors import UsageError
 from ...values.model import Quirks, Target
 from ...values.request import CustomTool, HostedTool, Request, Tool, ToolChoice
+from ..cache_marks import auto_marked
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
 from ..request_body import json_bytes, merged
@@ -24,6 +25,8 @@ _PLACE = ("city", "country", "region", "timezone")
 def encode_request(request: Request, target: Target) -> Encoded:
     """The call on the wire. Raises ``UsageError`` for a local file that was not read and an extra that is no JSON."""
     quirks, losses = target.quirks, Losses()
+    if quirks.cache_marks == "cache_control":
+        request = auto_marked(request, tools=False)
     names = Names(losses, nine=quirks.tool_id_format is not None)
     body: Wire = {"model": target.model}
     if request.tools:

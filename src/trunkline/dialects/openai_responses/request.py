@@ -6,6 +6,7 @@ import re
 
 from ...values.model import Quirks, Target
 from ...values.request import OutputFormat, Request
+from ..cache_marks import auto_marked
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
 from ..request_body import json_bytes, merged
@@ -25,6 +26,8 @@ _UNKNOWN = "this protocol has no such parameter"
 def encode_request(request: Request, target: Target) -> Encoded:
     """The call on the wire. Raises ``UsageError`` for a local file that was not read and an extra that is no JSON."""
     quirks, losses = target.quirks, Losses()
+    if quirks.cache_marks == "cache_control":
+        request = auto_marked(request, tools=False)
     names = Names(losses)
     if request.tools:
         names.reserve([tool.name for tool in request.tools if tool.name is not None])
