@@ -246,6 +246,22 @@ def test_methods_of_several_objects_share_what_was_read_and_functions_do_not() -
     assert (bind_arguments(first, {"a": 1}), bind_arguments(second, {"b": 1})) == ({"a": 1}, {"b": 1})
 
 
+class Lamp:
+    """A lamp."""
+
+    def __call__(self, a: int) -> int:
+        return a
+
+
+class Torch(Lamp):
+    """A torch."""
+
+
+def test_objects_that_can_be_called_are_told_apart_by_their_class() -> None:
+    assert [function_tool(lamp()).description for lamp in (Lamp, Torch, Lamp)] == ["A lamp.", "A torch.", "A lamp."]
+    assert [function_tool(lamp()).name for lamp in (Lamp, Torch)] == ["Lamp", "Torch"]
+
+
 def test_an_argument_with_an_unhashable_owner_is_read_too() -> None:
     @dataclass
     class Tool:

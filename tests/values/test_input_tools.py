@@ -83,7 +83,9 @@ def test_functions_are_tools_and_their_schema_is_made_once() -> None:
     assert (sync.name, asynchronous.name) == ("weather", "news")
     assert isinstance(sync, Tool)
     assert sync.parameters == {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-    assert to_tools([weather])[0] is sync
+    (again,) = to_tools([weather])
+    assert isinstance(again, Tool)
+    assert again.parameters is sync.parameters
 
 
 def test_no_tools_are_no_tools() -> None:
@@ -92,6 +94,23 @@ def test_no_tools_are_no_tools() -> None:
 
 def test_two_hosted_tools_without_names_are_fine() -> None:
     assert len(to_tools([{"type": "web_search"}, {"type": "code_interpreter"}])) == 2
+
+
+def _deep(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(levels - 1):
+        schema = {"items": schema}
+    return schema
+
+
+@pytest.mark.parametrize("levels", [201, 600, 10_000])
+def test_schemas_too_deep_to_be_walked_are_refused(levels: int) -> None:
+    assert to_tools([Tool("t", parameters=_deep(200))])
+    for tool in (Tool("t", parameters=_deep(levels)), {"name": "t", "input_schema": _deep(levels)}):
+        with pytest.raises(UsageError, match="too deep"):
+            to_tools([tool])
+    with pytest.raises(UsageError, match="too deep"):
+        to_output(_deep(levels))
 
 
 def _endless() -> dict[str, Any]:

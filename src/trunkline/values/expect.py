@@ -9,12 +9,12 @@ from typing import Any, NoReturn
 import msgspec
 
 from .errors import UsageError
+from .tool_arguments import DEEPEST, too_deep
 
 Json = Mapping[str, Any]
 """A JSON object as callers write it."""
 
 _NAME_SHOWN = 40
-_DEEPEST = 200
 
 
 def kind_of(value: object) -> str:
@@ -146,11 +146,13 @@ def json_value(value: object, at: str) -> None:
         _find_unsayable(value, at, 0)
         if encoded is None:
             wrong(at, value, "what JSON can say", "cannot be written as JSON")
+    elif encoded.count(b"{") + encoded.count(b"[") > DEEPEST and too_deep(value):
+        wrong(at, value, f"at most {DEEPEST} levels", "too deep")  # what walks it would run out of stack
 
 
 def _find_unsayable(value: object, at: str, depth: int) -> None:
-    if depth > _DEEPEST:
-        wrong(at[:_DEEPEST], value, "JSON that ends", "too deep, or contains itself")
+    if depth > DEEPEST:
+        wrong(at[:DEEPEST], value, "JSON that ends", "too deep, or contains itself")
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):

@@ -49,8 +49,9 @@ class Parameter(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """What a model may give a function, and the JSON Schema of that."""
+    """What a function does, what a model may give it, and the JSON Schema of that."""
 
+    description: str | None
     parameters: dict[str, Parameter]
     schema: dict[str, Any]
 
@@ -64,7 +65,8 @@ def function_tool(function: Function, at: str = "function") -> Tool:
     """
     core = _core(function)
     name = getattr(function, "__name__", None) or getattr(core, "__name__", None) or type(core).__name__
-    return Tool(name, split_docstring(_docstring(core))[0] or None, _signature(function, at).schema)
+    signature = _signature(function, at)
+    return Tool(name, signature.description, signature.schema)
 
 
 def bind_arguments(function: Function, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,24 +93,27 @@ _known: WeakKeyDictionary[Any, dict[bool, Signature]] = WeakKeyDictionary()
 
 
 def _signature(function: Function, at: str) -> Signature:
-    """Read once for a function; of a bound method, once for its class."""
-    if not (inspect.isroutine(function) or isinstance(function, (type, functools.partial)) or hasattr(function, "__wrapped__")):
-        function = getattr(function, "__call__", function)  # noqa: B004 - an object that can be called: as its method
-    bound = inspect.ismethod(function)
-    key = function.__func__ if isinstance(function, types.MethodType) else function
+    """Read once for a function; of a method, and of an object that can be called, once for its class."""
+    key: Any = function
+    if isinstance(function, types.MethodType):
+        key = function.__func__
+    elif not (inspect.isroutine(function) or isinstance(function, (type, functools.partial)) or hasattr(function, "__wrapped__")):
+        key = type(function)
     try:
         known = _known.setdefault(key, {})
     except TypeError:  # cannot be hashed, or referred to weakly
         return _read(function, at)
+    bound = key is not function
     if bound not in known:
         known[bound] = _read(function, at)
     return known[bound]
 
 
 def _read(function: Function, at: str) -> Signature:
-    parameters = _parameters(function, split_docstring(_docstring(_core(function)))[1], at)
+    description, documented = split_docstring(_docstring(_core(function)))
+    parameters = _parameters(function, documented, at)
     schema = _schema(parameters, at)
-    return Signature({one.name: one._replace(kind=readable(one.kind)) for one in parameters}, schema)
+    return Signature(description or None, {one.name: one._replace(kind=readable(one.kind)) for one in parameters}, schema)
 
 
 def _core(function: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -25,7 +24,6 @@ _MODES = ("auto", "none", "required", "any", "tool")
 _FUNCTION_KEYS = ("name", "description", "parameters", "strict")
 _CUSTOM_KEYS = ("name", "description", "format")
 _ANTHROPIC_EXTRA = ("eager_input_streaming", "defer_loading", "allowed_callers", "input_examples")
-_functions: WeakKeyDictionary[Any, Tool] = WeakKeyDictionary()
 
 
 def to_tools(tools: object) -> tuple[AnyTool, ...]:
@@ -59,17 +57,7 @@ def _tool(item: object, at: str) -> AnyTool:
 def _from_function(function: Callable[..., Any], at: str) -> Tool:
     from .function_schema import function_tool  # only who hands over functions pays for it
 
-    try:
-        known = _functions.get(function)
-    except TypeError:  # cannot be hashed
-        return function_tool(function, at)
-    if known is None:
-        known = function_tool(function, at)
-        try:
-            _functions[function] = known
-        except TypeError:  # cannot be referred to weakly
-            return known
-    return known
+    return function_tool(function, at)
 
 
 def _checked(tool: AnyTool, at: str) -> AnyTool:
