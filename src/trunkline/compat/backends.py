@@ -64,9 +64,33 @@ class Translated(Generic[T, U]):
 
     async def aclose(self) -> None:
         """End it, whatever is left."""
-        close = getattr(self._items, "aclose", None) or getattr(self._items, "close", None)
-        if close is not None and isinstance(closing := close(), Awaitable):
-            await closing
+        await _ended(self._items)
+
+
+class Later(Generic[T]):
+    """An asynchronous iterator that is made when it is first asked for something."""
+
+    def __init__(self, make: Callable[[], Awaitable[AsyncIterator[T]]]) -> None:
+        self._make = make
+        self._made: AsyncIterator[T] | None = None
+
+    def __aiter__(self) -> Later[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        if self._made is None:
+            self._made = await self._make()
+        return await self._made.__anext__()
+
+    async def aclose(self) -> None:
+        """End what was made."""
+        await _ended(self._made)
+
+
+async def _ended(items: object) -> None:
+    close = getattr(items, "aclose", None) or getattr(items, "close", None)
+    if close is not None and isinstance(closing := close(), Awaitable):
+        await closing
 
 
 def to_dicts(messages: Sequence[Message]) -> list[dict[str, Any]]:

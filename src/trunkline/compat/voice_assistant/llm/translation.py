@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
 import trunkline
-from trunkline import Response, Role, Text, Tool, ToolResult, UnsupportedOperationError, Usage
+from trunkline import Response, Role, Text, Tool, ToolResult, ToolSource, UnsupportedOperationError, Usage
 
 from ...backends import finish_reason
 from .base import CompletionResult, Message, MessageRole, ToolCall, ToolDefinition
@@ -45,9 +46,16 @@ def _text(parts: Sequence[trunkline.Part]) -> str:
     return "".join(part.text for part in parts if isinstance(part, Text))
 
 
-def to_tools(tools: Sequence[ToolDefinition] | None) -> list[Tool] | None:
-    """Ours for theirs."""
-    return [Tool(tool.name, tool.description, tool.parameters) for tool in tools] if tools else None
+async def listed(tools: Sequence[ToolDefinition | ToolSource] | None) -> list[Tool] | None:
+    """Ours for theirs, and what sources such as MCP servers have."""
+    made: list[Tool] = []
+    for tool in tools or ():
+        if isinstance(tool, ToolSource):
+            found = await asyncio.to_thread(tool.list_tools)
+            made += await found if isinstance(found, Awaitable) else found
+        else:
+            made.append(Tool(tool.name, tool.description, tool.parameters))
+    return made or None
 
 
 def from_tools(tools: Sequence[Any]) -> list[ToolDefinition]:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from trunkline import (
     AsyncClient,
+    AsyncStream,
     ConnectionRefusedByHostError,
     Event,
     RetryPolicy,
@@ -17,13 +18,15 @@ from trunkline import (
     Settings,
     TextDelta,
     Timeout,
+    Tool,
+    ToolSource,
     TurnMemory,
 )
 
-from ....backends import Translated
+from ....backends import Later, Translated
 from ..base import CompletionResult, LLMProvider, Message, ToolDefinition
 from ..errors import in_their_words
-from ..translation import from_response, to_messages, to_tools
+from ..translation import from_response, listed, to_messages
 
 ATTEMPTS = 3
 WAIT = 2.0
@@ -75,37 +78,41 @@ class TrunkProvider(LLMProvider):
     async def complete(
         self,
         messages: Sequence[Message],
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Sequence[ToolDefinition | ToolSource] | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
         **kwargs: Any,
     ) -> CompletionResult:
-        """The whole answer. Raises ``LLMError`` and its subclasses."""
+        """The whole answer. ``tools`` may hold MCP servers: theirs are offered. Raises ``LLMError`` and its subclasses."""
         with in_their_words():
-            reply = await self._llm.generate(to_messages(messages), **self._said(tools, temperature, max_tokens, kwargs))
+            offered = await listed(tools)
+            reply = await self._llm.generate(to_messages(messages), **self._said(offered, temperature, max_tokens, kwargs))
         return from_response(reply, self.model)
 
     def stream_complete(
         self,
         messages: Sequence[Message],
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Sequence[ToolDefinition | ToolSource] | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
         **kwargs: Any,
     ) -> Translated[Event, str]:
         """The answer's text as it is written: an asynchronous iterator, to be read to its end or ended with ``aclose``."""
-        with in_their_words():
-            stream = self._llm.stream(to_messages(messages), **self._said(tools, temperature, max_tokens, kwargs))
-        return Translated(stream, _text, in_their_words)
+
+        async def begin() -> AsyncStream:
+            said = self._said(await listed(tools), temperature, max_tokens, kwargs)
+            return self._llm.stream(to_messages(messages), **said)
+
+        return Translated(Later(begin), _text, in_their_words)
 
     def _said(
         self,
-        tools: Sequence[ToolDefinition] | None,
+        tools: Sequence[Tool] | None,
         temperature: float | None,
         max_tokens: int | None,
         more: Mapping[str, Any],
     ) -> dict[str, Any]:
-        said = {"tools": to_tools(tools), "temperature": temperature, "max_tokens": max_tokens, **more}
+        said = {"tools": tools, "temperature": temperature, "max_tokens": max_tokens, **more}
         if more.get("model") is not None:
             said["model"] = f"{self.provider}/{more['model']}"
         return {name: value for name, value in said.items() if value is not None}
