@@ -421,12 +421,23 @@ def test_output_that_does_not_parse_says_who_wrote_it(world: MakeIO) -> None:
     assert [end.how for end in book.ends] == ["error"]
 
 
-def test_calls_and_cut_replies_are_not_parsed(world: MakeIO) -> None:
+def test_calls_and_refusals_are_not_parsed(world: MakeIO) -> None:
     tool = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     refusal = chat("", message={"refusal": "I will not"})
-    for reply in (chat("x", message={"tool_calls": [tool]}), chat("{", finish_reason="length"), refusal):
+    for reply in (chat("x", message={"tool_calls": [tool]}), chat("{", finish_reason="content_filter"), refusal):
         io = world([reply])
         assert io.run(engine.generate(io, call(parse=lambda text: 1 / 0))).output is None
+
+
+def test_output_that_was_cut_off_is_told_apart(world: MakeIO) -> None:
+    io = world([chat('{"a"', finish_reason="length"), chat('{"a": 1}', finish_reason="length")])
+    error = fails(io, call(parse=Output(None)), MalformedResponseError)
+    assert isinstance(error, MalformedResponseError)
+    assert "cut off by the limit of tokens" in error.message
+    assert error.response is not None
+    assert (error.response.text, error.provider, len(error.attempts)) == ('{"a"', "p1", 1)
+    assert error.hint == "Allow it more (max_tokens=…). The reply stands in its `response`"
+    assert io.run(engine.generate(io, call(parse=Output(None)))).output == {"a": 1}, "it was whole before"
 
 
 # --- raw requests -----------------------------------------------------------------------------------------------------

@@ -226,7 +226,7 @@ def test_the_dialects_that_the_table_names_exist(dialect: str) -> None:
         ("split_flag", {"minimax": "reasoning_split", "novita": "separate_reasoning", "friendli": "parse_reasoning"}),
         ("needs_max_tokens", {"chutes": True, "mlx": True}),
         ("stop_faulty", {"mlx": True, "transformers": True}),
-        ("no_response_format", {"mlx": True, "transformers": True}),
+        ("no_response_format", {"mlx": True, "transformers": True, "perplexity": False, "cohere": False}),
         ("forbidden_is_context", {"together": True}),
     ],
 )

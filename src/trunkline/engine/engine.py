@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -37,17 +36,21 @@ async def generate(io: IO, call: Call) -> Response:
     settlement = Settlement(io, call)
     try:
         call = await prepare(io, call)
-        try:
-            trial, answer = await pursue(io, call, settlement, _answer, course_of(io, call))
-            response = finished(io, settlement, trial, answer)
-        except ProviderError as error:
-            response = await stood_in(io, call, settlement, error)
-        response = await conclude(call, response)
+        response = await conclude(call, await replied(io, call, settlement))
     except BaseException as error:
         await fail(io, call, settlement, error)
         raise
     settlement.settle("end", io.now(), response)
     return response
+
+
+async def replied(io: IO, call: Call, settlement: Settlement) -> Response:
+    """What somebody answered, or the answer of last resort; as it came, and not settled yet."""
+    try:
+        trial, answer = await pursue(io, call, settlement, _answer, course_of(io, call))
+        return finished(io, settlement, trial, answer)
+    except ProviderError as error:
+        return await stood_in(io, call, settlement, error)
 
 
 async def raw(io: IO, call: Call, request: WireRequest) -> HttpReply:
@@ -163,17 +166,37 @@ def _replacement(replaced: object, request: Request) -> Request:
 
 async def conclude(call: Call, response: Response) -> Response:
     """``response`` with the structured output parsed and the ``after`` hook heard; its turn remembered."""
-    if (
-        call.parse is not None
-        and response.output is None
-        and response.finish_reason == "stop"
-        and (response.text or not response.refusal)
-    ):
-        try:
-            response = msgspec.structs.replace(response, output=_parsed(call.parse, response))
-        except ProviderError:
-            if not response.fallback:  # your own words need not be what was asked of a model
-                raise
+    return await heard(call, response if call.parse is None else parsed(call, response))
+
+
+def parsed(call: Call, response: Response) -> Response:
+    """``response`` with its ``output``; without one where it calls tools, or refuses. Raises ``MalformedResponseError`` where its
+    words are not what was asked for, or were cut off before they were."""
+    parse, text = call.parse, response.text
+    if parse is None or response.output is not None or response.finish_reason not in _PARSED or (response.refusal and not text):
+        return response
+    hint = "The reply stands in its `response`"
+    try:
+        return msgspec.structs.replace(response, output=parse(text))
+    except ProviderError as raised:
+        if response.fallback:  # your own words need not be what was asked of a model
+            return response
+        error = raised
+        if isinstance(error, MalformedResponseError):
+            if response.finish_reason == "length":
+                error, hint = MalformedResponseError(_CUT), f"Allow it more (max_tokens=…). {hint}"
+            error.response, error.hint = response, hint
+    error.provider, error.model, error.request_id = response.provider, response.model, response.request_id
+    error.attempts = response.attempts
+    raise error
+
+
+_PARSED = ("stop", "length", "other")
+_CUT = "the reply was cut off by the limit of tokens before the output was whole"
+
+
+async def heard(call: Call, response: Response) -> Response:
+    """``response`` with the ``after`` hook heard, and its turn remembered."""
     if call.hooks.after is not None:
         replaced: object = await called(call.hooks.after(response))
         if replaced is not None:
@@ -187,23 +210,13 @@ async def conclude(call: Call, response: Response) -> Response:
     return response
 
 
-def _parsed(parse: Callable[[str], Any], response: Response) -> Any:
-    try:
-        return parse(response.text)
-    except ProviderError as error:
-        error.provider, error.model, error.request_id = response.provider, response.model, response.request_id
-        error.attempts = response.attempts
-        if isinstance(error, MalformedResponseError):
-            error.response, error.hint = response, "The reply stands in its `response`"
-        raise
-
-
-async def fail(io: IO, call: Call, settlement: Settlement, error: BaseException) -> None:
-    """Settles a call that ended with ``error``; what the caller ended himself is nobody's fault."""
+async def fail(io: IO, call: Call, settlement: Settlement, error: BaseException, own: Response | None = None) -> None:
+    """Settles a call that ended with ``error``; what the caller ended himself is nobody's fault. ``own``: the reply that is to be
+    counted, where the error's holds more."""
     if not isinstance(error, Exception) or isinstance(error, ClosedByCallerError):
         settlement.settle("close" if isinstance(error, Exception) else "cancel", io.now(), error=error)
         return
-    response = error.response if isinstance(error, MalformedResponseError) else None
+    response = own or (error.response if isinstance(error, MalformedResponseError) else None)
     if settlement.settle("error", io.now(), response, error) and call.hooks.on_error is not None:
         await called(call.hooks.on_error(error))
 
