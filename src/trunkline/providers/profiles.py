@@ -5,7 +5,7 @@ Sources: the protocol sheets (providers §6, openai-chat §9) and recorded traff
 
 from __future__ import annotations
 
-from ..values.model import Quirks
+from ..values.model import MediaLimits, Quirks
 from .address import Parameter
 from .provider import Endpoint
 
@@ -30,6 +30,16 @@ OF_ANYBODY = Quirks(reasoning_field="as_sent", markup="auto").over(COMPATIBLE)
 """A server that nobody has described."""
 LOCAL = Quirks(reasoning_field="as_sent", markup="auto").over(ELSEWHERE)
 """A server that runs whatever model it was given, with whatever template."""
+
+BYTES_ONLY = Quirks(image_urls=False, file_urls=False)
+"""Pictures and documents go as bytes only (local-servers §2; Anthropic's page on vision, of clouds)."""
+_SEEN = ("image/png", "image/jpeg", "image/webp", "image/gif")
+# What is surely refused, by the makers' own pages; where models differ, or pages, the most that any takes (docs/media.md).
+CLAUDE_MEDIA = Quirks(media=MediaLimits(images=600, total_bytes=32 << 20, image_types=_SEEN))
+GPT_MEDIA = Quirks(media=MediaLimits(file_bytes=50 << 20, total_bytes=512 << 20, image_types=_SEEN))
+GEMINI_MEDIA = Quirks(media=MediaLimits(total_bytes=100 << 20))
+COHERE_MEDIA = Quirks(media=MediaLimits(images=20, image_types=_SEEN))
+CONVERSE_MEDIA = Quirks(media=MediaLimits(files=5))
 
 CHINA = Parameter(name="region", optional=True, place=True)
 """Which house of a provider that has one in China (``region=cn``) and one for the rest of the world; keys are good for one."""

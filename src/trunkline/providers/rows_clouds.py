@@ -5,7 +5,20 @@ from __future__ import annotations
 from ..values.model import NO_QUIRKS, Quirks
 from .address import Parameter
 from .auth import Bearer, EntraToken, GoogleToken, HeaderAuth, SigV4
-from .profiles import CHAT, COMPATIBLE, HOSTED, MESSAGES, OPENAI, PLAIN, RESPONSES, THOUGHTFUL, chat, messages
+from .profiles import (
+    BYTES_ONLY,
+    CHAT,
+    COMPATIBLE,
+    CONVERSE_MEDIA,
+    HOSTED,
+    MESSAGES,
+    OPENAI,
+    PLAIN,
+    RESPONSES,
+    THOUGHTFUL,
+    chat,
+    messages,
+)
 from .provider import Dated, Endpoint, Provider
 
 # Azure's own models are OpenAI's; its fields come later than theirs (azure-openai §3).
@@ -59,7 +72,7 @@ ROWS: tuple[Provider, ...] = (
     Provider(
         name="bedrock", key_variables=("AWS_BEARER_TOKEN_BEDROCK",), chain=SigV4("bedrock"), parameters=(_AWS_REGION,),
         url_variables=("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",), endpoints=(Endpoint(
-            dialect="bedrock-converse", url=_RUNTIME, url_where={"region=cn-*": f"{_RUNTIME}.cn"},
+            dialect="bedrock-converse", url=_RUNTIME, quirks=CONVERSE_MEDIA, url_where={"region=cn-*": f"{_RUNTIME}.cn"},
             models_url="https://bedrock.{region}.amazonaws.com",
         ), *chat(f"{_RUNTIME}/openai/v1", PLAIN)),
     ),
@@ -67,7 +80,7 @@ ROWS: tuple[Provider, ...] = (
         name="bedrock-mantle", key_variables=("AWS_BEARER_TOKEN_BEDROCK",), chain=SigV4("bedrock-mantle"),
         parameters=(_AWS_REGION,), endpoints=(
             *chat(f"{_MANTLE}/v1", PLAIN), Endpoint(dialect=RESPONSES, url=f"{_MANTLE}/v1", quirks=COMPATIBLE),
-            Endpoint(dialect=MESSAGES, url=f"{_MANTLE}/anthropic"),
+            Endpoint(dialect=MESSAGES, url=f"{_MANTLE}/anthropic", quirks=BYTES_ONLY),
         ),
     ),
     Provider(

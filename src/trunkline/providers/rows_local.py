@@ -6,7 +6,7 @@ What they really do: docs/local-servers.md.
 from __future__ import annotations
 
 from ..values.model import Quirks
-from .profiles import LOCAL, OF_ANYBODY, SPOKEN, chat, messages, responses, trio
+from .profiles import BYTES_ONLY, COMPATIBLE, LOCAL, OF_ANYBODY, SPOKEN, chat, messages, responses, trio
 from .provider import Command, Endpoint, Provider
 
 _OF_ANY_PROGRAM = (
@@ -16,6 +16,8 @@ _OF_ANY_PROGRAM = (
     "NODE_EXTRA_CA_CERTS",
 )  # fmt: skip
 """What a program needs to find its way home, to its logins and to the network."""
+
+_OLLAMA = Quirks(tool_choice_auto_only=True, no_n=True, no_logit_bias=True, image_urls=False).over(LOCAL)
 
 ROWS: tuple[Provider, ...] = (
     Provider(
@@ -33,14 +35,14 @@ ROWS: tuple[Provider, ...] = (
     Provider(
         name="ollama", key_variables=("OLLAMA_API_KEY",), needs_key=False, hosts=("ollama.com",), endpoints=(
             Endpoint(dialect="ollama", url="http://127.0.0.1:11434", quirks=Quirks(markup="auto")),
-            *chat("http://127.0.0.1:11434/v1", Quirks(tool_choice_auto_only=True, no_n=True, no_logit_bias=True).over(LOCAL)),
-            responses("http://127.0.0.1:11434/v1"),
-            messages("http://127.0.0.1:11434", Quirks(no_forced_tool=True).over(SPOKEN)),
+            *chat("http://127.0.0.1:11434/v1", _OLLAMA),
+            responses("http://127.0.0.1:11434/v1", BYTES_ONLY.over(COMPATIBLE)),
+            messages("http://127.0.0.1:11434", Quirks(no_forced_tool=True).over(BYTES_ONLY.over(SPOKEN))),
         ),
     ),
     Provider(
         name="lmstudio", key_variables=("LM_API_TOKEN",), needs_key=False,
-        endpoints=trio("http://127.0.0.1:1234", quirks=Quirks(reasoning_style="effort").over(LOCAL)),
+        endpoints=trio("http://127.0.0.1:1234", quirks=Quirks(reasoning_style="effort", image_urls=False).over(LOCAL)),
     ),
     Provider(
         name="vllm", key_variables=("VLLM_API_KEY",), needs_key=False,

@@ -8,8 +8,12 @@ from .auth import Bearer, HeaderAuth
 from .profiles import (
     CHAT,
     CHINA,
+    CLAUDE_MEDIA,
+    COHERE_MEDIA,
     COMPATIBLE,
     ELSEWHERE,
+    GEMINI_MEDIA,
+    GPT_MEDIA,
     MESSAGES,
     OPENAI,
     PLAIN,
@@ -25,6 +29,7 @@ _MISTRAL = Quirks(
     seed_field="random_seed", required_tool_choice="any", tool_id_format="alnum9", prefill_flag="prefix",
     assistant_after_tool=True, no_stream_options=True, no_logprobs=True, no_logit_bias=True, reasoning_style="effort",
 ).over(ELSEWHERE)  # fmt: skip
+_GPT = GPT_MEDIA.over(OPENAI)
 _SWITCHED = Quirks(reasoning_style="thinking_type").over(THOUGHTFUL)  # thinking is on or off
 _GLM = Quirks(tool_choice_auto_only=True, json_object_only=True).over(_SWITCHED)
 
@@ -39,18 +44,18 @@ def _dashscope(dialect: str, path: str, quirks: Quirks = NO_QUIRKS) -> Endpoint:
 ROWS: tuple[Provider, ...] = (
     Provider(
         name="anthropic", key_variables=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"), hosts=("api.anthropic.com",),
-        endpoints=(Endpoint(dialect=MESSAGES, url="https://api.anthropic.com"),), default_model="claude-sonnet-5",
-        auth=HeaderAuth("x-api-key"), variable_auth={"ANTHROPIC_AUTH_TOKEN": Bearer()},
+        endpoints=(Endpoint(dialect=MESSAGES, url="https://api.anthropic.com", quirks=CLAUDE_MEDIA),),
+        default_model="claude-sonnet-5", auth=HeaderAuth("x-api-key"), variable_auth={"ANTHROPIC_AUTH_TOKEN": Bearer()},
     ),
     Provider(
         name="openai", key_variables=("OPENAI_API_KEY",), hosts=("api.openai.com", "eu.api.openai.com"),
-        endpoints=(*chat("https://api.openai.com/v1", OPENAI), responses("https://api.openai.com/v1", OPENAI)),
+        endpoints=(*chat("https://api.openai.com/v1", _GPT), responses("https://api.openai.com/v1", _GPT)),
         default_model="gpt-5.4-mini",
     ),
     Provider(
         name="gemini", key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"), auth=HeaderAuth("x-goog-api-key"),
         url_variables=("GOOGLE_GEMINI_BASE_URL",), endpoints=(
-            Endpoint(dialect="gemini", url="https://generativelanguage.googleapis.com/v1beta"),
+            Endpoint(dialect="gemini", url="https://generativelanguage.googleapis.com/v1beta", quirks=GEMINI_MEDIA),
             Endpoint(dialect=CHAT, url="https://generativelanguage.googleapis.com/v1beta/openai", quirks=PLAIN, auth=Bearer()),
         ), default_model="gemini-3.8-flash",
     ),
@@ -75,7 +80,7 @@ ROWS: tuple[Provider, ...] = (
     Provider(
         name="cohere", key_variables=("COHERE_API_KEY", "CO_API_KEY"), url_variables=("CO_API_URL",),
         default_model="command-a-03-2025", endpoints=(
-            Endpoint(dialect="cohere", url="https://api.cohere.com", quirks=Quirks(no_response_format=False)),
+            Endpoint(dialect="cohere", url="https://api.cohere.com", quirks=Quirks(no_response_format=False).over(COHERE_MEDIA)),
             Endpoint(dialect=CHAT, url="https://api.cohere.ai/compatibility/v1", quirks=Quirks(no_n=True).over(PLAIN)),
         ),
     ),
