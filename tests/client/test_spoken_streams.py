@@ -76,6 +76,7 @@ def test_a_stream_that_breaks_has_said_what_was_sure() -> None:
         assert [next(sentences), next(sentences)] == ["One. ", "Two. "]
         with pytest.raises(StreamInterruptedError) as caught:
             next(sentences)
+    assert caught.value.partial is not None
     assert caught.value.partial.text == "One. Two. Thr"
 
 
