@@ -120,7 +120,7 @@ def tools(server: MCPServer) -> None:
 def many(server: MCPServer) -> None:
     for n in range(200):
         server.add_tool(lambda: "x", name=f"tool_{n}", description=f"The tool of number {n}")
-    for name in ("long" * 250, "long" * 249 + "last", "a.b", "a/b", "a_b", "größe", ""):
+    for name in ("long" * 250, "long" * 249 + "last", "a.b", "a/b", "a_b", "größe"):
         server.add_tool(lambda name=name: name[-8:], name=name)
 
 
