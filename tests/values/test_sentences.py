@@ -101,6 +101,8 @@ Done.\n|Next.\n|\nThird.
 **1.** First. |**Dr.** Smith.
 Solve for x. |Then for y. |Done.
 The end of "U.S." |Right.
+He is from Oakland, CA. |She has MS. |He left.
+The bank closed at 6 P.M. |Mr. Smith came at 6 P.M. |He left.
 Խոսիր։ |Լավ։
 """.strip().splitlines()
 

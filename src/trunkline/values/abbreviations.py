@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import re
 
-# Before more: no sentence ends with these. Small ones are known in any case, the others as they are written.
+# Before more: no sentence ends with these. Small ones are known with a capital too.
 _BEFORE = frozenset(
     "mr mrs ms mx dr dra prof rev hon sen rep gov capt lt cmdr sgt gen col maj adm pres supt st mt messrs vs viz cf e.g i.e"
     " approx resp incl excl esp ca z.b d.h i.d.r u.a v.a bzw vgl ggf evtl sog zzgl inkl exkl mio mrd dipl ing hrsg geb gest"
-    " Hr Fr Hl Ft Ed mme mlle mm env éd sra srta srs sres dña ud uds ee avda av p.ej ej p.ex sig sigg dott avv geom"
+    " Hr Fr Hl Ft Ed MM mme mlle env éd sra srta srs sres dña ud uds EE avda av p.ej ej p.ex sig sigg dott avv geom"
     " spett exmo ilmo bijv dhr mevr drs d.w.z o.a t.ex bl.a d.v.s f.eks esim np tzn tzw ul św im m.in např tzv sn örn"
     " проф ул им акад гр напр т.е".split()
 )
@@ -21,7 +21,7 @@ _NUMBERED = frozenset(
     " стр рис гл ст табл §".split()
 )
 # Where a sentence may also end: the next word tells.
-_EITHER = frozenset("inc ltd co corp bros jr sr ph.d uu al chr ex г".split())
+_EITHER = frozenset("inc ltd co corp bros jr sr ph.d UU al chr ex г".split())
 _STARTERS = frozenset(
     "the a an he she it we they you i this that these those there here his her its our their my your in on at but and or so if as"
     " when while after before then now however what who why how yes no not for to by from with some many most all one"
@@ -62,7 +62,7 @@ def abbreviated(text: str, start: int, at: int, after: int, end: int) -> bool | 
         known = _number(word, before, text, after, end) if word.isdecimal() else _letter(word, before, following)
         if known is not None or word.isdecimal():
             return known
-    small = word.lower()
+    small = word if word.isupper() else word.lower()  # CA, MS
     if word in _BEFORE or small in _BEFORE:
         return True
     if small in _NUMBERED:
@@ -74,7 +74,7 @@ def abbreviated(text: str, start: int, at: int, after: int, end: int) -> bool | 
         return None
     if following == "\n" or found[1].lower() in _STARTERS:
         return False
-    return small not in ("a.m", "p.m") or text.count(" ", start, at) < 5
+    return word.lower() not in ("a.m", "p.m") or text.count(" ", start, at) < 5
 
 
 def _number(word: str, before: str, text: str, after: int, end: int) -> bool | None:
