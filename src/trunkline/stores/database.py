@@ -74,16 +74,17 @@ class Database(Still):
 
     def run(self, work: Callable[[sqlite3.Connection], T], seconds: float) -> T:
         """What ``work`` gives. A locked file is tried again for so many seconds; then, and in other trouble, ``StoreError``."""
-        until = time.monotonic() + seconds
+        until, trouble = time.monotonic() + seconds, None
         while True:
             if not self.lock.acquire(timeout=min(max(0.0, until - time.monotonic()), TIMEOUT_MAX)):
-                raise StoreError(f"{self.path} is slow: nothing came of it in {seconds:g} s")
+                raise trouble or StoreError(f"{self.path} is slow: other threads are still at it after {seconds:g} s")
             try:
                 return work(self._connected())
             except (sqlite3.Error, OSError) as error:
                 self._undo(_code(error))
+                trouble = _told(self.path, error)
                 if _code(error) not in PASSES or time.monotonic() >= until:
-                    raise _told(self.path, error) from error
+                    raise trouble from error
             except BaseException:
                 self._undo(None)
                 raise
@@ -193,4 +194,6 @@ def _code(error: BaseException | None) -> int | None:
 
 def _told(path: str, error: Exception) -> StoreError:
     words = WORDS.get(_code(error) or 0)
-    return StoreError(f"{path} {words}" if words else f"{path}: {error}")
+    told = StoreError(f"{path} {words}" if words else f"{path}: {error}")
+    told.__cause__ = error
+    return told

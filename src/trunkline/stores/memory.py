@@ -85,6 +85,11 @@ class MemoryStore:
             found = [record for record in found if arguments.data(containing, "containing") in record.data]
         return found if most < 0 else found[:most]
 
+    def clear(self, log: str) -> None:
+        """Forgets a log."""
+        with self._still.lock:
+            self._logs.pop(arguments.name(log, "log"), None)
+
     def flush(self, seconds: float = 5.0) -> bool:
         """Nothing waits."""
         return True

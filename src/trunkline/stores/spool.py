@@ -68,11 +68,7 @@ class Spool(Still):
             self.added += 1
             self._bytes += size
             lost = self._drop()
-            if self._asleep:
-                self._asleep = False
-                self._wakes.put(None)
-            elif self._thread is None and not self._closed:
-                self._start()
+            self._wake()
         if lost:
             self._tell_of_loss("it is closed" if self._closed else "it is full, as nothing can be written")
 
@@ -92,6 +88,7 @@ class Spool(Still):
             else:
                 self._waiting, self._taken = self._all(), deque()
                 self._drop()
+                self._wake()  # it was another thread's attempt, perhaps: ours saw nothing waiting
 
     def pending(self) -> list[Order]:
         """All that is not written yet, in order."""
@@ -144,6 +141,14 @@ class Spool(Still):
             told, self._told_of_trouble = self._told_of_trouble, True
         if not told:
             _log.warning("%s (%d records wait in memory)", error, self.left())
+
+    def _wake(self) -> None:
+        """Somebody is at work on what waits."""
+        if self._asleep:
+            self._asleep = False
+            self._wakes.put(None)
+        elif self._thread is None and not self._closed:
+            self._start()
 
     def _start(self) -> None:
         self._thread = Thread(target=self._run, name="trunkline-store", daemon=True)

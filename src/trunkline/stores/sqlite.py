@@ -26,11 +26,14 @@ GET = "SELECT key, value, ends FROM pair WHERE key = ?"
 KEYS = "SELECT key, x'', ends FROM pair WHERE key >= ? ORDER BY key"
 DELETE = "DELETE FROM pair WHERE key = ?"
 APPEND = "INSERT INTO record (log, at, data) VALUES (?, ?, ?)"
+CLEAR = "DELETE FROM record WHERE log = ?"
 BOOK = "UPDATE lease SET amount = ?, ends = NULL WHERE id = ? AND ends IS NOT NULL"
 MANY = (256, 32, 4, 1)
 """Rows of one statement. Each statement hands the interpreter's lock to whoever wants it, and may wait 5 ms to have it back."""
 FOLDED = 64
 """So many rows of what was booked under a key become one."""
+AT_IT = 0.05
+"""Seconds for which the thread in the background tries, before it pauses."""
 SWEEP = 60.0
 """Seconds after which what has expired is cleared away."""
 SOON = 1.0
@@ -142,6 +145,11 @@ class SQLiteStore:
 
         def work(connection: sqlite3.Connection, pending: Sequence[Order]) -> list[Record]:
             found = [Record(*row) for row in connection.execute(statement, (*values, most))]
+            cleared = max(
+                (at for at, order in enumerate(pending, 1) if (order.statement, order.values[0]) == (CLEAR, log)), default=0
+            )
+            if cleared:
+                found, pending = [], pending[cleared:]
             if pending:
                 (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM record").fetchone()
                 waiting = (order.values for order in pending if order.statement == APPEND and order.values[0] == log)
@@ -150,6 +158,10 @@ class SQLiteStore:
             return found if most < 0 else found[:most]
 
         return self._read(work)
+
+    def clear(self, log: str) -> None:
+        """Forgets a log, soon."""
+        self._spool.add(CLEAR, (arguments.name(log, "log"),), 0)
 
     def flush(self, seconds: float = 5.0) -> bool:
         """Whether all that was handed over is written now; waits so many seconds at most."""
@@ -214,7 +226,7 @@ class SQLiteStore:
         return self._read(work)
 
     def _write_waiting(self) -> None:
-        self._writes.run(self._write, 0.0)
+        self._writes.run(self._write, AT_IT)
 
     def _write(self, connection: sqlite3.Connection) -> None:
         """All that waits now, whole or not at all."""

@@ -1,0 +1,56 @@
+"""Processes that write to a store are killed at random moments, hundreds of times: nothing is corrupt, nothing doubled, nothing out of
+order, and nothing is lost that was handed over more than 100 ms before.
+
+Up to three processes share one file, which goes on from kill to kill; in every fourth round each has two threads that compute all the time
+beside it. ``make soak ARGS="--minutes 1 tests/soak/test_kills.py"``; ``--write`` adds the figures to ``docs/soak.md``.
+"""
+
+from __future__ import annotations
+
+import platform
+import random
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.stores.kills import Left, kill
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+PROMISED = 0.1
+"""Seconds; beyond it only what the process was late, as it waited for a processor or for the interpreter, at each of a few steps."""
+STEPS = 5
+ROUNDS_OF_A_FILE = 50
+
+
+def test_kills(tmp_path: Path, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    chance = random.Random(request.config.getoption("--seed"))
+    end = time.monotonic() + 60 * request.config.getoption("--minutes")
+    left: list[Left] = []
+    rounds = 0
+    while time.monotonic() < end:
+        folder = tmp_path / str(rounds // ROUNDS_OF_A_FILE)
+        folder.mkdir(exist_ok=True)
+        busy = 2 if rounds % 4 == 3 else 0
+        for one in kill(folder / "store.db", str(rounds), chance, writers=chance.choice([1, 2, 3]), busy=busy):
+            assert one.lost <= PROMISED + STEPS * one.late, f"round {rounds}, busy {busy}: {one}"
+            left.append(one)
+        rounds += 1
+    losses = sorted(one.lost for one in left)
+    longest, median = losses[-1], losses[len(losses) // 2]
+    kept, over = sum(one.kept for one in left), sum(loss > PROMISED for loss in losses)
+    latest = max(one.late for one in left)
+    record_property(
+        "told",
+        f"kills: {len(left)} processes in {rounds} rounds, {kept:,} records kept; lost: median {1e3 * median:.0f} ms, at most "
+        f"{1e3 * longest:.0f} ms; {over} above 100 ms, each by no more than it was late (at most {1e3 * latest:.0f} ms)",
+    )
+    today = datetime.now(UTC).date().isoformat()
+    record_property(
+        "row",
+        f"| {today} | kills of a store's writers | {platform.system()}, Python {platform.python_version()} | {len(left)} kills | "
+        f"{kept:,} records kept | lost at most {1e3 * longest:.0f} ms |",
+    )
