@@ -206,6 +206,10 @@ class Store(Protocol):
         """What was appended, in order: numbers above ``after``, ``limit`` records at most, those alone that contain so much."""
         ...
 
+    def clear(self, log: str) -> None:
+        """Forgets a log, whole."""
+        ...
+
     def flush(self, seconds: float = 5.0) -> bool:
         """Whether all that was appended is kept now; waits so many seconds at most."""
         ...
