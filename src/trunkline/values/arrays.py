@@ -11,7 +11,7 @@ _PICTURE = (
     "an array of uint8 of height x width, or height x width x 1, 3 or 4 (for floats up to 1: (array * 255).astype('uint8'))"
 )
 _SOUND = "an array of samples, or samples x channels (up to 8): int16, or floats from -1 to 1"
-_MODES = frozenset({"1", "L", "LA", "I;16", "P", "RGB", "RGBA"})
+_MODES = frozenset({"1", "I;16", "L", "LA", "P", "RGB", "RGBA"})
 """What PNG can hold as it is."""
 
 
@@ -23,7 +23,7 @@ def png_of_image(image: Any) -> bytes:
     from io import BytesIO
 
     if mode not in _MODES:
-        image = image.convert("RGBA" if mode in ("La", "PA", "RGBa") else "RGB")
+        image = image.convert({"I": "I;16", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"}.get(mode, "RGB"))
     file = BytesIO()
     image.save(file, format="PNG")
     return file.getvalue()
@@ -31,9 +31,9 @@ def png_of_image(image: Any) -> bytes:
 
 def png_of(array: Any) -> bytes:
     """An array of uint8 as PNG: grey, colours, or colours and transparency by its last dimension."""
-    shape = _shape(array, "uint8", _PICTURE)
+    shape = _shape(array, "uint8", (2, 3), _PICTURE)
     height, width, channels = (*shape, 1)[:3]
-    if channels not in _COLOURS or len(shape) not in (2, 3):
+    if channels not in _COLOURS:
         _refuse(array, shape, _PICTURE)
     import struct
     import zlib
@@ -55,9 +55,9 @@ def wav_of(array: Any, sample_rate: int) -> bytes:
     """An array of samples as WAV, 16 bits each."""
     rate = expect.whole(sample_rate, "sample_rate", 1, 1_000_000)
     is_float = str(getattr(getattr(array, "dtype", None), "name", "")).startswith("float")
-    shape = _shape(array, array.dtype.name if is_float else "int16", _SOUND)
+    shape = _shape(array, array.dtype.name if is_float else "int16", (1, 2), _SOUND)
     channels = (*shape, 1)[1]
-    if len(shape) > 2 or channels > 8:
+    if channels > 8:
         _refuse(array, shape, _SOUND)
     if is_float:
         if not (abs(array) <= 1).all():  # not so for NaN either
@@ -70,12 +70,12 @@ def wav_of(array: Any, sample_rate: int) -> bytes:
     return struct.pack("<4sI4s", b"RIFF", 36 + len(sound), b"WAVE") + form + struct.pack("<4sI", b"data", len(sound)) + sound
 
 
-def _shape(array: Any, wanted: str, allowed: str) -> tuple[int, ...]:
-    """The dimensions of an array of that type, none of them nought."""
+def _shape(array: Any, wanted: str, counts: tuple[int, int], allowed: str) -> tuple[int, ...]:
+    """The dimensions of an array of that type, so many, none of them nought."""
     shape = getattr(array, "shape", None)
     if not isinstance(shape, tuple) or not callable(getattr(array, "tobytes", None)):
         expect.wrong("array", array, allowed)
-    if array.dtype.name != wanted or not shape or 0 in shape:
+    if array.dtype.name != wanted or len(shape) not in counts or 0 in shape:
         _refuse(array, shape, allowed)
     return shape
 
