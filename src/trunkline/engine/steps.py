@@ -42,7 +42,7 @@ class Steps:
         first = replies[0].timings
         return msgspec.structs.replace(
             last,
-            steps=tuple(self._steps),
+            steps=(*self._steps, *last.steps),
             usage=total(reply.usage for reply in replies),
             cost=None if None in costs else sum(filter(None, costs), Decimal(0)),
             reported_cost=_reported(replies),

@@ -13,8 +13,7 @@ from ..values.events import Event, StepEnded, ToolEnded, ToolStarted
 from ..values.message import ToolCall
 from ..values.response import Response
 from .call import Call
-from .engine import generate
-from .repair import correction
+from .repair import generate
 from .settlement import called
 from .steps import Steps
 from .toolbox import Toolbox, failed
@@ -36,7 +35,7 @@ class Loop:
     """What has been said in a run, and what is to be done next. A tool is run only when a reply is whole, and once: whatever is
     tried again or carried on before that is nothing it hears of."""
 
-    __slots__ = ("_began", "_box", "_call", "_corrected", "_io", "_messages", "_rules", "_since", "_steps", "_until")
+    __slots__ = ("_began", "_box", "_call", "_io", "_messages", "_rules", "_since", "_steps", "_until")
 
     def __init__(self, io: IO, call: Call, box: Toolbox, rules: Rules) -> None:
         self._io, self._call, self._box, self._rules = io, call, box, rules
@@ -44,7 +43,6 @@ class Loop:
         self._until = INFINITY if call.limits.total is None else self._began + call.limits.total
         self._messages = call.request.messages
         self._steps = Steps(self._began)
-        self._corrected = 0
 
     async def begin(self) -> None:
         """Finds the tools of its sources."""
@@ -119,18 +117,6 @@ class Loop:
         step = self._steps.add(response, self._since, [one.result for one in ended])
         self._messages += step.messages
 
-    def correct(self, error: MalformedResponseError) -> None:
-        """Has the model mend an output that is not what was asked for. Raises ``error``, with the whole run in its ``response``,
-        where it may not try again."""
-        response = error.response
-        words = correction(self._call, error) if self._corrected < self._call.corrections else None
-        if response is None or words is None:
-            error.response = None if response is None else self.whole(response)
-            raise error
-        self._corrected += 1
-        step = self._steps.add(response, self._since, correction=words)
-        self._messages += step.messages
-
     def whole(self, response: Response) -> Response:
         """The run's reply, of which ``response`` is the last turn."""
         return self._steps.whole(response, self._since, self._io.now())
@@ -144,8 +130,9 @@ async def run(io: IO, call: Call, box: Toolbox, rules: Rules) -> Response:
         try:
             response = await generate(io, loop.turn())
         except MalformedResponseError as error:
-            loop.correct(error)
-            continue
+            if error.response is not None:
+                error.response = loop.whole(error.response)
+            raise
         if not loop.goes_on(response):
             return loop.whole(response)
         calls = response.tool_calls

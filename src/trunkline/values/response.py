@@ -124,7 +124,7 @@ class Step(Value, frozen=True, kw_only=True, tag="step"):
     @property
     def messages(self) -> tuple[Message, ...]:
         """What it adds to a conversation."""
-        made = [self.response.message] if self.response.message.parts else []
+        made = [message for message in self.response.messages if message.parts]
         if self.results:
             made.append(Message.tool(*self.results))
         if self.correction is not None:
