@@ -1,0 +1,298 @@
+"""Tools that are run: what they are handed, what comes of it, and what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pydantic
+import pytest
+
+from tests.engine.conftest import MakeIO
+from tests.virtual import World
+from trunkline.engine.toolbox import WORDS, Toolbox, as_parts, failed, is_source
+from trunkline.ports import INFINITY
+from trunkline.values.errors import ClosedByCallerError, ToolSourceError, UsageError
+from trunkline.values.media import Data
+from trunkline.values.message import Image, Text, ToolCall, ToolResult
+from trunkline.values.request import CustomTool, HostedTool, Tool
+
+
+def look(what: str, times: int = 1) -> str:
+    """Look at something."""
+    return what * times
+
+
+class Shelf:
+    """A source of tools."""
+
+    def __init__(self, trusted: bool = True, tools: Any = (Tool("take"),)) -> None:
+        self.trusted = trusted
+        self.name = "shelf"
+        self._tools = tools
+
+    def list_tools(self) -> Any:
+        return self._tools
+
+    def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
+        return [name, arguments]
+
+
+def box(*tools: Any, blocking: bool = True) -> Toolbox:
+    return Toolbox.of(list(tools), blocking)
+
+
+def result(world: World, made: Toolbox, name: str, arguments: str = "{}", seconds: float = INFINITY) -> ToolResult:
+    return world.run(made.result(world, ToolCall("c1", name, arguments), seconds))
+
+
+def test_functions_and_declared_tools(world: MakeIO) -> None:
+    made = box(
+        look, Tool("far"), CustomTool("grammar"), HostedTool("web_search"), {"name": "dict", "input_schema": {"type": "object"}}
+    )
+    assert [getattr(tool, "name", None) for tool in made.tools] == ["look", "far", "grammar", None, "dict"]
+    assert [made.runs(name) for name in ("look", "far", "grammar", "dict", "other")] == [True, False, False, False, False]
+    assert result(world(), made, "look", '{"what": "a", "times": 2}') == ToolResult("c1", (Text("aa"),), name="look")
+
+
+def test_one_tool_may_stand_alone_and_none_at_all() -> None:
+    assert [tool.name for tool in Toolbox.of(look, True).tools] == ["look"]
+    assert Toolbox.of(None, True).tools == ()
+    assert Toolbox.of((look,), True).runs("look")
+
+
+def test_coroutine_functions_are_for_the_asynchronous_client(world: MakeIO) -> None:
+    async def tool(what: str) -> str:
+        return what
+
+    with pytest.raises(UsageError, match=r"tools\[1\]: a coroutine function"):
+        box(look, tool)
+    assert box(tool, blocking=False).runs("tool")
+
+
+def test_a_coroutine_function_is_awaited() -> None:
+    async def tool(what: str) -> str:
+        await io.sleep(1)
+        return what
+
+    io = World(blocking=False)
+    made = box(tool, blocking=False)
+    assert result(io, made, "tool", '{"what": "x"}').text == "x"
+    assert result(io, made, "tool", '{"what": "x"}', 2.0).text == "x"
+    late = result(io, made, "tool", '{"what": "x"}', 0.5)
+    assert (late.is_error, late.text) == (True, "it took longer than 0.5 seconds and was given up")
+
+
+def test_a_plain_function_may_return_something_to_await_beside_an_event_loop(world: MakeIO) -> None:
+    async def later() -> str:
+        return "soon"
+
+    made = box(lambda_of(later))
+    io = world()
+    told = result(io, made, "tool")
+    assert (told.is_error, told.text) == ((True, told.text) if io.blocking else (False, "soon"))
+    if io.blocking:
+        assert "AsyncClient" in told.text
+
+
+def lambda_of(later: Any) -> Any:
+    def tool() -> Any:
+        return later()
+
+    return tool
+
+
+def test_time_is_limited(world: MakeIO) -> None:
+    class Slow(World):
+        async def apart(self, function: Any, seconds: float = INFINITY) -> Any:
+            assert seconds == 2.5
+            raise TimeoutError
+
+    io = Slow(blocking=world().blocking)
+    told = result(io, box(look), "look", '{"what": "a"}', 2.5)
+    assert (told.is_error, told.text) == (True, "it took longer than 2.5 seconds and was given up")
+
+
+def test_what_goes_wrong_is_told_to_the_model(world: MakeIO) -> None:
+    def raising() -> None:
+        raise ValueError("x" * 3000)
+
+    def silent() -> None:
+        raise KeyError
+
+    def stopping() -> None:
+        raise StopIteration
+
+    io, made = world(), box(look, raising, silent, stopping)
+    told = result(io, made, "raising")
+    assert told.is_error
+    assert told.name == "raising"
+    assert told.text == f"ValueError: {'x' * 3000}"[:WORDS] + "…"
+    assert result(io, made, "silent").text == "KeyError"
+    assert result(io, made, "stopping").text == "RuntimeError: raised StopIteration"
+    assert result(io, made, "nobody").text == "there is no tool of this name; the tools are: look, raising, silent, stopping"
+    assert result(io, Toolbox.of(None, True), "nobody").text == "there is no tool of this name; the tools are: none"
+    assert "not a JSON object" in result(io, made, "look", "[1]").text
+    assert "what" in result(io, made, "look", "{}").text
+
+
+def test_whoever_closes_the_client_ends_the_run(world: MakeIO) -> None:
+    def closing() -> None:
+        raise ClosedByCallerError("closed")
+
+    with pytest.raises(ClosedByCallerError):
+        result(world(), box(closing), "closing")
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_what_is_no_mistake_of_a_tool_ends_the_run(world: MakeIO, kind: type[BaseException]) -> None:
+    def tool() -> None:
+        raise kind
+
+    with pytest.raises(kind):
+        result(world(), box(tool), "tool")
+
+
+# --- what tools give -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Point:
+    x: int
+
+
+class Row(msgspec.Struct):
+    y: float
+
+
+class Form(pydantic.BaseModel):
+    z: str
+
+
+PICTURE = Image(Data(b"\x89PNG\r\n\x1a\n", "image/png"))
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ("text", (Text("text"),)),
+        ("", (Text(""),)),
+        (PICTURE, (PICTURE,)),
+        (["see:", PICTURE, {"a": 1}], (Text("see:"), PICTURE, Text('{"a":1}'))),
+        ((PICTURE,), (PICTURE,)),
+        (["a", "b"], (Text('["a","b"]'),)),
+        ([], (Text("[]"),)),
+        (None, (Text("null"),)),
+        (True, (Text("true"),)),
+        (2.5, (Text("2.5"),)),
+        (Point(1), (Text('{"x":1}'),)),
+        (Row(1.5), (Text('{"y":1.5}'),)),
+        (Form(z="é"), (Text('{"z":"é"}'),)),
+        ([Form(z="a")], (Text('[{"z":"a"}]'),)),
+    ],
+)
+def test_results(given: Any, parts: Any) -> None:
+    assert as_parts(given, "tool") == parts
+
+
+def test_what_has_no_json_form_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"tools.tool: what it returned has no JSON form; got object"):
+        as_parts(object(), "tool")
+
+
+def test_a_result_of_its_own_is_made_the_calls(world: MakeIO) -> None:
+    def tool() -> ToolResult:
+        return ToolResult("other", (Text("no"),), is_error=True, name="else")
+
+    assert result(world(), box(tool), "tool") == ToolResult("c1", (Text("no"),), is_error=True, name="tool")
+
+
+def test_failures_are_results() -> None:
+    assert failed(ToolCall("c", "f"), "why") == ToolResult("c", (Text("why"),), is_error=True, name="f")
+
+
+# --- sources -------------------------------------------------------------------------------------------------------------
+
+
+def test_sources_are_told_from_tools() -> None:
+    assert is_source(Shelf())
+    assert not is_source(look)
+    assert not is_source({"list_tools": 1})
+
+
+def test_tools_of_sources_are_listed_when_it_begins(world: MakeIO) -> None:
+    io, made = world(), box(look, Shelf())
+    assert [tool.name for tool in made.tools] == ["look"]
+    opened = io.run(made.opened(io, INFINITY))
+    assert [tool.name for tool in opened.tools] == ["look", "take"]
+    assert opened.runs("take")
+    assert opened.runs("look")
+    assert result(io, opened, "take", '{"a": 1}').text == '["take",{"a":1}]'
+    plain = box(look)
+    assert io.run(plain.opened(io, INFINITY)) is plain
+
+
+def test_who_is_not_trusted_is_known() -> None:
+    assert not box(look, Shelf()).untrusted
+    assert box(look, Shelf(), Shelf(trusted=False)).untrusted
+
+
+def test_an_asynchronous_source(world: MakeIO) -> None:
+    class Far(Shelf):
+        async def list_tools(self) -> Sequence[Tool]:
+            return [Tool("take")]
+
+        async def call_tool(self, name: str, arguments: dict[str, Any]) -> str:
+            return name
+
+    with pytest.raises(UsageError, match=r"tools\[0\]: a coroutine function"):
+        box(Far())
+    io = World(blocking=False)
+    opened = io.run(box(Far(), blocking=False).opened(io, 5.0))
+    assert result(io, opened, "take").text == "take"
+
+
+def test_names_are_unique_over_all_sources(world: MakeIO) -> None:
+    io = world()
+    with pytest.raises(UsageError, match="share this name"):
+        io.run(box(Shelf(), Shelf()).opened(io, INFINITY))
+
+
+@pytest.mark.parametrize("listed", [None, [1], "take"])
+def test_a_source_lists_tools(world: MakeIO, listed: Any) -> None:
+    io = world()
+    with pytest.raises(UsageError, match="shelf: list_tools gave no tools"):
+        io.run(box(Shelf(tools=listed)).opened(io, INFINITY))
+
+
+def test_a_source_that_does_not_answer_is_told(world: MakeIO) -> None:
+    class Slow(World):
+        async def apart(self, function: Any, seconds: float = INFINITY) -> Any:
+            raise TimeoutError
+
+    io = Slow(blocking=world().blocking)
+    with pytest.raises(ToolSourceError, match="shelf did not list its tools within 3 seconds"):
+        io.run(box(Shelf()).opened(io, 3.0))
+
+
+def test_a_call_that_can_be_given_up_is(world: MakeIO) -> None:
+    cancelled: list[str] = []
+
+    class Begun:
+        def result(self) -> Any:
+            raise TimeoutError
+
+        def cancel(self) -> None:
+            cancelled.append("x")
+
+    class Kind(Shelf):
+        def begin_call(self, name: str, arguments: dict[str, Any]) -> Begun:
+            assert (name, arguments) == ("take", {"a": 1})
+            return Begun()
+
+    io = world()
+    opened = io.run(box(Kind()).opened(io, INFINITY))
+    assert result(io, opened, "take", '{"a": 1}', 1.0).is_error
+    assert cancelled == ["x"]
