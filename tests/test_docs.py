@@ -19,6 +19,7 @@ import pytest
 import trunkline
 from trunkline.dialects.anthropic_messages import thinking
 from trunkline.engine.call import Limits
+from trunkline.engine.repair import CORRECTIONS
 from trunkline.io import aio_sessions, pool
 from trunkline.policy import turns
 from trunkline.policy.breaker import BreakerPolicy
@@ -76,6 +77,12 @@ def default_rows() -> str:
         ),
         ("retry budget", "", "20 % of a target's traffic, and 10", ""),
         ("rate limit, concurrency", "rate_limit=…, concurrency=…", "off", "of each provider and key"),
+        (
+            "outputs sent back",
+            "output_retries=…",
+            str(CORRECTIONS),
+            "so often a model is told what is wrong with an `output`; never of streams, nor where it was cut off",
+        ),
         (
             "hedging",
             "hedge=…",

@@ -36,6 +36,7 @@ from trunkline.values.errors import (
 )
 from trunkline.values.json_form import from_json, to_json
 from trunkline.values.model import Model
+from trunkline.values.output import Output
 from trunkline.values.response import Response
 
 MakeIO = Callable[..., World]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
-from ..engine import engine
+from ..engine import engine, repair
 from ..engine.stream import LiveStream
 from ..io.aio import AsyncIO
 from ..policy.retry import RetryPolicy
 from ..ports import IO
+from ..values.inputs import System
 from ..values.model import Model
 from ..values.response import Response
 from ..values.token_estimate import TokenEstimate
@@ -18,11 +19,29 @@ from ..wire.http import HttpReply
 from . import listing
 from .calls import Calls, raw_options
 from .health import Health
-from .options import CallOptions, ClientOptions, ModelName, NewOptions, Prompt, RunOptions, Timeout
+from .options import (
+    CallOptions,
+    ClientOptions,
+    ModelName,
+    NewOptions,
+    Prompt,
+    RunOptions,
+    Timeout,
+    UntypedOptions,
+    UntypedRunOptions,
+)
 from .port import Port
 from .settings import Settings
 from .status import Status, status_of
 from .streams import AsyncStream
+
+T = TypeVar("T")
+
+
+if TYPE_CHECKING:
+    from .conversation import AsyncConversation
+    from .conversation_summary import Summarize
+    from .conversations import SavedIn
 
 
 class AsyncClient:
@@ -51,16 +70,28 @@ class AsyncClient:
         self._calls = calls = Calls.of(model, settings, False, options)
         self._port = Port(io, lambda: AsyncIO(proxies=calls.destinations.settings.proxies), blocking=False)
 
+    @overload
+    async def generate(self, prompt: Prompt, *, output: type[T], **options: Unpack[UntypedOptions]) -> Response[T]: ...
+    @overload
+    async def generate(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Response: ...
     async def generate(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Response:
         """The whole reply. ``prompt`` is text, a ``Message``, or a list of messages (``Message``, or dicts in OpenAI's or
         Anthropic's shape); ``options`` as in ``CallOptions``. Raises ``UsageError`` before anything is sent, ``ProviderError``
         (its subclasses) when no target answers."""
-        return await engine.generate(self._port.get(), self._calls.call(prompt, options, False))
+        return await repair.generate(self._port.get(), self._calls.call(prompt, options, False))
 
+    @overload
+    def stream(self, prompt: Prompt, *, output: type[T], **options: Unpack[UntypedOptions]) -> AsyncStream[T]: ...
+    @overload
+    def stream(self, prompt: Prompt, **options: Unpack[CallOptions]) -> AsyncStream: ...
     def stream(self, prompt: Prompt, **options: Unpack[CallOptions]) -> AsyncStream:
         """The reply as it is written; use it with ``async with``. Nothing is sent before it is entered or read."""
         return AsyncStream(LiveStream(self._port.get(), self._calls.call(prompt, options, True)))
 
+    @overload
+    async def run(self, prompt: Prompt, *, output: type[T], **options: Unpack[UntypedRunOptions]) -> Response[T]: ...
+    @overload
+    async def run(self, prompt: Prompt, **options: Unpack[RunOptions]) -> Response: ...
     async def run(self, prompt: Prompt, **options: Unpack[RunOptions]) -> Response:
         """The answer, after whatever ``tools`` the model calls have been run: all calls of a turn together, until it calls none.
 
@@ -74,6 +105,10 @@ class AsyncClient:
 
         return await run(self._port.get(), *run_of(self._calls, prompt, options, stream=False, blocking=False))
 
+    @overload
+    def stream_run(self, prompt: Prompt, *, output: type[T], **options: Unpack[UntypedRunOptions]) -> AsyncStream[T]: ...
+    @overload
+    def stream_run(self, prompt: Prompt, **options: Unpack[RunOptions]) -> AsyncStream: ...
     def stream_run(self, prompt: Prompt, **options: Unpack[RunOptions]) -> AsyncStream:
         """``run`` as it happens: each turn's events, ``StepEnded`` after each but the last, ``ToolStarted`` and ``ToolEnded``.
         A turn that fails raises its own error; ``response`` then holds the steps before it."""
@@ -81,6 +116,33 @@ class AsyncClient:
         from .running import run_of
 
         return AsyncStream(RunStream(self._port.get(), *run_of(self._calls, prompt, options, stream=True, blocking=False)))
+
+    def conversation(
+        self,
+        system: System | None = None,
+        /,
+        *,
+        saved_in: SavedIn | None = None,
+        id: str | None = None,
+        title: str | None = None,
+        max_turns: int | None = None,
+        max_context_tokens: int | None = None,
+        summarize: Summarize | None = None,
+        **options: Unpack[RunOptions],
+    ) -> AsyncConversation:
+        """A conversation: what was said is kept, and said again with each ``send``, ``stream``, ``run`` and ``stream_run``.
+
+        ``options`` hold for every turn (those of ``run``, too). Of what is said before, at most the last ``max_turns`` turns are
+        sent, and about ``max_context_tokens`` tokens, tools and answer aside; never less than the last turn and whatever is
+        pinned. ``summarize``: what is left out is replaced by a summary, written by the conversation's model (True), another model,
+        or a function of the messages and the summary before. ``saved_in``: a ``Store`` or a file's path, where it is saved from the
+        first turn on, and found again by its ``id``. ``docs/conversations.md`` tells the rest."""
+        from .conversation import AsyncConversation  # few hold any
+
+        return AsyncConversation(
+            self._port, self._calls, system, options, blocking=False, saved_in=saved_in, id=id, title=title,
+            max_turns=max_turns, max_context_tokens=max_context_tokens, summarize=summarize,
+        )  # fmt: skip
 
     async def request(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,6 +14,7 @@ from ..engine.backend import declared_async
 from ..engine.call import NO_HOOKS, Call, Hooks, Limits
 from ..engine.destination import Own, Planned, Sought, Wire
 from ..engine.program import Program
+from ..engine.repair import CORRECTIONS
 from ..policy.retry import RetryPolicy
 from ..policy.turns import TurnMemory
 from ..ports import Observer
@@ -26,8 +26,8 @@ from ..values.expect import kind_of
 from ..values.input_tools import to_output, to_reasoning, to_tool_choice, to_tools
 from ..values.inputs import to_messages, to_stop
 from ..values.message import CacheMark, Scope
+from ..values.output import Output
 from ..values.request import Request
-from ..values.schema import parse_output
 from .credentials import is_async
 from .destinations import Destinations
 from .forked import begins_anew
@@ -214,6 +214,7 @@ class Calls:
             hooks=ready.hooks,
             observers=ready.observers,
             parse=None if output is None else _parser(output),
+            corrections=CORRECTIONS if (again := options.get("output_retries")) is None else again,
             strict=options.get("strict") or False,
             errors=options.get("errors") or ready.errors,
             memory=ready.memory,
@@ -324,9 +325,9 @@ def _settings_limits(settings: Settings, said: frozenset[str]) -> dict[str, Any]
     return {name: value for name, value in found.items() if value is not None and name not in said}
 
 
-def _parser(output: Any) -> Any:
-    wanted = to_output(output)[1]
-    return None if wanted is None else partial(parse_output, wanted)
+def _parser(output: Any) -> Output | None:
+    form, kind = to_output(output)
+    return None if form is None else Output(kind, form.schema)
 
 
 def _cache(value: Any) -> CacheMark | None:

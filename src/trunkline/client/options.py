@@ -47,8 +47,6 @@ class RequestOptions(TypedDict, total=False):
     tools: Iterable[Any] | None
     tool_choice: str | Mapping[str, Any] | ToolChoice | None
     parallel_tool_calls: bool | None
-    output: Any
-    """``"json"``, an ``OutputFormat``, a JSON Schema, or a type: msgspec Struct, dataclass, TypedDict, pydantic model."""
     max_tokens: int | None
     temperature: float | None
     top_p: float | None
@@ -104,9 +102,17 @@ class CarryOptions(RequestOptions, total=False):
     """What a target cannot express is an error instead of a warning."""
     errors: Literal["full", "quiet"]
     """``quiet`` keeps the provider's own words out of errors: they can quote prompts."""
+    output_retries: int
+    """So often a model is told what is wrong with an ``output`` that is not what was asked for. Streams are not tried again."""
 
 
-class CallOptions(CarryOptions, total=False):
+class UntypedOptions(CarryOptions, total=False):
+    """Whatever ``CallOptions`` has but ``output``, which says of what type ``response.output`` is."""
+
+    model: ModelName | None
+
+
+class CallOptions(UntypedOptions, total=False):
     """What can be said with one call, and for all calls of a client.
 
     Of the request:
@@ -115,7 +121,7 @@ class CallOptions(CarryOptions, total=False):
     - ``tools``: functions, ``Tool``, ``CustomTool``, ``HostedTool``, or dicts in OpenAI's or Anthropic's shape; ``tool_choice``:
       ``auto, none, required``, or a tool's name; ``parallel_tool_calls``.
     - ``output``: the type that ``response.output`` shall have (msgspec Struct, dataclass, TypedDict, pydantic model), a JSON
-      Schema, an ``OutputFormat``, or ``"json"``.
+      Schema, an ``OutputFormat``, or ``"json"``; ``output_retries``: so often the model is told what is wrong with it.
     - ``reasoning``: an effort (``none, minimal, low, medium, high, xhigh, max``), tokens, True, False, or ``ReasoningOptions``;
       ``verbosity``: ``low, medium, high``.
     - ``max_tokens`` (reasoning counts too), ``stop``, ``n`` (choices).
@@ -142,10 +148,19 @@ class CallOptions(CarryOptions, total=False):
     - ``errors="quiet"``: the provider's own words are kept out of errors; they can quote prompts.
     """
 
-    model: ModelName | None
+    output: Any
+    """``"json"``, an ``OutputFormat``, a JSON Schema, or a type: Struct, dataclass, TypedDict, pydantic model, Literal, list…"""
 
 
-class RunOptions(CallOptions, total=False):
+class UntypedRunOptions(UntypedOptions, total=False):
+    """Whatever ``RunOptions`` has but ``output``."""
+
+    approve: Callable[[ToolCall], Any] | None
+    max_steps: int
+    tool_timeout: float | None
+
+
+class RunOptions(UntypedRunOptions, CallOptions, total=False):
     """What can be said with ``run`` and ``stream_run``: whatever a call takes, ``tools`` also from other sources (``McpServer``,
     any ``ToolSource``), and
 
@@ -154,10 +169,6 @@ class RunOptions(CallOptions, total=False):
     - ``max_steps`` (10): so often the model is asked; ``StepLimitError`` when it still calls tools then. ``tool_timeout``:
       seconds for each call of a tool; ``timeout`` is for the whole run.
     """
-
-    approve: Callable[[ToolCall], Any] | None
-    max_steps: int
-    tool_timeout: float | None
 
 
 class ClientOptions(CarryOptions, total=False):
@@ -176,6 +187,7 @@ class ClientOptions(CarryOptions, total=False):
     - ``tool_memory``: a ``TurnMemory``, for conversations that hold results of tools without the turn that asked for them.
     """
 
+    output: Any
     api_key: ApiKey | None
     """For the provider of ``model`` alone; other providers have their own from the settings. Several keys are used in turn, call
     by call. A function gives a token, or a token and its end (Unix seconds); an object with ``get_token`` is asked as Azure's
@@ -287,6 +299,8 @@ def check_carrying(options: Mapping[str, Any]) -> None:
         expect.flag(strict, "strict")
     if (errors := options.get("errors")) is not None:
         expect.one_of(errors, "errors", ("full", "quiet"), "word")
+    if (again := options.get("output_retries")) is not None and expect.whole(again, "output_retries", 0) > 100:
+        raise UsageError("not a count", field="output_retries", got=_shown(again), allowed="a whole number from 0 to 100")
     for n, model in enumerate(expect.items(options.get("fallbacks") or (), "fallbacks", "a list of model names")):
         if (
             not isinstance(model, str | Mapping | Route)

@@ -5,34 +5,41 @@ from __future__ import annotations
 import warnings
 from collections.abc import AsyncIterator, Generator, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 from ..engine.stream import LiveStream
 from ..io.run import run_blocking
 from ..values.events import Event, Finish, TextDelta, ToolCallDelta
-from ..values.response import Response
+from ..values.response import OutputT_co, Response
 
 if TYPE_CHECKING:
     from ..values.sentences import Sentences
 
 if TYPE_CHECKING:
     from ..engine.toolstream import RunStream
+    from .conversation_turn import TurnStream
 
 
-class _Held:
+class _Held(Generic[OutputT_co]):
     """What both streams share: the live stream, what has arrived and not been handed out, and its end when it is forgotten."""
 
     __slots__ = ("__weakref__", "_live", "_pending")
 
-    def __init__(self, live: LiveStream | RunStream) -> None:
+    def __init__(self, live: LiveStream | RunStream | TurnStream) -> None:
         self._live = live
         self._pending: Iterator[Event] = iter(())
 
     @property
-    def response(self) -> Response:
+    def response(self) -> Response[OutputT_co]:
         """The reply as far as it has been read: whole, with cost and timings, once the stream has ended; ``partial`` until
         then."""
         return self._live.response
+
+    @property
+    def partial(self) -> Any:
+        """The ``output`` so far, in plain JSON types, as far as it has been read; None where none was asked for, and before there
+        is any. Objects and lists grow in place, texts grow; whatever stands in it stays."""
+        return self._live.partial
 
     def _heard_all(self) -> bool:
         """Whether who leaves now has heard the last event: an end like any other. What is pending is given up."""
@@ -57,7 +64,7 @@ class _Held:
             warnings.warn(f"{type(self).__name__} was not closed: use `with`", ResourceWarning, source=self, stacklevel=2)
 
 
-class Stream(_Held):
+class Stream(_Held[OutputT_co]):
     """The events of a reply as they arrive. Use it as a context manager; nothing is sent before it is entered or read.
 
     Raises what the engine raises: the target's error before the first event, ``StreamInterruptedError`` with the partial reply
@@ -66,7 +73,7 @@ class Stream(_Held):
 
     __slots__ = ()
 
-    def __enter__(self) -> Stream:
+    def __enter__(self) -> Stream[OutputT_co]:
         run_blocking(self._live.open())
         return self
 
@@ -108,7 +115,7 @@ class Stream(_Held):
         run_blocking(self._live.close())
 
 
-class AsyncStream(_Held):
+class AsyncStream(_Held[OutputT_co]):
     """The events of a reply as they arrive. Use it with ``async with``; nothing is sent before it is entered or read.
 
     Raises as ``Stream`` does.
@@ -116,14 +123,14 @@ class AsyncStream(_Held):
 
     __slots__ = ()
 
-    async def __aenter__(self) -> AsyncStream:
+    async def __aenter__(self) -> AsyncStream[OutputT_co]:
         await self._live.open()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         await self.close()
 
-    def __aiter__(self) -> AsyncStream:
+    def __aiter__(self) -> AsyncStream[OutputT_co]:
         return self
 
     async def __anext__(self) -> Event:

@@ -17,6 +17,8 @@ from .destination import Destination
 from .settlement import Settlement
 from .steps import Steps
 
+CORRECTIONS = 1
+"""So often a model is told what is wrong, unless somebody says how often."""
 _WRONG = "Your last answer is not what was asked for:"
 _AGAIN = "Answer again with the whole JSON, mended, and nothing else."
 

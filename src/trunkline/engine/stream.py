@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from ..dialects.error_body import request_id_of
@@ -11,6 +13,7 @@ from ..ports import IO, Deadlines
 from ..values.errors import ClosedByCallerError, DeadlineError, DeadlinePhase, ProviderError, StreamInterruptedError, UsageError
 from ..values.events import Event, Moved, ReasoningDelta, TextDelta, ToolCallDelta, UsageUpdate, Warned
 from ..values.fold import Fold, unfold
+from ..values.output import Output
 from ..values.response import Response, Usage, Warning
 from . import backend
 from .call import Call, dress, said, without_key
@@ -42,7 +45,7 @@ class LiveStream:
 
     __slots__ = (
         "_again", "_answered", "_call", "_carried", "_closed", "_course", "_first_at", "_fold", "_io", "_moves", "_opened",
-        "_patience", "_response", "_rested", "_settlement", "_source", "_stood_in", "_tokens", "_trial", "_warned",
+        "_partial", "_patience", "_response", "_rested", "_settlement", "_source", "_stood_in", "_tokens", "_trial", "_warned",
     )  # fmt: skip
 
     def __init__(self, io: IO, call: Call) -> None:
@@ -53,6 +56,7 @@ class LiveStream:
         self._source: Source | None = None
         self._trial: Trial | None = None
         self._response: Response | None = None
+        self._partial: Any = None
         self._carried: Continuation | None = None
         self._opened = self._closed = self._warned = False
         self._stood_in: Response | None = None
@@ -74,6 +78,14 @@ class LiveStream:
     def response(self) -> Response:
         """The reply so far; whole once the stream has ended (``partial`` until then)."""
         return self._response or self._folded()
+
+    @property
+    def partial(self) -> Any:
+        """What the output that was asked for says so far, from when it is first asked for on."""
+        if self._partial is None and isinstance(parse := self._call.parse, Output):
+            self._partial = parse.partial()
+            self._partial.feed(self._fold.response().text)
+        return None if self._partial is None else self._partial.value
 
     async def open(self) -> None:
         """Waits for the first events. Nothing happens where it has been closed already."""
@@ -166,6 +178,8 @@ class LiveStream:
                 await self._end(source)
                 return events
             self._fold.add(events)
+            if self._partial is not None:
+                self._partial.feed("".join([e.text for e in events if type(e) is TextDelta and e.choice == 0]))
             if self._call.hooks.on_event is not None:
                 for event in events:
                     await called(self._call.hooks.on_event(event))

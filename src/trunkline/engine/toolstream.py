@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..ports import IO
 from ..values.events import Event
 from ..values.message import Message
@@ -49,6 +51,11 @@ class RunStream:
         return (
             Response(message=Message.assistant(), partial=True) if self._live is None else self._loop.whole(self._live.response)
         )
+
+    @property
+    def partial(self) -> Any:
+        """What the output of the turn at hand says so far."""
+        return None if self._live is None else self._live.partial
 
     async def open(self) -> None:
         """Waits for the first events of the first turn."""
