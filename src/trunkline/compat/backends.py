@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Generic, TypeVar, cast, get_args
 
-from trunkline import FinishReason, Image, Message, Part, Request, Text, ToolCall, ToolResult, UnsupportedOperationError, Url
+from trunkline import (
+    Data,
+    FinishReason,
+    Image,
+    Message,
+    Part,
+    Request,
+    Text,
+    ToolCall,
+    ToolResult,
+    UnsupportedOperationError,
+    Url,
+)
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -95,7 +108,7 @@ async def _ended(items: object) -> None:
 
 def to_dicts(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """Messages as dicts in OpenAI's shape. ``UnsupportedOperationError`` for parts that it is not told of: media other than
-    pictures by URL, provider's own items."""
+    pictures, provider's own items."""
     return [made for message in messages for made in _to_dict(message)]
 
 
@@ -123,6 +136,20 @@ def _content(parts: Sequence[Part]) -> str | list[dict[str, Any]]:
 def _item(part: Part) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
-    if isinstance(part, Image) and isinstance(part.source, Url):
-        return {"type": "image_url", "image_url": {"url": part.source.url}}
-    raise UnsupportedOperationError(f"a model of your own is not told of {type(part).__name__}", hint="text, and images by URL")
+    if isinstance(part, Image):
+        return picture(part)
+    raise UnsupportedOperationError(f"a model of your own is not told of {type(part).__name__}", hint="text and pictures")
+
+
+def picture(image: Image) -> dict[str, Any]:
+    """A picture as a part of a message in OpenAI's shape: its address, or its bytes as a ``data:`` URL."""
+    source = image.source
+    if isinstance(source, Data):
+        url = f"data:{source.media_type};base64,{b64encode(source.data).decode()}"
+    elif isinstance(source, Url):
+        url = source.url
+    else:
+        raise UnsupportedOperationError(
+            f"a picture cannot be shown as {type(source).__name__}", hint="by its address or its bytes"
+        )
+    return {"type": "image_url", "image_url": {"url": url, **({"detail": image.detail} if image.detail else {})}}

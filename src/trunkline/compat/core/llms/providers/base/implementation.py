@@ -10,6 +10,7 @@ from trunkline import ContextLengthError, UnsupportedOperationError, UsageError,
 
 from ...interfaces.llm_interfaces import LLMResponse, LLMStreamChunk
 from ...interfaces.metadata import ModelMetadata, OutputMediaType, as_metadata
+from ...pictures import Picture, to_pictures
 from .media import MediaMethods, Messages
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -46,10 +47,14 @@ class BaseLLM(MediaMethods, ABC):
     ) -> AsyncIterator[LLMStreamChunk] | Awaitable[AsyncIterator[LLMStreamChunk]]:
         """The answer in pieces."""
 
-    async def get_answer_with_vision(self, prompt: str, images: Sequence[str], ctx: Any = None, **kwargs: Any) -> LLMResponse:
-        """The answer to ``prompt`` about ``images``: addresses, ``https:`` or ``data:``."""
-        shown = [{"type": "image_url", "image_url": {"url": url}} for url in images]
-        return await self.get_answer([{"role": "user", "content": [{"type": "text", "text": prompt}, *shown]}], ctx, **kwargs)
+    async def get_answer_with_vision(
+        self, prompt: str, images: Picture | Sequence[Picture], ctx: Any = None, **kwargs: Any
+    ) -> LLMResponse:
+        """The answer to ``prompt`` about ``images``, one or several: addresses (``https:``, ``data:``), base64, bytes, paths
+        (``pathlib.Path``), files that are open in binary mode, the library's ``Image`` (also of PIL and numpy, and with a
+        ``detail``), or dicts in OpenAI's shape. Raises ``UsageError`` for anything else, before anything is sent."""
+        content = [{"type": "text", "text": prompt}, *await to_pictures(images)]
+        return await self.get_answer([{"role": "user", "content": content}], ctx, **kwargs)
 
     # --- checks -----------------------------------------------------------------------------------------------------------
 
