@@ -13,10 +13,19 @@ if TYPE_CHECKING:
 
     from .client.aio import AsyncClient as AsyncClient
     from .client.blocking import Client as Client
+    from .client.conversation import (
+        AsyncConversation as AsyncConversation,
+        Conversation as Conversation,
+    )
+    from .client.conversations import (
+        Conversations as Conversations,
+        SavedConversation as SavedConversation,
+    )
     from .client.health import (
         Health as Health,
         ProviderHealth as ProviderHealth,
     )
+    from .client.moving import Move as Move
     from .client.options import (
         BackupOptions as BackupOptions,
         CallOptions as CallOptions,
@@ -199,6 +208,9 @@ if TYPE_CHECKING:
 _WHERE = {
     "client.blocking": ("Client",),
     "client.aio": ("AsyncClient",),
+    "client.conversation": ("Conversation", "AsyncConversation"),
+    "client.conversations": ("Conversations", "SavedConversation"),
+    "client.moving": ("Move",),
     "client.streams": ("Stream", "AsyncStream"),
     "client.options": ("BackupOptions", "CallOptions", "ClientOptions", "RunOptions", "Timeout"),
     "client.health": ("Health", "ProviderHealth"),
@@ -255,25 +267,25 @@ _WHERE = {
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = [
-    "AllTargetsFailedError", "Alternative", "AsyncClient", "AsyncStream", "Attempt", "Audio", "AudioDelta", "AudioOutput",
-    "AuthenticationError", "Backend", "BackupOptions", "Breaker", "BreakerPolicy", "BudgetExceededError", "CacheMark",
-    "CallOptions", "CircuitOpenError", "Citation", "CitationDelta", "Client", "ClientOptions", "Concurrency",
+    "AllTargetsFailedError", "Alternative", "AsyncClient", "AsyncConversation", "AsyncStream", "Attempt", "Audio", "AudioDelta",
+    "AudioOutput", "AuthenticationError", "Backend", "BackupOptions", "Breaker", "BreakerPolicy", "BudgetExceededError",
+    "CacheMark", "CallOptions", "CircuitOpenError", "Citation", "CitationDelta", "Client", "ClientOptions", "Concurrency",
     "ConcurrencyLimitError", "ConnectionRefusedByHostError", "ConnectionResetByHostError", "ContentFilterError",
-    "ContextLengthError", "ContextWindow", "CustomTool", "Data", "DeadlineError", "Event", "File", "FileId", "Finish",
-    "FinishReason", "Fold", "GarbledReplyError", "Headers", "Health", "Hedge", "Hooks", "HostedTool", "HostedToolCall",
-    "HostedToolResult", "HttpReply", "Image", "InvalidRequestError", "Leave", "LimitStatus", "Limits", "LocalFile",
-    "MalformedResponseError", "McpServer", "MemoryStore", "Message", "Model", "Moved", "NameResolutionError",
-    "NoProviderError", "NotFoundError", "Observer", "Opaque", "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError",
-    "Part", "PartDone", "PermissionDeniedError", "Price", "PriceTier", "PriceVariant", "ProviderError", "ProviderHealth",
-    "ProviderState", "Quirks", "QuotaError", "RateLimit", "RateLimitError", "RateWindow", "Reasoning", "ReasoningDelta",
-    "ReasoningOptions", "Record", "Refusal", "RefusalDelta", "Request", "Reservation", "Response", "RetryPolicy", "Role",
-    "Route", "RunOptions", "SQLiteStore", "Scope", "Secret", "Sentences", "ServerError", "Settings", "Settled", "Start",
-    "Status", "Step", "StepEnded", "StepLimitError", "Store", "StoreError", "Stream", "StreamInterruptedError",
-    "StreamingBackend", "Target", "TargetStatus", "Text", "TextDelta", "Timeout", "Timings", "TlsError", "TokenEstimate",
-    "TokenLogprob", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice", "ToolEnded", "ToolResult", "ToolSource",
-    "ToolSourceError", "ToolStarted", "Transcript", "TransportError", "TruncatedBodyError", "TrunklineError", "TurnMemory",
-    "UnsupportedOperationError", "Url", "Usage", "UsageError", "UsageUpdate", "Video", "Warned", "Warning", "__version__",
-    "correlation_id", "estimate_tokens", "fold", "from_json", "to_json", "unfold",
+    "ContextLengthError", "ContextWindow", "Conversation", "Conversations", "CustomTool", "Data", "DeadlineError", "Event",
+    "File", "FileId", "Finish", "FinishReason", "Fold", "GarbledReplyError", "Headers", "Health", "Hedge", "Hooks", "HostedTool",
+    "HostedToolCall", "HostedToolResult", "HttpReply", "Image", "InvalidRequestError", "Leave", "LimitStatus", "Limits",
+    "LocalFile", "MalformedResponseError", "McpServer", "MemoryStore", "Message", "Model", "Move", "Moved", "NameResolutionError",
+    "NoProviderError", "NotFoundError", "Observer", "Opaque", "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError", "Part",
+    "PartDone", "PermissionDeniedError", "Price", "PriceTier", "PriceVariant", "ProviderError", "ProviderHealth", "ProviderState",
+    "Quirks", "QuotaError", "RateLimit", "RateLimitError", "RateWindow", "Reasoning", "ReasoningDelta", "ReasoningOptions",
+    "Record", "Refusal", "RefusalDelta", "Request", "Reservation", "Response", "RetryPolicy", "Role", "Route", "RunOptions",
+    "SQLiteStore", "SavedConversation", "Scope", "Secret", "Sentences", "ServerError", "Settings", "Settled", "Start", "Status",
+    "Step", "StepEnded", "StepLimitError", "Store", "StoreError", "Stream", "StreamInterruptedError", "StreamingBackend",
+    "Target", "TargetStatus", "Text", "TextDelta", "Timeout", "Timings", "TlsError", "TokenEstimate", "TokenLogprob", "Tool",
+    "ToolCall", "ToolCallDelta", "ToolChoice", "ToolEnded", "ToolResult", "ToolSource", "ToolSourceError", "ToolStarted",
+    "Transcript", "TransportError", "TruncatedBodyError", "TrunklineError", "TurnMemory", "UnsupportedOperationError", "Url",
+    "Usage", "UsageError", "UsageUpdate", "Video", "Warned", "Warning", "__version__", "correlation_id", "estimate_tokens",
+    "fold", "from_json", "to_json", "unfold",
 ]  # fmt: skip
 
 

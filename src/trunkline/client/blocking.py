@@ -27,6 +27,8 @@ from .options import (
     NewOptions,
     Prompt,
     RunOptions,
+    SavedIn,
+    Summarize,
     Timeout,
     UntypedOptions,
     UntypedRunOptions,
@@ -41,8 +43,6 @@ T = TypeVar("T")
 
 if TYPE_CHECKING:
     from .conversation import Conversation
-    from .conversation_summary import Summarize
-    from .conversations import SavedIn
 
 
 class Client:
@@ -135,9 +135,9 @@ class Client:
 
         ``options`` hold for every turn (those of ``run``, too). Of what is said before, at most the last ``max_turns`` turns are
         sent, and about ``max_context_tokens`` tokens, tools and answer aside; never less than the last turn and whatever is
-        pinned. ``summarize``: what is left out is replaced by a summary, written by the conversation's model (True), another model,
-        or a function of the messages and the summary before. ``saved_in``: a ``Store`` or a file's path, where it is saved from the
-        first turn on, and found again by its ``id``. ``docs/conversations.md`` tells the rest."""
+        pinned. ``summarize``: what is left out is replaced by a summary, written by the conversation's model (True), another
+        model, or a function of the messages and the summary before. ``saved_in``: a ``Store`` or a file's path, where it is saved
+        from the first turn on, and found again by its ``id``. ``docs/conversations.md`` tells the rest."""
         from .conversation import Conversation  # few hold any
 
         chat = Conversation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypedDict, cast
 
@@ -12,13 +13,13 @@ from ..policy.breaker import BreakerPolicy
 from ..policy.hedge import Hedge
 from ..policy.retry import RetryPolicy
 from ..policy.turns import TurnMemory
-from ..ports import Backend, Observer, StreamingBackend
+from ..ports import Backend, Observer, Store, StreamingBackend
 from ..values import expect
 from ..values.errors import ProviderError, UsageError
 from ..values.events import Event
 from ..values.expect import kind_of, only
 from ..values.inputs import Prompt as Prompt
-from ..values.message import CacheMark, Part, ToolCall
+from ..values.message import CacheMark, Message, Part, ToolCall
 from ..values.request import AudioOutput, Effort, ReasoningOptions, Request, ToolChoice
 from ..values.response import Response
 from .credentials import ApiKey, sealed
@@ -28,6 +29,11 @@ from .setting_values import LONGEST
 from .trust import bare, checked_base_url
 
 ModelName = str | Backend | StreamingBackend | Route
+SavedIn = Store | str | os.PathLike[str]
+"""A store, or the path of the file that becomes one."""
+Summarize = bool | ModelName | Callable[[tuple[Message, ...], str | None], Any]
+"""True: the conversation's model; another model; or a function of the messages that are left out and of the summary before, which
+gives the new one (with ``AsyncClient`` it may be a coroutine function)."""
 
 
 class Timeout(msgspec.Struct, frozen=True, kw_only=True):

@@ -92,7 +92,7 @@ class ContextWindow(Generic[T]):
             self._tools[place] = tuple(calls)
             for id in calls:
                 self._calls[id] = (*self._calls.get(id, ()), place)
-        if pinned or any(self._is_pinned(caller) for caller in callers):
+        if pinned or any(_holds(self.pins, caller) for caller in callers):
             self.pin(place)
         self._fit()
         self._firsts.append(self.first)
@@ -109,7 +109,7 @@ class ContextWindow(Generic[T]):
             end = self.begins[turn + 1] if turn + 1 < len(self.begins) else len(self.items)
             places = [other for other in range(self.begins[turn], end) if other in self._tools]
         for one in places:
-            if not self._is_pinned(one):
+            if not _holds(self.pins, one):
                 insort(self.pins, one)
         self._pin_sums = self._sent = None
 
@@ -161,9 +161,14 @@ class ContextWindow(Generic[T]):
             self._pin_sums = list(accumulate(pinned, initial=0))
         return self._head_tokens + self._sums[-1] - self._sums[first] + self._pin_sums[bisect_left(self.pins, first)]
 
+    def starts(self, place: int) -> bool:
+        """Whether a turn begins there."""
+        return _holds(self.begins, place)
+
     def _pins_before(self, first: int) -> list[int]:
         return self.pins[: bisect_left(self.pins, first)]
 
-    def _is_pinned(self, place: int) -> bool:
-        n = bisect_left(self.pins, place)
-        return n < len(self.pins) and self.pins[n] == place
+
+def _holds(places: Sequence[int], place: int) -> bool:
+    n = bisect_left(places, place)
+    return n < len(places) and places[n] == place
