@@ -26,9 +26,9 @@ class Count(NamedTuple):
     within: tuple[str, ...] = ()
 
 
-_PLAIN = Count(
-    ("generateContent", "countTokens"), "totalTokens", frozenset({"toolConfig", "safetySettings", "labels", "cachedContent"})
-)
+_PLAIN = Count(("generateContent", "countTokens"), "totalTokens", frozenset(
+    {"toolConfig", "safetySettings", "labels", "cachedContent", "serviceTier", "store"}
+))  # fmt: skip
 """Gemini's as Vertex knows it: no whole request, but its fields."""
 _COUNTS = {
     "anthropic-messages": Count(("", "/count_tokens"), without=frozenset(

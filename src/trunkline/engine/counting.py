@@ -5,11 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from ..dialects.dialect import Context
-from ..dialects.error_body import request_id_of
 from ..dialects.token_counts import Count, count_of, count_request, tokens_counted
 from ..ports import IO, Deadlines
 from ..values.errors import InvalidRequestError, NotFoundError, ProviderError, UnsupportedOperationError
-from ..wire.http import HttpReply
 from .attempt import complete, encode, failure, fetch
 from .call import Call
 from .destination import Planned, Wire
@@ -30,9 +28,9 @@ async def count_tokens(io: IO, call: Call) -> int:
         call = await prepare(io, call)
         call = msgspec.structs.replace(call, plan=call.plan[:1], hedge=None)
         _counting(call.plan[0])
-        trial, (reply, tokens) = await pursue(io, call, settlement, _attempt, course_of(io, call))
+        trial, tokens = await pursue(io, call, settlement, _attempt, course_of(io, call))
         trial.tokens = 0  # of a limit of tokens nothing is used
-        trial.ended(io.now(), status=reply.status, request_id=request_id_of(reply.headers))
+        trial.released()  # how soon it counts says nothing of how soon it answers
     except BaseException as error:
         await fail(io, call, settlement, error)
         if isinstance(error, NotFoundError | InvalidRequestError) and error.status in _NO_SUCH_PATH:
@@ -42,7 +40,7 @@ async def count_tokens(io: IO, call: Call) -> int:
     return tokens
 
 
-async def _attempt(io: IO, call: Call, trial: Trial, limits: Deadlines) -> tuple[HttpReply, int]:
+async def _attempt(io: IO, call: Call, trial: Trial, limits: Deadlines) -> int:
     wire, count = _counting(trial.destination)
     encoded = encode(call, wire)
     reply = await fetch(io, wire, count_request(count, encoded), limits, call.limits.max_line, trial)
@@ -50,7 +48,7 @@ async def _attempt(io: IO, call: Call, trial: Trial, limits: Deadlines) -> tuple
     if not 200 <= reply.status < 300:
         raise failure(io, wire, reply, context)
     try:
-        return reply, tokens_counted(count, reply)
+        return tokens_counted(count, reply)
     except ProviderError as error:
         raise complete(io, wire, error, reply) from None
 
