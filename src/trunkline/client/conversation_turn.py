@@ -93,7 +93,7 @@ class Turn:
         if talk.summarizer is not None and window.first > first:
             warnings += await talk.summarizer.summarize(io, history)
         request = msgspec.structs.replace(call.request, messages=window.sent())
-        return msgspec.structs.replace(call, request=request, warnings=warnings)
+        return msgspec.structs.replace(call, request=request, warnings=warnings, plain=not history.media)
 
     async def answered(self, io: IO, ask: Callable[[Call], Awaitable[Response]]) -> Response:
         """What ``ask`` gives, kept."""

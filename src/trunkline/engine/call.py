@@ -94,6 +94,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     last_resort: LastResort | None = None
     fetch_urls: FetchUrls = True
     media: MediaStep | None = None
+    plain: bool = False
+    """It is known that its messages hold no media: nobody looks, and a long conversation costs no more than a short one."""
 
     def __repr__(self) -> str:
         return f"Call({self.plan!r})"

@@ -121,9 +121,9 @@ async def prepare(io: IO, call: Call) -> Call:
         messages, warnings = call.memory.mend(request.messages)
         if messages is not request.messages:
             request = msgspec.structs.replace(request, messages=messages)
-            call = msgspec.structs.replace(call, warnings=warnings)
+            call = msgspec.structs.replace(call, warnings=call.warnings + warnings)
             refuse_losses(call, warnings)
-    if holds_media(request):
+    if not (call.plain and request is call.request) and holds_media(request):
         from .media_step import MediaStep, read_files  # few calls have any
 
         request = await read_files(io, request)
