@@ -20,8 +20,8 @@ _ALLOWED = "an https: or data: address, base64, bytes, a pathlib.Path, a file th
 async def to_pictures(images: Picture | Sequence[Picture]) -> list[dict[str, Any]]:
     """``images``, one or several, as parts of a message in OpenAI's shape: a dict as it is, an address as such, all else as a
     ``data:`` URL. Text that is neither an address nor base64 is refused: text never reads a file. Raises ``UsageError``."""
-    several = isinstance(images, Sequence) and not isinstance(images, str | bytes | bytearray | memoryview)
-    return [await _part(image, f"images[{n}]") for n, image in enumerate(images if several else [images])]
+    several: Sequence[Any] = images if isinstance(images, list | tuple) else [images]
+    return [await _part(image, f"images[{n}]") for n, image in enumerate(several)]
 
 
 async def _part(image: Any, at: str) -> dict[str, Any]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
-from ..config.settings import Config
+from ..config.settings import Config, LLMConfig
+from .conversation import AgentConversation
 from .providers.anthropic import AnthropicProvider
 from .providers.base import LLMProvider
 from .providers.openai import OpenAIProvider
+from .providers.trunk import TrunkProvider
 from .rate_limiter import RateLimiter
 from .values import LLMResponse, Message
 
-__all__ = ["LLMClient", "LLMResponse", "Message"]
+__all__ = ["AgentConversation", "LLMClient", "LLMResponse", "Message"]
 
 _HELPFUL = "You are a helpful assistant."
 
@@ -48,6 +51,32 @@ class LLMClient:
         waited for when its first piece is asked for."""
         self.rate_limiter.wait_if_needed()
         yield from self.provider.stream_response(self._with_system(messages), **kwargs)
+
+    def conversation(self, **options: Any) -> AgentConversation:
+        """A conversation with the configured model and system prompt, paced as the other calls are. ``options`` of
+        ``trunkline.Client.conversation``: ``max_turns``, ``saved_in``, ``id``… Raises ``ValueError`` where the provider is the
+        host's own."""
+        if not isinstance(self.provider, TrunkProvider):
+            raise ValueError(f"{type(self.provider).__name__} keeps no conversation: the library's providers do")
+        chat = self.provider.conversation(self.config.llm.system_prompt or _HELPFUL, **options)
+        kinds = {name: kind for name, kind in self._providers.items() if issubclass(kind, TrunkProvider)}
+        return AgentConversation(chat, self.provider.provider, kinds, self.rate_limiter)
+
+    def switch_model(self, model: str | None = None, provider: str | None = None) -> None:
+        """Another model answers from the next call on; ``model`` None: the provider's default, where that is another. The
+        ``Config`` that was handed over stays as it is; an ``api_key`` in it is not shown to another provider, which has its own in
+        the environment. Conversations that are under way go on with their model. Raises ``ValueError`` for a provider that
+        there is not."""
+        before, llm = self.config, replace(self.config.llm)
+        if provider and provider != llm.provider:
+            llm.provider, llm.model, llm.api_key = provider, LLMConfig.model, None
+        llm.model = model or llm.model
+        self.config = replace(before, llm=llm)
+        try:
+            self.provider = self._initialize_provider()
+        except BaseException:
+            self.config = before
+            raise
 
     def get_available_models(self) -> list[str]:
         """The ids of the models that the provider names."""

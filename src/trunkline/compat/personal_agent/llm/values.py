@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from trunkline import Part
+
+Content = str | Sequence[str | Part | Mapping[str, Any]]
+"""Text; or a list of texts and whatever else a model is shown: ``Image.file("a.png")``, ``Audio.bytes(data)``, ``File.url(…)`` of
+the library's, or parts as dicts in OpenAI's or Anthropic's shape."""
 
 
 @dataclass
@@ -10,7 +18,7 @@ class Message:
     """One turn; ``role`` is ``system``, ``user`` or ``assistant``."""
 
     role: str
-    content: str
+    content: Content
 
 
 @dataclass

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from trunkline import Client
+from trunkline import Client, Conversation, Response, Text
 
 from ...config.settings import LLMConfig
 from ..exceptions import in_their_words
-from ..values import LLMResponse, Message
+from ..values import Content, LLMResponse, Message
 from .base import LLMProvider
 
 
@@ -35,9 +35,19 @@ class TrunkProvider(LLMProvider):
     def generate_response(self, messages: list[Message], **kwargs: Any) -> LLMResponse:
         """The whole answer. Raises ``LLMException`` and its subclasses."""
         with in_their_words():
-            reply = self._llm.generate(_dicts(messages), **self._said(kwargs))
-        usage = {key: reply.usage.raw.get(key) or 0 for key in self.usage_keys}
-        return LLMResponse(reply.text, reply.raw_finish_reason or reply.finish_reason, usage, reply.model or self._model)
+            return self.answer(self._llm.generate(_dicts(messages), **self._said(kwargs)))
+
+    @classmethod
+    def answer(cls, reply: Response) -> LLMResponse:
+        """A reply of this provider's, in its words."""
+        usage = {key: reply.usage.raw.get(key) or 0 for key in cls.usage_keys}
+        asked = reply.model or (reply.attempts[-1].model if reply.attempts else cls.default_model)
+        return LLMResponse(reply.text, reply.raw_finish_reason or reply.finish_reason, usage, asked)
+
+    def conversation(self, system: str, **options: Any) -> Conversation:
+        """One that begins with this provider's model."""
+        with in_their_words():
+            return self._llm.conversation(system, **options)
 
     def stream_response(self, messages: list[Message], **kwargs: Any) -> Iterator[str]:
         """The answer's text as it is written."""
@@ -54,5 +64,12 @@ class TrunkProvider(LLMProvider):
             return [model.id for model in self._llm.models(live=True)]
 
 
-def _dicts(messages: list[Message]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
+def _dicts(messages: list[Message]) -> list[dict[str, Any]]:
+    return [{"role": message.role, "content": parts_of(message.content)} for message in messages]
+
+
+def parts_of(content: Content) -> Any:
+    """Content as the library takes it: texts in a list are parts, too."""
+    if isinstance(content, str | Mapping) or not isinstance(content, Sequence):
+        return content
+    return [Text(part) if isinstance(part, str) else part for part in content]
