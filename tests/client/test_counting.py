@@ -174,16 +174,20 @@ def test_of_many_targets_the_oldest_is_forgotten() -> None:
     llm, _ = scripted()
     for number in range(MOST + 5):
         llm.estimate("hi", model=f"anthropic/m-{number}")
-    known = llm._calls.experience
-    assert len(known) == MOST
+    known, due = llm._calls.experience
+    assert len(known) == MOST and due == known.keys()
     assert ("anthropic", "m-4") not in known and ("anthropic", "m-5") in known
 
 
-def test_what_was_not_asked_for_costs_no_call_anything() -> None:
-    llm, _ = scripted()
-    call = llm._calls.call("hi", {}, False)
+def test_only_a_call_that_teaches_costs_more() -> None:
+    llm, _ = scripted(answer(50), answer(5_000))
+    few = len(llm._calls.call("hi", {}, False).observers)
     llm.estimate("hi")
-    assert len(llm._calls.call("hi", {}, False).observers) == len(call.observers) + 1
+    assert len(llm._calls.call("hi", {}, False).observers) == few + 1
+    llm.generate("hi")
+    assert len(llm._calls.call("hi", {}, False).observers) == few
+    llm.generate("hi")  # nobody has asked for another estimate
+    assert llm.estimate("hi").high < 100
 
 
 def test_cache_is_a_word_or_a_mark() -> None:

@@ -23,14 +23,6 @@ def test_who_has_seen_nothing_changes_nothing() -> None:
     assert Experience().applied(about(100)) == about(100)
 
 
-def test_it_is_due_until_it_has_learnt() -> None:
-    seen = Experience()
-    assert (seen.due, seen.seen) == (False, 0)
-    seen.due = True
-    seen.learn(about(10), 12)
-    assert (seen.due, seen.seen) == (False, 1)
-
-
 def test_what_is_added_to_short_prompts_is_added_to_long_ones() -> None:
     """A system prompt that nobody sees: 1,390 tokens."""
     seen = taught((10, 1400), (12, 1402), (8, 1398))

@@ -50,6 +50,7 @@ from .routes import Route
 from .setting_values import ErrorStyle
 from .settings import Settings
 
+Experiences = tuple[dict[tuple[str, str], Any], set[tuple[str, str]]]
 _PATH = re.compile(r"/(?!/)[!-~]*")
 _REQUEST_FIELDS = frozenset(Request.__struct_fields__) - {"model", "messages", "stream", "tool_choice"}
 _ASIDE = CALL_OPTIONS - _REQUEST_FIELDS | {"output"}  # what touches more of a call than its request
@@ -79,7 +80,7 @@ class Calls:
         memory: TurnMemory | None = None,
         said: frozenset[str] = frozenset(),
         limiting: Mapping[str, Any] | None = None,
-        experience: dict[tuple[str, str], Any] | None = None,
+        experience: Experiences | None = None,
     ) -> None:
         self.destinations: Destinations = destinations
         self._model = model
@@ -90,8 +91,8 @@ class Calls:
         self._said = said
         """Which of the limits were said by the caller, so that no setting takes their place."""
         self._limiting = limiting or {}
-        self.experience: dict[tuple[str, str], Any] = {} if experience is None else experience
-        """What targets count (``Experience``), by provider and model; empty until somebody asks for an estimate."""
+        self.experience: Experiences = ({}, set()) if experience is None else experience
+        """What targets count (``Experience``), and those that are to teach it: somebody has asked for an estimate."""
         self._ready: _Ready | None = None
         begins_anew(self)
 
@@ -183,7 +184,7 @@ class Calls:
     def call(self, prompt: Prompt, options: Mapping[str, Any], stream: bool) -> Call:
         """A call of ``generate`` or ``stream``. Raises ``UsageError`` for whatever is wrong with it."""
         call = self._call(prompt, options, stream)
-        if self.experience:
+        if self.experience[1]:
             from .counting import taught  # few ask for estimates
 
             return taught(call, self.experience)

@@ -27,36 +27,38 @@ def estimate(calls: Calls, prompt: Prompt, options: Mapping[str, Any]) -> TokenE
     """About how many tokens the first target would count."""
     call = calls.call(prompt, options, False)
     first = call.plan[0]
-    to = (first.leading() or first) if isinstance(first, Sought) else first
-    known = calls.experience
-    if (seen := known.get((to.provider, to.model))) is None:
+    named = (first.leading() or first) if isinstance(first, Sought) else first
+    to = named.provider, named.model
+    known, due = calls.experience
+    if (seen := known.get(to)) is None:
         while len(known) >= MOST:
-            known.pop(next(iter(known)), None)
-        seen = known[to.provider, to.model] = Experience()
-    seen.due = True
-    return seen.applied(estimated(call.request, family_of(to.provider, to.model)))
+            oldest = next(iter(known))
+            known.pop(oldest, None)
+            due.discard(oldest)
+        seen = known[to] = Experience()
+    due.add(to)
+    return seen.applied(estimated(call.request, family_of(*to)))
 
 
-def taught(call: Call, known: dict[tuple[str, str], Experience]) -> Call:
+def taught(call: Call, experience: tuple[dict[tuple[str, str], Experience], set[tuple[str, str]]]) -> Call:
     """``call``, of which whoever answers teaches what he counts."""
-    return msgspec.structs.replace(call, observers=(*call.observers, _Pupil(call.request, known)))
+    return msgspec.structs.replace(call, observers=(*call.observers, _Pupil(call.request, *experience)))
 
 
 class _Pupil:
     """Hears what was counted of one request. It learns where somebody has asked for an estimate meanwhile: nobody else pays."""
 
-    __slots__ = ("_known", "_request")
+    __slots__ = ("_due", "_known", "_request")
 
-    def __init__(self, request: Request, known: dict[tuple[str, str], Experience]) -> None:
-        self._request, self._known = request, known
+    def __init__(self, request: Request, known: dict[tuple[str, str], Experience], due: set[tuple[str, str]]) -> None:
+        self._request, self._known, self._due = request, known, due
 
     def attempted(self, call_id: str, attempt: Attempt) -> None: ...
 
     def settled(self, settled: Settled) -> None:
-        to = settled.provider or "", settled.model or ""
-        seen = self._known.get(to)
-        if seen is None or not seen.due or settled.how != "end" or settled.response is None or settled.response.fallback:
+        to, response = (settled.provider or "", settled.model or ""), settled.response
+        if to not in self._due or settled.how != "end" or response is None or response.fallback or response.steps:
             return
-        counted = settled.response.usage.input_tokens
-        if counted and settled.response.message.role == "assistant" and not settled.response.steps:
+        if (counted := response.usage.input_tokens) and (seen := self._known.get(to)) is not None:
+            self._due.discard(to)
             seen.learn(estimated(self._request, family_of(*to)), counted)

@@ -23,16 +23,14 @@ WIDTHS = 2.5
 
 
 class Experience:
-    """What was learnt of one target. ``due``: somebody has asked for an estimate since it last learnt. Not thread-safe by itself:
-    a lost prompt is no harm."""
+    """What was learnt of one target. Not thread-safe by itself: a lost prompt is no harm."""
 
-    __slots__ = ("_line", "due", "seen")
+    __slots__ = ("_line", "seen")
 
     def __init__(self) -> None:
         self._line = (0.0, 0.0, 0.0, 0.0, 0.0)
         """Sums over prompts, each by its weight: of 1, of the estimate, of its square, of what was missed, of that by the
         estimate."""
-        self.due: bool = False
         self.seen: int = 0
 
     def learn(self, told: TokenEstimate, counted: int) -> None:
@@ -43,7 +41,6 @@ class Experience:
         one, sizes, squares, misses, both = (old * FORGETS + more for old, more in zip(self._line, new, strict=True))
         self._line = one, sizes, squares, misses, both
         self.seen += 1
-        self.due = False
 
     def applied(self, told: TokenEstimate) -> TokenEstimate:
         """``told`` as it is here, with the bounds narrower where enough was seen."""
