@@ -26,6 +26,7 @@ REDIRECTS = 5
 TRIED = 4
 """So many addresses of one host are tried to connect to."""
 _PLAIN = Headers((("Accept-Encoding", "identity"),))
+_UNUSABLE = "no address that can be fetched"
 _MOVED = frozenset({301, 302, 303, 307, 308})
 
 
@@ -80,7 +81,7 @@ async def _ask(io: IO, url: str, at: str, limits: Deadlines, private: bool) -> F
                     raise UsageError("is too large to be fetched", field=at, got="more", allowed=f"up to {LARGEST:,} bytes")
             return Fetched(b"".join(pieces), head.headers.get("content-type"), url)
         except UsageError as error:
-            raise error if error.field == at else UsageError(error.message, field=at) from None
+            raise error if error.field == at else UsageError(_UNUSABLE, field=at) from None
         except (ProviderError, TrunklineError) as error:
             if not left or getattr(error, "phase", None) != "connect" or isinstance(error, ClosedByCallerError):
                 raise
@@ -103,12 +104,12 @@ def _checked(url: str, at: str, private: bool) -> tuple[str, str]:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise UsageError("no address that can be fetched", field=at, allowed=allowed) from None
+        raise UsageError(_UNUSABLE, field=at, allowed=allowed) from None
     if parts.scheme != "https" and not (private and parts.scheme == "http"):
         raise UsageError(
             "is, or is redirected to, an address that is not fetched", field=at, got=f"{parts.scheme}:", allowed=allowed
         )
     if not host or parts.username is not None or "\\" in url or any(c <= " " or c == "\x7f" for c in url):
         got = "a user or password in it" if parts.username is not None else "no plain address"
-        raise UsageError("no address that can be fetched", field=at, got=got, allowed=allowed)
+        raise UsageError(_UNUSABLE, field=at, got=got, allowed=allowed)
     return url.partition("#")[0], host
