@@ -246,3 +246,13 @@ def test_both_kinds_are_one(opened: Any, wall: Wall, steps: list[Any]) -> None:
         assert memory.get(key) == sqlite.get(key)
         assert [record[1:] for record in memory.query(key)] == [record[1:] for record in sqlite.query(key)][length:]
     sqlite.close()
+
+
+def test_a_log_is_forgotten_whole(store: Any) -> None:
+    for log in ("a", "ab"):
+        store.append(log, b"1")
+    store.clear("a")
+    store.clear("never there")
+    assert (data(store, "a"), data(store, "ab")) == ([], [b"1"])
+    store.append("a", b"2")
+    assert data(store, "a") == [b"2"]

@@ -42,7 +42,7 @@ Play = Callable[..., Simulator]
 
 
 def own(simulator: Simulator, *more: str) -> list[str]:
-    return ["chat", "-m", "openai-chat/m", "--base-url", simulator.base_url("openai-chat"), "--retries", "0", *more]
+    return ["chat", "-m", "openai-chat/m", "--base-url", simulator.base_url("openai-chat"), "--retries", "0", "--no-save", *more]
 
 
 def asked(simulator: Simulator) -> list[list[tuple[str, str]]]:
@@ -355,3 +355,50 @@ def test_the_history(
 def test_a_pipe_leaves_no_history(run: Command, play: Play) -> None:
     run(*own(play(Rule(Say("ok")))), stdin=lines("hi"))
     assert list(run.home.iterdir()) == []
+
+
+# -- saved ----------------------------------------------------------------------------------------------------------------------
+
+
+def saving(simulator: Simulator, *more: str) -> list[str]:
+    return [word for word in own(simulator, *more) if word != "--no-save"]
+
+
+def test_a_chat_is_saved_and_gone_on_with(run: Command, play: Play) -> None:
+    simulator = play(Rule(Say("ok")))
+    file = run.home / ".local" / "share" / "trunkline" / "chats.db"
+    done = run(*saving(simulator, "-s", "Be brief"), stdin=lines("about Oslo", "and Rome", "/undo"))
+    assert (done.code, done.out) == (0, "ok\nok\n")
+    saved, undone = done.err.splitlines()
+    assert saved == f"trunkline: This chat is saved in {file}: --resume goes on with it, --no-save saves nothing."
+    assert undone == "trunkline: taken back: and Rome"
+    if os.name != "nt":
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    environ = {"OPENAI_API_KEY": "sk-0123456789abcdefghij", "OPENAI_BASE_URL": simulator.base_url("openai-chat")}
+    run("chat", "-m", "openai/gpt-5.4-mini", stdin=lines("of whales"), **environ)
+    last = run("chat", "--resume", stdin=lines("more"), **environ)
+    assert last.err.startswith("trunkline: It goes on after 2 messages: of whales. This chat is saved in")
+    by_words = run(*saving(simulator, "--resume", "oslo"), stdin=lines("more"))
+    assert (by_words.code, by_words.out) == (0, "ok\n")
+    said = [("system", "Be brief"), ("user", "about Oslo"), ("assistant", "ok")]
+    assert simulator.requests[3].request is not None and simulator.requests[3].request.model == "gpt-5.4-mini"
+    assert asked(simulator)[3] == [("user", "of whales"), ("assistant", "ok"), ("user", "more")]
+    assert asked(simulator)[4] == [*said, ("user", "more")]
+    unknown = run(*saving(simulator, "--resume", "nothing like it"), stdin=b"")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "no saved chat says so" in unknown.err
+    assert "(about Oslo)" in unknown.err
+
+
+def test_a_chat_does_not_end_for_want_of_its_store(run: Command, play: Play) -> None:
+    simulator = play(Rule(Say("ok")))
+    file = run.home / ".local" / "share" / "trunkline" / "chats.db"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"no database at all " * 100)
+    done = run(*saving(simulator), stdin=lines("hi"))
+    assert (done.code, done.out) == (0, "ok\n")
+    assert "This chat is not saved: " in done.err
+    refused = run(*saving(simulator, "--resume"), stdin=lines("hi"))
+    assert (refused.code != 0, refused.out) == (True, "")
+    both = run(*own(simulator, "--resume"), stdin=lines("hi"))
+    assert (both.code, both.out) == (2, "")

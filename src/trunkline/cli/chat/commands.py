@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ... import UsageError, from_json, to_json
+from ... import UsageError, to_json
 from ...values.expect import did_you_mean
 from ..options import model_names
 from .session import Session
@@ -83,8 +83,8 @@ def load(session: Session, name: str) -> int:
         data = path_of(name).read_bytes()
     except OSError as error:
         raise UsageError(f"{name} cannot be read ({error.strerror or type(error).__name__})", field="FILE") from None
-    session.restore(from_json(data))
-    return len(session.messages)
+    session.restore(data)
+    return len(session.chat.messages)
 
 
 def _model(session: Session, name: str, tell: Tell) -> None:
@@ -95,8 +95,8 @@ def _model(session: Session, name: str, tell: Tell) -> None:
 
 def _system(session: Session, text: str, tell: Tell) -> None:
     if text:
-        session.system = None if text == "-" else text
-    tell("no instructions" if session.system is None else f"instructions: {session.system}")
+        session.chat.system = None if text == "-" else text
+    tell("no instructions" if session.chat.system is None else f"instructions: {session.chat.system}")
 
 
 def _save(session: Session, name: str, tell: Tell) -> None:
@@ -126,7 +126,7 @@ def _load(session: Session, name: str, tell: Tell) -> None:
 
 
 def _clear(session: Session, _: str, tell: Tell) -> None:
-    session.messages.clear()
+    session.chat = session.begun(session.chat.system)
     tell("a new conversation; model and instructions stay")
 
 

@@ -1,4 +1,4 @@
-"""The questions of earlier chats, in a file that only the user can read."""
+"""The questions of earlier chats, in a file that only the user can read; and where the chats themselves are."""
 
 from __future__ import annotations
 
@@ -13,16 +13,25 @@ KEPT = 1000
 
 def history_file(environ: dict[str, str]) -> Path | None:
     """``$XDG_STATE_HOME/trunkline/history`` (``~/.local/state``; ``%LOCALAPPDATA%`` on Windows); None without a home."""
+    return _place(environ, "XDG_STATE_HOME", "state", "history")
+
+
+def chats_file(environ: dict[str, str]) -> Path | None:
+    """``$XDG_DATA_HOME/trunkline/chats.db`` (``~/.local/share``; ``%LOCALAPPDATA%`` on Windows); None without a home."""
+    return _place(environ, "XDG_DATA_HOME", "share", "chats.db")
+
+
+def _place(environ: dict[str, str], variable: str, folder: str, name: str) -> Path | None:
     if os.name == "nt":
         base = environ.get("LOCALAPPDATA", "")
-        return Path(base, "trunkline", "history") if base else None
-    base = environ.get("XDG_STATE_HOME", "")
+        return Path(base, "trunkline", name) if base else None
+    base = environ.get(variable, "")
     if not Path(base).is_absolute():  # the XDG specification: a relative path is to be ignored
         home = environ.get("HOME", "")
         if not Path(home).is_absolute():
             return None
-        base = str(Path(home, ".local", "state"))
-    return Path(base, "trunkline", "history")
+        base = str(Path(home, ".local", folder))
+    return Path(base, "trunkline", name)
 
 
 class History:

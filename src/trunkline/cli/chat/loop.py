@@ -5,11 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ... import Client, NoProviderError, TrunklineError, __version__
+from ... import (
+    Client,
+    Conversations,
+    NoProviderError,
+    SavedConversation,
+    SQLiteStore,
+    StoreError,
+    TrunklineError,
+    UsageError,
+    __version__,
+)
 from ..options import call_options, client
 from ..output import colourful, environ, is_terminal, note, out
 from .commands import Leave, Tell, is_command, load, obey, words
-from .history import History, history_file
+from .history import History, chats_file, history_file
 from .reading import PipeReader, Reader, TerminalReader
 from .session import Session
 
@@ -19,16 +29,45 @@ def chat(args: argparse.Namespace) -> int:
     terminal = sys.stdin is not None and sys.stdin.isatty()
     plain = args.plain or not terminal
     with client(args) as llm:
-        session = _session(llm, args, plain=plain, interactive=terminal)
-        if terminal:
-            return _Dialogue(session, _reader(args), colour=colourful(plain=plain)).run()
-        return _from_pipe(session)
+        store, where = _store(args)
+        try:
+            session = _session(llm, args, store, plain=plain, interactive=terminal)
+            if args.resume is not None:
+                where = f"It goes on after {len(session.chat.messages)} messages: {session.chat.title}. {where}"
+            if terminal:
+                return _Dialogue(session, _reader(args), colour=colourful(plain=plain)).run(where)
+            if where:
+                note(where)
+            return _from_pipe(session)
+        finally:
+            if store is not None:
+                store.close()
 
 
-def _session(llm: Client, args: argparse.Namespace, *, plain: bool, interactive: bool) -> Session:
+def _store(args: argparse.Namespace) -> tuple[SQLiteStore | None, str]:
+    """Where chats are saved, and what to tell of that. A chat does not end for want of it, but one that is to be resumed cannot
+    begin."""
+    if args.no_save:
+        return None, ""
+    file = chats_file(environ())
+    try:
+        if file is None:
+            raise StoreError("there is no home where it could be")
+        store = SQLiteStore(file, create_folder=True)
+    except StoreError as error:
+        if args.resume is not None:
+            raise
+        return None, f"This chat is not saved: {error}"
+    return store, f"This chat is saved in {file}: --resume goes on with it, --no-save saves nothing."
+
+
+def _session(llm: Client, args: argparse.Namespace, store: SQLiteStore | None, *, plain: bool, interactive: bool) -> Session:
+    if args.resume is not None and store is None:
+        raise UsageError("--no-save and --resume: it could not go on", field="resume", allowed="one of the two")
+    resumed = None if args.resume is None or store is None else wanted(store, args.resume)
     options = call_options(args)
     system = options.pop("system", None)
-    model = args.model
+    model: str | None = args.model or (None if resumed is None else resumed.model)
     if model is None:
         found = llm.health(ask=False)
         if found.model is None:
@@ -36,13 +75,26 @@ def _session(llm: Client, args: argparse.Namespace, *, plain: bool, interactive:
         if found.model is None:
             raise NoProviderError(found.why)
         model = found.model
-    session = Session(llm, model, options, plain=plain, interactive=interactive)
+    session = Session(llm, model, options, plain=plain, interactive=interactive, store=store)
     session.choose(model)
+    if resumed is not None:
+        session.chat = session.begun(None, resumed.id)
     if args.load is not None:
         load(session, args.load)
     if system is not None:
-        session.system = str(system)
+        session.chat.system = str(system)
     return session
+
+
+def wanted(store: SQLiteStore, what: str) -> SavedConversation:
+    """The saved chat of that id, else the last that says ``what``. Raises ``UsageError`` where there is none."""
+    saved = Conversations(store)
+    chats = saved.list()
+    found = [chat for chat in chats if what and chat.id == what] or (saved.search(what) if what else chats)
+    if found:
+        return found[0]
+    known = "; ".join(f"{chat.id} ({chat.title})" for chat in chats[:5]) or "none yet"
+    raise UsageError("no saved chat says so" if what else "no chat is saved", field="resume", allowed=known)
 
 
 def _reader(args: argparse.Namespace) -> Reader:
@@ -85,8 +137,10 @@ class _Dialogue:
         self._reader = reader
         self._colour = colour
 
-    def run(self) -> int:
+    def run(self, where: str) -> int:
         self.tell(f"Trunkline {__version__}, with {self._session.model}. /help lists the commands, Ctrl-D leaves.")
+        if where:
+            self.tell(where)
         try:
             return self._talk()
         except Leave:

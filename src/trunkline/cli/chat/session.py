@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from ... import CallOptions, Client, Message, Response, Stream, TrunklineError, UsageError, Warning
+from ... import CallOptions, Client, Conversation, Message, Response, Store, Stream, TrunklineError, Warning
 from ..answer import tell, write, writer
 from ..output import is_terminal, note
 from .reading import unechoed
@@ -50,47 +50,49 @@ class Spent:
 
 
 class Session:
-    """One conversation with one client. ``messages`` holds it whole, without the instructions, and goes out whole each turn."""
+    """What is said at one sitting, to one client. ``chat`` holds it; with a ``store`` it is saved there."""
 
-    def __init__(self, llm: Client, model: str, options: CallOptions, *, plain: bool, interactive: bool) -> None:
-        self.llm: Client = llm
+    def __init__(
+        self, llm: Client, model: str, options: CallOptions, *, plain: bool, interactive: bool, store: Store | None = None
+    ) -> None:
         self.model: str = model
-        self.system: str | None = None
-        self.messages: list[Message] = []
+        self._llm, self._options, self._store = llm, options, store
+        self.chat: Conversation = self.begun(None)
         self.spent: Spent = Spent()
         self.failed: bool = False
         """Whether any turn was not answered."""
         self._warnings: tuple[Warning, ...] = ()  # of the last answer: what holds on from turn to turn is told once
-        self._options = options
         self._plain = plain
         self._interactive = interactive
 
+    def begun(self, system: str | None, id: str | None = None) -> Conversation:
+        """A new conversation, or the one of that id."""
+        options: CallOptions = {**self._options, "model": self.model}
+        return self._llm.conversation(system, saved_in=self._store, id=id, **options)
+
     def choose(self, model: str) -> None:
         """Go on with another model. Raises ``UsageError`` for a name that leads nowhere, and changes nothing then."""
-        self.llm.stream("?", model=model)  # finds the target; nothing is sent before a stream is read
+        self.chat.model = model
         self.model = model
 
     def turn(self, text: str) -> None:
         """Say ``text`` and write the answer. What a provider cannot do is told, and the turn taken back; Ctrl-C ends the answer,
         and what there is of it stays (``KeyboardInterrupt`` where nobody is there to go on)."""
-        before = len(self.messages)
-        self.messages.append(Message.user(text))
         to = writer(plain=self._plain, thoughts=self._interactive and is_terminal())
         stream: Stream | None = None
         try:
             with unechoed():
                 to.wait()
-                stream = self.llm.stream(self.messages, **self._call())
+                stream = self.chat.stream(text)
                 with stream:
                     response = write(stream, to)
         except KeyboardInterrupt:
-            self._stopped(before, stream)
+            kept = self._stopped(text, stream)
             to.end()
             if not self._interactive:
                 raise
-            note("stopped" if len(self.messages) > before else "stopped; nothing was said yet, so the turn is taken back")
+            note("stopped" if kept else "stopped; nothing was said yet, so the turn is taken back")
         except TrunklineError as error:
-            del self.messages[before:]
             self.failed = True
             to.end()
             note(f"error: {error}")
@@ -100,49 +102,32 @@ class Session:
             raise
         else:
             to.end()
-            self._answered(before, response)
+            self.spent.add(response)
+            tell(response, self._warnings)
+            self._warnings = response.warnings
 
-    def _call(self) -> CallOptions:
-        options: CallOptions = {**self._options, "model": self.model}
-        if self.system is not None:
-            options["system"] = self.system
-        return options
-
-    def _answered(self, before: int, response: Response) -> None:
-        self.spent.add(response)
-        tell(response, self._warnings)
-        self._warnings = response.warnings
-        if response.message.parts:
-            self.messages.append(response.message)
-        else:
-            del self.messages[before:]
-
-    def _stopped(self, before: int, stream: Stream | None) -> None:
+    def _stopped(self, text: str, stream: Stream | None) -> bool:
         """Keeps the words that came: half a thought or half a tool call is of no use to anybody."""
         response = None if stream is None else stream.response
         if response is None or not response.text.strip():
-            del self.messages[before:]
-            return
+            return False
         self.spent.add(response)
-        self.messages.append(Message.assistant(f"{response.text.rstrip()}\n\n{STOPPED}"))
+        self.chat.add([Message.user(text), Message.assistant(f"{response.text.rstrip()}\n\n{STOPPED}")])
+        return True
 
     def undo(self) -> str | None:
         """Take back the last question and what followed it; gives the question, None where there is none."""
-        for place in range(len(self.messages) - 1, -1, -1):
-            if self.messages[place].role == "user":
-                text = self.messages[place].text
-                del self.messages[place:]
-                return text
-        return None
+        if not any(message.role == "user" for message in self.chat.messages):
+            return None
+        return next((message.text for message in self.chat.undo() if message.role == "user"), "")
 
     def stored(self) -> list[Message]:
         """The conversation with its instructions at its head, as ``/save`` writes it."""
-        return ([] if self.system is None else [Message.system(self.system)]) + self.messages
+        system = self.chat.system
+        return [*([] if system is None else [Message.system(system)]), *self.chat.messages]
 
-    def restore(self, messages: object) -> None:
+    def restore(self, data: bytes) -> None:
         """Go on with a stored conversation. Raises ``UsageError`` for anything that is none."""
-        if not isinstance(messages, tuple) or not all(isinstance(message, Message) for message in messages):
-            raise UsageError("holds no conversation", field="FILE", allowed="what /save has written")
-        heads = [message for message in messages if message.role == "system"]
-        self.system = "\n\n".join(message.text for message in heads) if heads else None
-        self.messages = [message for message in messages if message.role != "system"]
+        chat = self.begun(None)
+        chat.load(data)
+        self.chat = chat
