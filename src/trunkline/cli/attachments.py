@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-import mimetypes
 from pathlib import Path
 
-from .. import Audio, File, Image, LocalFile, Part, Text, UsageError
+from .. import Audio, Data, File, Image, Part, Text, UsageError, Video
+from ..values.media import LARGEST_FILE
+from ..values.open_files import read_open
+from ..values.sniffing import named, sniff
 
 _LARGEST_TEXT = 10 << 20
+_ALLOWED = "an image, sound, film, PDF or text file"
 
 
 def attachment(name: str) -> Part:
-    """The file as a part of a message: images, sound and PDF as such, anything else that is UTF-8 text as text under its name.
+    """The file as a part of a message: images, sound, films and PDF as such, anything else that is UTF-8 text as text under its
+    name.
 
     ``UsageError`` for a file that is not there, or that is none of these.
     """
     path = Path(name)
     if not path.is_file():
-        words = f"{name} is a folder" if path.is_dir() else f"there is no file {name}"
-        raise UsageError(words, field="--file", allowed="an image, sound, PDF or text file")
-    media_type = mimetypes.guess_type(path.name)[0] or ""
-    source = LocalFile(path=str(path), media_type=media_type)
-    kind = media_type.partition("/")[0]
-    if kind == "image" and media_type != "image/svg+xml":
-        return Image(source)
-    if kind == "audio":
-        return Audio(source)
-    if media_type == "application/pdf":
-        return File(source, filename=path.name)
-    return Text(f"{path.name}:\n\n{_text(path, name)}")
-
-
-def _text(path: Path, name: str) -> str:
+        words = f"{name} is no file" if path.exists() else f"there is no file {name}"
+        raise UsageError(f"{name} is a folder" if path.is_dir() else words, field="--file", allowed=_ALLOWED)
     try:
         with path.open("rb") as file:
-            data = file.read(_LARGEST_TEXT + 1)
+            data = read_open(file.read, LARGEST_FILE, "--file")
     except OSError as error:
         raise UsageError(f"{name} cannot be read ({error.strerror or type(error).__name__})", field="--file") from None
+    media_type = sniff(data) or named(path.name) or ""
+    kind = media_type.partition("/")[0]
+    if media_type == "application/pdf":
+        return File(Data(data, media_type), filename=path.name)
+    if kind in _PARTS and media_type != "image/svg+xml":
+        return _PARTS[kind](Data(data, media_type))
     if len(data) > _LARGEST_TEXT:
         raise UsageError(f"{name} is larger than {_LARGEST_TEXT >> 20} MiB of text", field="--file")
     try:
-        return data.decode("utf-8-sig")
+        return Text(f"{path.name}:\n\n{data.decode('utf-8-sig')}")
     except UnicodeDecodeError:
-        allowed = "an image, sound, PDF or text file"
-        raise UsageError(f"{name} is neither text nor of a known kind", field="--file", allowed=allowed) from None
+        raise UsageError(f"{name} is neither text nor of a known kind", field="--file", allowed=_ALLOWED) from None
+
+
+_PARTS: dict[str, type[Image | Audio | Video]] = {"image": Image, "audio": Audio, "video": Video}
