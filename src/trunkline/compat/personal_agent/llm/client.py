@@ -64,8 +64,8 @@ class LLMClient:
 
     def switch_model(self, model: str | None = None, provider: str | None = None) -> None:
         """Another model answers from the next call on; ``model`` None: the provider's default, where that is another. The
-        ``Config`` that was handed over stays as it is; an ``api_key`` in it is not shown to another provider, which has its own in
-        the environment. Conversations that are under way go on with their model. Raises ``ValueError`` for a provider that
+        ``Config`` that was handed over stays as it is; an ``api_key`` in it is not shown to another provider, which has its own
+        in the environment. Conversations that are under way go on with their model. Raises ``ValueError`` for a provider that
         there is not."""
         before, llm = self.config, replace(self.config.llm)
         if provider and provider != llm.provider:

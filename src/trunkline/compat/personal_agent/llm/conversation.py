@@ -40,13 +40,13 @@ class AgentConversation:
         """The answer to ``content``, said after all that was said before."""
         self._pace.wait_if_needed()
         with in_their_words():
-            reply = self.chat.send(parts_of(content), **_given(kwargs))
+            reply = self.chat.send(_asked(content), **_given(kwargs))
         return self._kinds[reply.provider or self.provider].answer(reply)
 
     def stream(self, content: Content, **kwargs: Any) -> Iterator[str]:
         """The answer's text as it is written; it is kept once it has been read to its end."""
         self._pace.wait_if_needed()
-        with in_their_words(), self.chat.stream(parts_of(content), **_given(kwargs)) as stream:
+        with in_their_words(), self.chat.stream(_asked(content), **_given(kwargs)) as stream:
             yield from stream.text
 
     def can_switch(self, model: str | None = None, provider: str | None = None) -> Move:
@@ -69,6 +69,10 @@ class AgentConversation:
             raise ValueError(f"Unsupported provider: {provider}")
         kind = self._kinds[provider]
         return f"{kind.provider}/{model or kind.default_model}"
+
+
+def _asked(content: Content) -> dict[str, Any]:
+    return {"role": "user", "content": parts_of(content)}
 
 
 def _given(kwargs: Mapping[str, Any]) -> dict[str, Any]:
