@@ -13,35 +13,25 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, final
 
 from ..client.forked import begins_anew
 from ..client.settings import Settings
-from ..client.trust import checked_base_url
-from ..ports import ProcessRequest
 from ..values import expect
-from ..values.check import check_headers
 from ..values.errors import ToolSourceError, UnsupportedOperationError, UsageError
 from ..values.message import Message, Part, ToolResult
 from ..values.request import Tool
-from ..values.secret import Secret, mask_keys
+from ..values.secret import Secret
+from .places import Address, Program
 from .tool_names import tool_names
 
 if TYPE_CHECKING:
-    import asyncio
     from concurrent.futures import Future
 
     from mcp import Client as SdkClient
 
     from .contents import McpPrompt, McpResource
-    from .session import Link, Session
+    from .session import Session
 
 T = TypeVar("T")
 Watch: TypeAlias = "Callable[[Future[Any]], None]"
 LONGEST: Final = 24 * 3600.0
-INHERITED: Final[tuple[str, ...]] = (
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP",
-    "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT",
-    "USERPROFILE", "USERNAME", "HOMEDRIVE", "HOMEPATH",
-)  # fmt: skip
-"""All that a program has of our environment: no key is among them."""
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|AUTH|CREDENTIAL", re.IGNORECASE)
 _PAGES: Final = 1_000
 
 
@@ -92,11 +82,11 @@ class McpServer:
         if command is not None:
             if headers is not None:
                 raise UsageError("a program takes none", field="headers", allowed="env, or url=...")
-            self._place: _Program | _Address = _Program(command, env, cwd)
+            self._place: Program | Address = Program(command, env, cwd)
         else:
             if env is not None or cwd is not None:
                 raise UsageError("for programs alone", field="env, cwd", allowed="headers, or command=[...]")
-            self._place = _Address(url, headers)
+            self._place = Address(url, headers)
         self._closed = False
         self._names: dict[str, str] = {}
         self._session: Session | None
@@ -298,75 +288,3 @@ async def _all_pages(kind: str, sdk: SdkClient) -> list[Any]:
         if cursor is None:
             return found
     raise ToolSourceError(f"has no end of pages of its {kind}")
-
-
-class _Program:
-    """A program, and what it gets of us."""
-
-    is_program = True
-
-    def __init__(self, command: object, env: object, cwd: str | os.PathLike[str] | None) -> None:
-        words = expect.items(command, "command", "a list: the program, and its words; no shell is involved")
-        if not words or not all(isinstance(word, str) and "\0" not in word for word in words) or not words[0]:
-            raise UsageError("no program that could be started", field="command", allowed="a list of text, the program first")
-        given = expect.mapping({} if env is None else env, "env")
-        for name, value in given.items():
-            text = value.reveal() if isinstance(value, Secret) else expect.text(value, f"env.{name}")
-            if not expect.filled(name, "env") or re.search("[=\0]", name) or "\0" in text:
-                raise UsageError("no program could be given that", field="env", allowed="names without =, text without NUL")
-        self._argv = tuple(words)
-        self._env = {name: value if isinstance(value, Secret) else Secret(value) for name, value in given.items()}
-        self._secrets = [self._env[name] for name, value in given.items() if isinstance(value, Secret) or _SECRET.search(name)]
-        self._cwd = None if cwd is None else os.fspath(cwd)
-
-    def __repr__(self) -> str:
-        return f"command={os.path.basename(self._argv[0])!r}"  # noqa: PTH119 - its words may hold keys
-
-    def mask(self, text: str) -> str:
-        return _masked(text, self._secrets)
-
-    def link(self, settings: Settings, lost: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Link:
-        from .child import Child
-
-        ours = settings.environment()
-        env = {name: ours[name] for name in INHERITED if name in ours}
-        env |= {name: value.reveal() for name, value in self._env.items()}
-        return Child(ProcessRequest(self._argv, env=tuple(env.items()), cwd=self._cwd), lost, loop)
-
-
-class _Address:
-    """An address, and what is sent there alone."""
-
-    is_program = False
-
-    def __init__(self, url: object, headers: object) -> None:
-        base, mark, query = expect.text(url, "url").strip().partition("?")
-        checked_base_url(base, "url")
-        if re.search(r"[^!-~]|#", query):
-            raise UsageError("has a fragment, or what no URL may hold", field="url", got="text")
-        given = expect.mapping({} if headers is None else headers, "headers")
-        plain = {name: value.reveal() if isinstance(value, Secret) else value for name, value in given.items()}
-        check_headers(plain, "headers")
-        self._url = base
-        self._query = Secret(query) if mark else None
-        self._headers = tuple((name, Secret(value)) for name, value in plain.items())
-        self._secrets = [secret for _, secret in self._headers] + [
-            Secret(word) for text in (*plain.values(), *re.split("[&=]", query)) for word in text.split()[-1:]
-        ]
-
-    def __repr__(self) -> str:
-        return f"url={self._url!r}"
-
-    def mask(self, text: str) -> str:
-        return _masked(text, self._secrets)
-
-    def link(self, settings: Settings, lost: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Link:
-        from .remote import Remote
-
-        return Remote(self._url, self._query, self._headers, settings, lost)
-
-
-def _masked(text: str, secrets: Sequence[Secret]) -> str:
-    for secret in secrets:
-        text = secret.mask(text)
-    return mask_keys(text)
