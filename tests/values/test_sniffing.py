@@ -91,6 +91,8 @@ def test_names_tell_by_their_ending() -> None:
         (b"OggS", "file", {}, "audio/ogg"),
         (b"OggS", "file", {"said": "video/ogg"}, "video/ogg"),
         (b"OggS", "file", {"said": "text/plain"}, "audio/ogg"),
+        (b"let a", "file", {"said": "video/mp2t"}, "text/plain"),
+        (b"\x47\xff", "file", {"said": "video/mp2t"}, "video/mp2t"),
         (b"# hi", "file", {"name": "a.md"}, "text/markdown"),
         ("grüß".encode(), "file", {"name": "a.unknown"}, "text/plain"),
         (b"PK\3\4\xff", "file", {"name": "a.docx"}, "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import Audio, Data, File, Image, Part, Text, UsageError, Video
 from ..values.media import LARGEST_FILE
 from ..values.open_files import read_open
-from ..values.sniffing import named, sniff
+from ..values.sniffing import is_text, named, sniff
 
 _LARGEST_TEXT = 10 << 20
 _ALLOWED = "an image, sound, film, PDF or text file"
@@ -28,11 +28,11 @@ def attachment(name: str) -> Part:
             data = read_open(file.read, LARGEST_FILE, "--file")
     except OSError as error:
         raise UsageError(f"{name} cannot be read ({error.strerror or type(error).__name__})", field="--file") from None
-    media_type = sniff(data) or named(path.name) or ""
+    media_type = sniff(data) or (None if is_text(data) else named(path.name)) or ""
     kind = media_type.partition("/")[0]
     if media_type == "application/pdf":
         return File(Data(data, media_type), filename=path.name)
-    if kind in _PARTS and media_type != "image/svg+xml":
+    if kind in _PARTS:
         return _PARTS[kind](Data(data, media_type))
     if len(data) > _LARGEST_TEXT:
         raise UsageError(f"{name} is larger than {_LARGEST_TEXT >> 20} MiB of text", field="--file")

@@ -79,7 +79,9 @@ def media_type_of(
     other = other if other and not other.endswith("octet-stream") else named(name)
     found = sniff(data)
     if found is None:
-        found = other or ("text/plain" if kind == "file" and is_text(data) else None)
+        found = other
+        if kind == "file" and (found is None or found.partition("/")[0] in _WORDS) and is_text(data):
+            found = "text/plain"  # a.ts is no film then
     elif (twin := _TWINS.get(found)) is not None and (twin == other if kind == "file" else twin.startswith(f"{kind}/")):
         found = twin
     if found is None:
