@@ -30,6 +30,7 @@ _STARTERS = frozenset(
     " он она оно мы они я вы это в на но и а".split()
 )
 _DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
+_MARK = re.compile(r"\d{1,3}|[^\W\d_]|[IVX]{2,4}|[ivx]{2,4}")  # of a list
 _SPLIT = re.compile(r"[\s(\[{\"“„«*_~`–—-]|['‘’](?=.)")
 _LOWER_PAIRS = frozenset("zB zT zZ uU uÄ oÄ oB vC nC iA iV mE eV aD aM dR".split())
 _SPACED = frozenset(("d. h", "u. a", "т. е"))  # the last letter of each
@@ -55,13 +56,14 @@ def abbreviated(text: str, start: int, at: int, after: int, end: int) -> bool | 
     following = text[after : after + 1]
     if not word or len(word) == _LONGEST:
         return False
-    if len(word) == 1 or word.isdecimal():
-        line = text.rfind("\n", start, at) + 1
-        if len(word) <= 3 and not text[max(line, start) : at - len(word)].strip(" \t>*_#-("):
-            return True  # the mark of a list
-        known = _number(word, before, text, after, end) if word.isdecimal() else _letter(word, before, following)
-        if known is not None or word.isdecimal():
-            return known
+    if _MARK.fullmatch(word):
+        line = max(text.rfind("\n", start, at) + 1, start)
+        if not text[line : at - len(word)].strip(" \t>*_#-("):
+            return True
+    if word.isdecimal():
+        return _number(word, before, text, after, end)
+    if len(word) == 1 and (known := _letter(word, before, following)) is not None:
+        return known
     small = word if word.isupper() else word.lower()  # CA, MS
     if word in _BEFORE or small in _BEFORE:
         return True
