@@ -133,8 +133,7 @@ class CallOptions(UntypedOptions, total=False):
     - ``max_tokens`` (reasoning counts too), ``stop``, ``n`` (choices).
     - ``temperature, top_p, top_k, frequency_penalty, presence_penalty, seed, logprobs, top_logprobs, logit_bias``.
     - ``modalities, audio`` (``AudioOutput``), ``prediction`` (text that the reply will mostly repeat).
-    - ``cache`` (``"auto"``: marks where they pay, or none where the provider caches by itself; True or a
-      ``CacheMark``: the whole prompt), ``cache_key, service_tier, store, user, metadata``.
+    - ``cache`` (``"auto"``: what pays; True or a ``CacheMark``: all of it), ``cache_key, service_tier, store, user, metadata``.
     - ``extra_headers, extra_query, extra_body`` go to the wire as they are.
 
     Of how it is carried out (``docs/defaults.md``):
