@@ -1,0 +1,110 @@
+"""Which way a target is held to a schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from trunkline.dialects.known import ASKED
+from trunkline.policy.output_mode import PROTOCOLS, has_plain_json, is_object, output_mode
+from trunkline.values.model import Quirks
+from trunkline.values.request import OutputFormat, ReasoningOptions, Request, ToolChoice
+
+OBJECT: dict[str, Any] = {"type": "object", "properties": {}}
+S, T = ("structured_output",), ("tools",)
+
+
+def mode(dialect: str = "openai-chat", abilities: Any = None, schema: Any = None, request: Any = None, **quirks: Any) -> str:
+    asked = Request(model="m", messages=(), output=OutputFormat(schema or OBJECT), **(request or {}))
+    return output_mode(asked, dialect, Quirks(**quirks), abilities)
+
+
+def test_every_dialect_has_its_row() -> None:
+    assert set(PROTOCOLS) == set(ASKED)
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses", "gemini", "cohere", "ollama", "claude-cli", "unheard-of"])
+def test_of_whom_nothing_is_known_takes_a_schema(dialect: str) -> None:
+    assert mode(dialect) == "native"
+    assert mode(dialect, thinking="enabled") == "native"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "thinking", "expected"),
+    [
+        ("anthropic-messages", None, "native"), ("anthropic-messages", "adaptive", "native"), ("anthropic-messages", "always", "native"),
+        ("anthropic-messages", "enabled", "tool"), ("anthropic-messages", "none", "tool"),
+        ("bedrock-converse", None, "tool"), ("bedrock-converse", "adaptive", "native"), ("bedrock-converse", "always", "native"),
+        ("bedrock-converse", "enabled", "tool"), ("bedrock-converse", "none", "tool"),
+    ],
+)  # fmt: skip
+def test_elder_models_take_none(dialect: str, thinking: Any, expected: str) -> None:
+    assert mode(dialect, thinking=thinking) == expected
+    assert mode(dialect, (*S, *T), thinking=thinking) == "native"
+    assert mode(dialect, T, thinking=thinking) == ("instruction" if thinking == "always" else "tool")
+
+
+def test_a_quirk_counts_more_than_an_ability() -> None:
+    assert mode(abilities=T) == "tool"
+    assert mode(abilities=T, no_response_format=False) == "native"
+    assert mode(abilities=(*S, *T), no_response_format=True) == "tool"
+    assert mode(abilities=(*S, *T), json_object_only=True, no_response_format=False) == "tool"
+
+
+@pytest.mark.parametrize("flag", ["no_tools", "no_forced_tool", "tool_choice_auto_only"])
+def test_who_cannot_be_forced_is_told(flag: str) -> None:
+    assert mode(no_response_format=True) == "tool"
+    flags: Any = {flag: True}
+    assert mode(no_response_format=True, **flags) == "instruction"
+
+
+def test_who_calls_no_tools_is_told() -> None:
+    assert mode(abilities=()) == "instruction"
+    assert mode("ollama", no_response_format=True) == mode("claude-cli", no_response_format=True) == "instruction"
+    assert mode("cohere", no_response_format=True) == "tool"
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "expected"),
+    [
+        (None, "tool"), (ReasoningOptions(effort="low"), "instruction"), (ReasoningOptions(effort="none"), "tool"),
+        (ReasoningOptions(enabled=False), "tool"), (ReasoningOptions(enabled=True), "instruction"),
+        (ReasoningOptions(budget=0), "tool"), (ReasoningOptions(budget=1), "instruction"),
+    ],
+)  # fmt: skip
+def test_claude_is_not_forced_while_it_thinks(reasoning: Any, expected: str) -> None:
+    for dialect in ("anthropic-messages", "bedrock-converse"):
+        assert mode(dialect, request={"reasoning": reasoning}, no_response_format=True) == expected
+    assert mode("openai-chat", request={"reasoning": reasoning}, no_response_format=True) == "tool"
+    assert mode("openai-chat", thinking="always", no_response_format=True) == "tool"
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"), [("auto", "tool"), ("none", "tool"), ("required", "tool"), ("tool", "instruction")]
+)
+def test_another_forced_tool_goes_first(choice: Any, expected: str) -> None:
+    request = {"tool_choice": ToolChoice(choice, ("f",) if choice == "tool" else ())}
+    assert mode(request=request, no_response_format=True) == expected
+    assert mode(request=request) == "native"
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        (OBJECT, True), ({"properties": {"a": {}}}, True), ({"type": "array", "properties": {}}, False), ({"anyOf": [OBJECT]}, False),
+        ({"$ref": "#/$defs/a", "$defs": {"a": OBJECT}}, True), ({"$ref": "#/definitions/a", "definitions": {"a": OBJECT}}, True),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"type": "string"}}}, False), ({"$ref": "#/$defs/a"}, False),
+    ],
+)  # fmt: skip
+def test_arguments_are_objects(schema: Any, expected: bool) -> None:
+    assert is_object(schema) is expected
+    assert mode(schema=schema, no_response_format=True) == ("tool" if expected else "instruction")
+
+
+def test_plain_json_beside_the_words() -> None:
+    for dialect, has in (("openai-chat", True), ("gemini", True), ("ollama", True), ("cohere", True), ("unheard-of", True),
+                         ("openai-responses", True), ("anthropic-messages", False), ("bedrock-converse", False), ("claude-cli", False)):  # fmt: skip
+        assert has_plain_json(dialect, Quirks()) is has
+        assert has_plain_json(dialect, Quirks(json_object_only=True)) is has
+        assert not has_plain_json(dialect, Quirks(no_response_format=True))
