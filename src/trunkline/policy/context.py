@@ -54,6 +54,11 @@ class ContextWindow(Generic[T]):
         return self.begins[self._oldest] if self.begins else 0
 
     @property
+    def turns(self) -> int:
+        """How many of them are sent."""
+        return len(self.begins) - self._oldest
+
+    @property
     def tokens(self) -> int:
         """Of all that is sent."""
         return self._size(self._oldest) if self.begins else self._head_tokens

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from trunkline import ContextWindow
+
 from .base import Message, MessageRole
+
+_SWEPT = 1_000
+"""So many messages may be kept that are sent no more."""
 
 
 class ConversationContext:
@@ -17,39 +22,42 @@ class ConversationContext:
         if self.max_turns < 1:
             raise ValueError(f"max_turns is {max_turns}: at least one turn must be kept")
         self.system_message: str | None = system_message
-        self._turns: list[list[Message]] = []
+        self.clear()
 
     def add_user_message(self, content: str) -> None:
         """A new turn begins; the oldest beyond ``max_turns`` is forgotten."""
-        self._turns.append([Message(MessageRole.USER, content)])
-        del self._turns[: -self.max_turns]
+        self._window.add(Message(MessageRole.USER, content), begins=True)
+        if self._window.first >= _SWEPT:
+            self._forget()
 
     def add_assistant_message(self, content: str | None) -> None:
         """What the assistant answered."""
         if _says_something(content):
-            self._add(Message(MessageRole.ASSISTANT, content or ""))
+            self._window.add(Message(MessageRole.ASSISTANT, content or ""))
 
     def add_tool_result(self, tool_call_id: str, content: str, name: str | None = None) -> None:
         """What a tool answered to the call of that id. The turn that called it need not be said: the providers remember it."""
-        self._add(Message(MessageRole.TOOL, content, name, tool_call_id))
-
-    def _add(self, message: Message) -> None:
-        if not self._turns:  # the assistant speaks first
-            self._turns.append([])
-        self._turns[-1].append(message)
+        self._window.add(Message(MessageRole.TOOL, content, name, tool_call_id))
 
     def get_messages(self) -> list[Message]:
         """What to send: a new list, the system message first."""
         system = [Message(MessageRole.SYSTEM, self.system_message or "")] if _says_something(self.system_message) else []
-        return system + [message for turn in self._turns for message in turn]
+        return [*system, *self._window.sent()]
 
     def clear(self) -> None:
         """Forget all turns; the system message stays."""
-        self._turns.clear()
+        self._window: ContextWindow[Message] = ContextWindow(self.max_turns, at_once=1)
+
+    def _forget(self) -> None:
+        """What is left out is of no use to anybody here."""
+        kept = self._window.sent()
+        self.clear()
+        for message in kept:
+            self._window.add(message, begins=message.role is MessageRole.USER)
 
     def __len__(self) -> int:
         """How many turns there are."""
-        return len(self._turns)
+        return self._window.turns
 
 
 def _says_something(content: str | None) -> bool:
