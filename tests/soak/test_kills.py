@@ -21,8 +21,8 @@ from tests.stores.kills import Left, kill
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 PROMISED = 0.1
-"""Seconds; beyond it only what the process was late, as it waited for a processor or for the interpreter, at each of a few steps."""
-STEPS = 5
+"""Seconds; beyond it only what the machine was late: each of a few steps may have waited for a processor (or the interpreter) and the disk."""
+STEPS = 3
 ROUNDS_OF_A_FILE = 50
 
 
@@ -36,17 +36,18 @@ def test_kills(tmp_path: Path, request: pytest.FixtureRequest, record_property: 
         folder.mkdir(exist_ok=True)
         busy = 2 if rounds % 4 == 3 else 0
         for one in kill(folder / "store.db", str(rounds), chance, writers=chance.choice([1, 2, 3]), busy=busy):
-            assert one.lost <= PROMISED + STEPS * one.late, f"round {rounds}, busy {busy}: {one}"
+            assert one.lost <= PROMISED + STEPS * (one.late + one.disk), f"round {rounds}, busy {busy}: {one}"
             left.append(one)
         rounds += 1
     losses = sorted(one.lost for one in left)
     longest, median = losses[-1], losses[len(losses) // 2]
     kept, over = sum(one.kept for one in left), sum(loss > PROMISED for loss in losses)
-    latest = max(one.late for one in left)
+    latest, slowest = max(one.late for one in left), max(one.disk for one in left)
     record_property(
         "told",
         f"kills: {len(left)} processes in {rounds} rounds, {kept:,} records kept; lost: median {1e3 * median:.0f} ms, at most "
-        f"{1e3 * longest:.0f} ms; {over} above 100 ms, each by no more than it was late (at most {1e3 * latest:.0f} ms)",
+        f"{1e3 * longest:.0f} ms; {over} above 100 ms, where it waited for a processor (up to {1e3 * latest:.0f} ms) or the disk "
+        f"(up to {1e3 * slowest:.0f} ms)",
     )
     today = datetime.now(UTC).date().isoformat()
     record_property(

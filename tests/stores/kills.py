@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import sqlite3
@@ -10,6 +11,7 @@ import sys
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -23,10 +25,12 @@ RECENT = 0.5
 @dataclass
 class Left:
     """``lost``: how long before its kill (seconds) the oldest record was handed over that is gone, 0.0: none is. ``late``: how late that
-    process was at most just then, waiting for a processor. ``kept``: how many records are there."""
+    process was at most just then, waiting for a processor. ``disk``: how long the disk took at most to sync a few bytes. ``kept``: how
+    many records are there."""
 
     lost: float
     late: float
+    disk: float
     kept: int
 
 
@@ -40,7 +44,7 @@ def kill(path: Path, name: str, chance: random.Random, writers: int, busy: int) 
             argv = [sys.executable, "-m", "tests.stores.killed", path, log, notes[log], f"{chance.random()}", f"{busy}"]
             running.append(stack.enter_context(subprocess.Popen([*map(str, argv)], cwd=ROOT, stdout=subprocess.PIPE)))
         assert all(process.stdout and process.stdout.readline() == b"begun\n" for process in running)
-        time.sleep(chance.uniform(0.0, 0.6))
+        disk = _pass(chance.uniform(0.0, 0.6), path.parent / "probe")
         moments = []
         for process in running:
             moments.append(time.monotonic())
@@ -48,10 +52,22 @@ def kill(path: Path, name: str, chance: random.Random, writers: int, busy: int) 
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     with SQLiteStore(path) as store:
-        return [_left(store, log, notes[log], moment) for log, moment in zip(logs, moments, strict=True)]
+        return [_left(store, log, notes[log], moment, disk) for log, moment in zip(logs, moments, strict=True)]
 
 
-def _left(store: SQLiteStore, log: str, notes: Path, moment: float) -> Left:
+def _pass(seconds: float, probe: Path) -> float:
+    """Lets time pass, and tells how long the disk took at most to sync a few bytes meanwhile."""
+    end, longest = time.monotonic() + seconds, 0.0
+    with probe.open("wb", buffering=0) as file:
+        while (began := time.monotonic()) < end:
+            file.write(b"x")
+            os.fsync(file.fileno())
+            longest = max(longest, time.monotonic() - began)
+            time.sleep(0.02)
+    return longest
+
+
+def _left(store: SQLiteStore, log: str, notes: Path, moment: float, disk: float) -> Left:
     lines = [line.split() for line in notes.read_text().splitlines()]
     notes.unlink()
     told = [float(at) for kind, _, at in lines if kind == "kept"]
@@ -64,6 +80,5 @@ def _left(store: SQLiteStore, log: str, notes: Path, moment: float) -> Left:
         "values keep step"
     )
     ticks = [float(at) for kind, _, at in lines if kind == "tick" and float(at) > moment - RECENT]
-    steps = zip([moment - RECENT if len(ticks) < 2 else ticks[0], *ticks], [*ticks, moment], strict=True)
-    late = max(after - before - TICK for before, after in steps)
-    return Left(moment - told[len(there)] if len(there) < len(told) else 0.0, max(late, 0.0), len(there))
+    late = max((after - before - TICK for before, after in pairwise([*ticks, moment])), default=RECENT)
+    return Left(moment - told[len(there)] if len(there) < len(told) else 0.0, max(late, 0.0), disk, len(there))

@@ -187,6 +187,16 @@ def test_expired_values_and_old_leases_are_cleared_away(path: Path, opened: Open
     assert (ask(path, "SELECT count(*) FROM pair"), ask(path, "SELECT count(*) FROM lease")) == (1, 0)
 
 
+def test_what_is_deleted_is_not_in_the_file(path: Path, opened: Opened) -> None:
+    with opened() as store:
+        store.put("key", b"a secret")
+        store.append("log", b"a secret" * 2_000)
+        assert store.flush()
+        store.delete("key")
+        store.clear("log")
+    assert b"a secret" not in path.read_bytes()
+
+
 def test_many_bookings_are_few_rows(path: Path, opened: Opened) -> None:
     store = opened()
     for _ in range(150):

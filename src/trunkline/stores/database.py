@@ -24,11 +24,26 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX pair_ends ON pair (ends) WHERE ends IS NOT NULL",
         "CREATE TABLE lease (id TEXT NOT NULL PRIMARY KEY, key TEXT NOT NULL, amount REAL NOT NULL, ends REAL)",
         "CREATE INDEX lease_key ON lease (key)",
-        "CREATE TABLE record (number INTEGER PRIMARY KEY, log TEXT NOT NULL, at REAL NOT NULL, data BLOB NOT NULL)",
+        "CREATE TABLE record (number INTEGER PRIMARY KEY AUTOINCREMENT, log TEXT NOT NULL, at REAL NOT NULL, data BLOB NOT NULL)",
         "CREATE INDEX record_log ON record (log)",
+        "CREATE VIEW arrival (what, name, number, data) AS SELECT NULL, NULL, NULL, NULL",
+        *(
+            f"CREATE TRIGGER arrived_{what} INSTEAD OF INSERT ON arrival WHEN new.what = '{what}' BEGIN {statement}; END"
+            for what, statement in {
+                "put": "INSERT INTO pair VALUES (new.name, new.data, new.number) "
+                "ON CONFLICT (key) DO UPDATE SET value = excluded.value, ends = excluded.ends",
+                "delete": "DELETE FROM pair WHERE key = new.name",
+                "append": "INSERT INTO record (log, at, data) VALUES (new.name, new.number, new.data)",
+                "clear": "DELETE FROM record WHERE log = new.name",
+                "book": "UPDATE lease SET amount = new.number, ends = NULL WHERE id = new.name AND ends IS NOT NULL",
+            }.items()
+        ),
     ),
 )
-"""What makes each version of the schema (``user_version``: 1 is the first) out of the one before. What stands here stays."""
+"""What makes each version of the schema (``user_version``: 1 is the first) out of the one before. What stands here stays.
+
+What arrives is written into a view, so that one statement does whatever is to be done, in order: each statement hands the
+interpreter's lock to whoever wants it, and waits 5 ms and more to have it back where other threads compute."""
 BUSY = 0.02
 """Seconds that SQLite itself waits for a lock. We wait longer, but not inside of it: nobody could fork meanwhile."""
 PAUSE = 0.01
@@ -167,6 +182,8 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     # With a write-ahead log NORMAL loses nothing when a process is killed, as the system has every commit by then; when the power
     # fails it may lose the last commits, and corrupts nothing. FULL would wait for the disk at each of them.
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA secure_delete = ON")  # what is deleted, or has expired, is not to be found in the file either
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:

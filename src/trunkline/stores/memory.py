@@ -22,6 +22,8 @@ class MemoryStore:
         self._wall = wall
         self._values: dict[str, tuple[bytes, float | None]] = {}
         self._logs: dict[str, list[Record]] = {}
+        self._gone: dict[str, int] = {}
+        """The last number of a log that was cleared: no number comes twice."""
         self._leases: dict[str, tuple[str, float, float]] = {}
         self._booked: dict[str, float] = {}
         self._still = Still()
@@ -74,13 +76,13 @@ class MemoryStore:
         arguments.data(record, "record")
         with self._still.lock:
             records = self._logs.setdefault(arguments.name(log, "log"), [])
-            records.append(Record(len(records) + 1, self._wall(), record))
+            records.append(Record(self._gone.get(log, 0) + len(records) + 1, self._wall(), record))
 
     def query(self, log: str, after: int = 0, limit: int | None = None, containing: bytes | None = None) -> Sequence[Record]:
         """The records of a log with numbers above ``after``, in order; those alone that contain so much."""
-        first, most = max(arguments.position(after), 0), arguments.most(limit)
+        first, most = arguments.position(after), arguments.most(limit)
         with self._still.lock:
-            found = self._logs.get(arguments.name(log, "log"), [])[first:]
+            found = self._logs.get(arguments.name(log, "log"), [])[max(first - self._gone.get(log, 0), 0) :]
         if containing:
             found = [record for record in found if arguments.data(containing, "containing") in record.data]
         return found if most < 0 else found[:most]
@@ -88,7 +90,8 @@ class MemoryStore:
     def clear(self, log: str) -> None:
         """Forgets a log."""
         with self._still.lock:
-            self._logs.pop(arguments.name(log, "log"), None)
+            if records := self._logs.pop(arguments.name(log, "log"), None):
+                self._gone[log] = records[-1].number
 
     def flush(self, seconds: float = 5.0) -> bool:
         """Nothing waits."""

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread, current_thread
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..values.errors import StoreError
 from .forks import Still
 
-GATHERED = 0.02
-"""Seconds for which the first to come waits for others: well under the 50 ms that are promised, as writing takes its time too."""
-IDLE = 5.0
+REST = 0.02
+"""Seconds between two batches: the first record is written at once, and those that come meanwhile together."""
+IDLE = 30.0
 """Seconds without work after which the thread ends; the next record starts another."""
 PAUSES = (0.02, 0.5)
 """Seconds between two attempts to write: twice as many each time, from the first to the second."""
@@ -27,11 +27,13 @@ _log = logging.getLogger("trunkline.stores")
 
 
 class Order(NamedTuple):
-    """One thing to be written: a statement, what goes into it, and how many bytes that is."""
+    """One thing to be written: ``put, delete, append, clear`` or ``book``; a key, log or lease; when it ends or came, or how
+    much; a value or record."""
 
-    statement: str
-    values: tuple[Any, ...]
-    size: int
+    what: str
+    name: str
+    number: float | None = None
+    data: bytes = b""
 
 
 class Spool(Still):
@@ -57,38 +59,40 @@ class Spool(Still):
         self._taken: deque[Order] = deque()
         self._waiting: deque[Order] = deque()
         self._bytes = 0
+        """Of what waits."""
         self._thread: Thread | None = None
         self._wakes: SimpleQueue[None] = SimpleQueue()
         self._asleep = self._told_of_loss = self._told_of_trouble = False
 
-    def add(self, statement: str, values: tuple[Any, ...], size: int) -> None:
+    def add(self, order: Order) -> None:
         """One more, in order."""
         with self.lock:
-            self._waiting.append(Order(statement, values, size))
+            self._waiting.append(order)
             self.added += 1
-            self._bytes += size
+            self._bytes += len(order.data)
             lost = self._drop()
             self._wake()
-        if lost:
-            self._tell_of_loss("it is closed" if self._closed else "it is full, as nothing can be written")
+        self._tell_of_loss(lost)
 
     def take(self) -> Sequence[Order]:
         """All that waits, to be written now. ``settle`` it: a Ctrl-C finds it here or there, never nowhere."""
         with self.lock:
-            self._taken, self._waiting = self._all(), deque()
+            self._taken, self._waiting, self._bytes = self._all(), deque(), 0
             return self._taken
 
     def settle(self, *, written: bool) -> None:
         """What was taken is kept now; or it could not be, and waits again, in its old place."""
+        lost = False
         with self.lock:
             if written:
-                self._bytes -= sum(order.size for order in self._taken)
                 self._taken = deque()
                 self._told_of_loss = self._told_of_trouble = False
             else:
+                self._bytes += sum(len(order.data) for order in self._taken)
                 self._waiting, self._taken = self._all(), deque()
-                self._drop()
+                lost = self._drop()
                 self._wake()  # it was another thread's attempt, perhaps: ours saw nothing waiting
+        self._tell_of_loss(lost)
 
     def pending(self) -> list[Order]:
         """All that is not written yet, in order."""
@@ -103,11 +107,10 @@ class Spool(Still):
     def close(self) -> None:
         """What is not written by now is lost, and counted; so is whatever comes later."""
         with self.lock:
-            self._closed = True
+            self._closed, self._told_of_loss = True, False
             lost = self._drop()
             self._wakes.put(None)
-        if lost:
-            self._tell_of_loss("it was closed, and they could not be written")
+        self._tell_of_loss(lost)
 
     def let_go(self, *, child: bool) -> None:
         """In a child nothing waits: what was handed over is its parent's to write."""
@@ -122,18 +125,19 @@ class Spool(Still):
         """Makes the spool as small as it has to be; the newest stays, however large it is. Whether something is lost."""
         before = self.dropped
         while self._waiting and (self._closed or (len(self._waiting) > 1 and self._is_full())):
-            self._bytes -= self._waiting.popleft().size
+            self._bytes -= len(self._waiting.popleft().data)
             self.dropped += 1
         return self.dropped > before
 
     def _is_full(self) -> bool:
-        return self._bytes > self._most_bytes or len(self._waiting) + len(self._taken) > self._most
+        return self._bytes > self._most_bytes or len(self._waiting) > self._most
 
-    def _tell_of_loss(self, why: str) -> None:
+    def _tell_of_loss(self, lost: bool) -> None:
         """One warning, until something could be written again."""
         with self.lock:
-            told, self._told_of_loss = self._told_of_loss, True
-        if not told:
+            told, self._told_of_loss = self._told_of_loss, self._told_of_loss or lost
+        if lost and not told:
+            why = "its store is closed" if self._closed else "too many wait, as nothing can be written"
             _log.warning("records for %s are lost, %d so far: %s", self._place, self.dropped, why)
 
     def _tell_of_trouble(self, error: Exception) -> None:
@@ -161,10 +165,10 @@ class Spool(Still):
         pause, since = PAUSES[0], None
         try:
             while self._awaited():
-                time.sleep(GATHERED)
                 try:
                     self._write()
                     pause, since = PAUSES[0], None
+                    time.sleep(REST)
                 except StoreError as error:
                     since = since or time.monotonic()
                     if time.monotonic() >= since + PATIENCE:

@@ -6,11 +6,11 @@ import atexit
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Sequence
+from itertools import chain, islice
 from secrets import token_hex
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 from weakref import WeakSet
 
 from ..ports import Record
@@ -20,16 +20,10 @@ from .database import PAUSE, Database
 from .spool import Order, Spool
 
 T = TypeVar("T")
-PUT = "INSERT INTO pair (key, value, ends) VALUES (?, ?, ?)"
-REPLACING = " ON CONFLICT (key) DO UPDATE SET value = excluded.value, ends = excluded.ends"
 GET = "SELECT key, value, ends FROM pair WHERE key = ?"
 KEYS = "SELECT key, x'', ends FROM pair WHERE key >= ? ORDER BY key"
-DELETE = "DELETE FROM pair WHERE key = ?"
-APPEND = "INSERT INTO record (log, at, data) VALUES (?, ?, ?)"
-CLEAR = "DELETE FROM record WHERE log = ?"
-BOOK = "UPDATE lease SET amount = ?, ends = NULL WHERE id = ? AND ends IS NOT NULL"
-MANY = (256, 32, 4, 1)
-"""Rows of one statement. Each statement hands the interpreter's lock to whoever wants it, and may wait 5 ms to have it back."""
+MANY = 200
+"""Rows of one statement: four values each, and old builds of SQLite take 999."""
 FOLDED = 64
 """So many rows of what was booked under a key become one."""
 AT_IT = 0.05
@@ -46,7 +40,8 @@ class SQLiteStore:
     """A ``Store`` in the file ``path`` (made where it is missing, for its owner alone), for any number of threads and processes.
 
     ``append``, ``put``, ``delete`` and ``book`` never wait for the disk and never fail for its sake: a thread in the background
-    writes what they are given, in order, within 50 ms (so a process that is killed loses the last 100 ms at most), and reads
+    writes what they are given, in order, within 50 ms (so a process that is killed loses the last 100 ms at most, or as much as
+    its disk or processor made that thread wait), and reads
     through the same store see it at once. While the file is locked or the disk full it waits in memory, ``spool`` records and
     ``spool_bytes`` at most; then the oldest are lost: ``dropped`` counts them, and a warning in the log tells of it. ``flush``
     now and then where you hand over very many at once. A record that is read before it is written has a number that may change.
@@ -96,11 +91,11 @@ class SQLiteStore:
     def put(self, key: str, value: bytes, seconds: float | None = None) -> None:
         """Keeps ``value``, soon; for so many seconds if they are given."""
         ends = arguments.ending(self._wall(), seconds)
-        self._spool.add(PUT, (arguments.name(key, "key"), arguments.data(value, "value"), ends), len(value))
+        self._spool.add(Order("put", arguments.name(key, "key"), ends, arguments.data(value, "value")))
 
     def delete(self, key: str) -> None:
         """Forgets ``key``, soon, if it is there."""
-        self._spool.add(DELETE, (arguments.name(key, "key"),), 0)
+        self._spool.add(Order("delete", arguments.name(key, "key")))
 
     def keys(self, prefix: str = "") -> list[str]:
         """The keys that begin with ``prefix``, sorted."""
@@ -128,11 +123,11 @@ class SQLiteStore:
 
     def book(self, lease: str, amount: float) -> None:
         """Ends a lease, soon: ``amount`` was really used. A lease that was booked before is left alone."""
-        self._spool.add(BOOK, (arguments.amount(amount), arguments.name(lease, "lease")), 0)
+        self._spool.add(Order("book", arguments.name(lease, "lease"), arguments.amount(amount)))
 
     def append(self, log: str, record: bytes) -> None:
         """Adds to a log, soon."""
-        self._spool.add(APPEND, (arguments.name(log, "log"), self._wall(), arguments.data(record, "record")), len(record))
+        self._spool.add(Order("append", arguments.name(log, "log"), self._wall(), arguments.data(record, "record")))
 
     def query(self, log: str, after: int = 0, limit: int | None = None, containing: bytes | None = None) -> Sequence[Record]:
         """The records of a log with numbers above ``after``, in order; those alone that contain so much."""
@@ -145,15 +140,13 @@ class SQLiteStore:
 
         def work(connection: sqlite3.Connection, pending: Sequence[Order]) -> list[Record]:
             found = [Record(*row) for row in connection.execute(statement, (*values, most))]
-            cleared = max(
-                (at for at, order in enumerate(pending, 1) if (order.statement, order.values[0]) == (CLEAR, log)), default=0
-            )
+            cleared = max((at for at, order in enumerate(pending, 1) if (order.what, order.name) == ("clear", log)), default=0)
             if cleared:
                 found, pending = [], pending[cleared:]
             if pending:
-                (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM record").fetchone()
-                waiting = (order.values for order in pending if order.statement == APPEND and order.values[0] == log)
-                late = (Record(last + at, *given[1:]) for at, given in enumerate(waiting, 1))
+                (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
+                waiting = (order for order in pending if order.what == "append" and order.name == log)
+                late = (Record(last + at, order.number or 0.0, order.data) for at, order in enumerate(waiting, 1))
                 found += [record for record in late if record.number > first and part in record.data]
             return found if most < 0 else found[:most]
 
@@ -161,7 +154,7 @@ class SQLiteStore:
 
     def clear(self, log: str) -> None:
         """Forgets a log, soon."""
-        self._spool.add(CLEAR, (arguments.name(log, "log"),), 0)
+        self._spool.add(Order("clear", arguments.name(log, "log")))
 
     def flush(self, seconds: float = 5.0) -> bool:
         """Whether all that was handed over is written now; waits so many seconds at most."""
@@ -216,10 +209,10 @@ class SQLiteStore:
                     break
                 found[key] = entry
             for order in pending:
-                if order.statement == PUT and wanted(order.values[0]):
-                    found[order.values[0]] = [*order.values[1:]]
-                elif order.statement == DELETE:
-                    found.pop(order.values[0], None)
+                if order.what == "put" and wanted(order.name):
+                    found[order.name] = [order.data, order.number]
+                elif order.what == "delete":
+                    found.pop(order.name, None)
             now = self._wall()
             return {key: value for key, (value, ends) in found.items() if ends is None or ends > now}
 
@@ -250,26 +243,15 @@ class SQLiteStore:
             self._swept = now
 
 
-def _statements(batch: Iterable[Order]) -> Iterator[tuple[str, list[Any]]]:
-    """As few as will do, in order."""
-    for statement, orders in groupby(batch, lambda order: order.statement):
-        rows = [order.values for order in orders]
-        insert, row = statement.startswith("INSERT"), 0
-        while row < len(rows):
-            many = next(n for n in MANY if n <= len(rows) - row) if insert else 1
-            end = REPLACING if statement == PUT else ""
-            yield statement + ", (?, ?, ?)" * (many - 1) + end, [value for values in rows[row : row + many] for value in values]
-            row += many
-
-
 def _write_all(connection: sqlite3.Connection, batch: Sequence[Order]) -> None:
-    if len(batch) == 1:  # a transaction of its own
-        connection.execute(*next(_statements(batch)))
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    for statement, values in _statements(batch):
-        connection.execute(statement, values)
-    connection.execute("COMMIT")
+    if len(batch) > MANY:
+        connection.execute("BEGIN IMMEDIATE")
+    waiting = iter(batch)
+    while rows := list(islice(waiting, MANY)):
+        statement = "INSERT INTO arrival VALUES (?, ?, ?, ?)" + ", (?, ?, ?, ?)" * (len(rows) - 1)
+        connection.execute(statement, [*chain.from_iterable(rows)])
+    if len(batch) > MANY:
+        connection.execute("COMMIT")
 
 
 def _used(connection: sqlite3.Connection, key: str, now: float) -> float:
