@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io as files
 import math
 from base64 import b64encode
@@ -33,6 +34,7 @@ SHOWN = {
     "ollama": b'"images":["' + DATA + b'"]',
 }
 """A picture as each protocol says it."""
+BOMB = gzip.compress(bytes(51 << 20), 1)
 BYTES_ONLY = {"bedrock-converse", "ollama"}
 
 
@@ -49,6 +51,10 @@ def host() -> Iterator[Loopback]:
     def answer(asked: Any) -> Scripted:
         if asked.path == "/moved":
             return Scripted(302, {"Location": "file:///etc/passwd"})
+        if asked.path == "/bomb":
+            return Scripted(200, {"content-encoding": "gzip"}, BOMB)
+        if asked.path == "/short":
+            return Scripted(200, {}, PNG, end="truncated")
         return Scripted(200, {"content-type": "application/octet-stream"}, PNG)
 
     with Loopback(answer) as loopback:
@@ -126,6 +132,15 @@ def test_what_is_not_fetched(sim: Simulator, host: Loopback, kind: str, path: st
         ask(kind, sim, "ollama", ["?", Image.url(f"{host.url}{path}")], fetch_urls=allowed)
     assert caught.value.field == "messages[0].parts[1].source.url"
     assert len(sim.requests) == before
+
+
+@pytest.mark.parametrize("kind", ["blocking", "async"])
+@pytest.mark.parametrize(("path", "words"), [("/bomb", "too large to be fetched"), ("/short", "could not be fetched")])
+def test_what_comes_is_read_as_far_as_it_may_be(sim: Simulator, host: Loopback, kind: str, path: str, words: str) -> None:
+    before = len(sim.requests), len(host.asked)
+    with pytest.raises(UsageError, match=words):
+        ask(kind, sim, "ollama", Image.url(f"{host.url}{path}"), fetch_urls="private")
+    assert (len(sim.requests), len(host.asked)) == (before[0], before[1] + 1)
 
 
 def test_names_that_lead_to_this_machine_are_not_fetched_unless_somebody_says_so(sim: Simulator) -> None:
