@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import msgspec
 
-from ..engine import engine
+from ..engine import repair
 from ..engine.stream import LiveStream
 from ..ports import IO, Store
 from ..values import expect
@@ -56,7 +56,7 @@ class Talking:
         self._options = {name: value for name, value in options.items() if name != "model"}
         self._model: ModelName | None = options.get("model") or calls.model
         summarizer = Summarizer(calls, summarize, self._asked({}), blocking=blocking) if summarize else None
-        self._talk = Talk(History(max_turns, max_context_tokens), summarizer)
+        self._talk = Talk(calls, History(max_turns, max_context_tokens), summarizer)
         self._opened: Opened | None = None if saved_in is None else Opened(saved_in)
         self._id = expect.filled(id, "id") if id is not None else token_hex(6) if saved_in is not None else None
         self._resumes = id is not None
@@ -146,7 +146,7 @@ class Talking:
         other = type(self).__new__(type(self))
         vars(other).update(vars(self))
         talk = self._talk
-        other._talk = Talk(self._history().still(), talk.summarizer)
+        other._talk = Talk(talk.calls, self._history().still(), talk.summarizer)
         other._talk.model = talk.model
         if self._id is not None:
             other._id = token_hex(6)
@@ -230,7 +230,7 @@ class Talking:
     async def _sent(self, prompt: Prompt, options: Mapping[str, Any]) -> Response:
         io = await self._made_ready()
         turn = Turn(self._talk, self._calls.call(prompt, self._asked(options), False))
-        return await turn.answered(io, lambda call: engine.generate(io, call))
+        return await turn.answered(io, lambda call: repair.generate(io, call))
 
     async def _ran(self, prompt: Prompt, options: Mapping[str, Any]) -> Response:
         from ..engine.toolloop import run

@@ -95,7 +95,8 @@ class History:
         if message is None:
             place = len(items) - 1
         else:
-            place = next((n for n in range(len(items) - 1, -1, -1) if items[n] is message or items[n] == message), -1)
+            back = range(len(items) - 1, -1, -1)
+            place = next((n for n in back if items[n] is message), next((n for n in back if items[n] == message), -1))
         if place < 0:
             raise UsageError("is not in the conversation", field="message", allowed="one of its messages, or None for the last")
         self.window.pin(place)

@@ -16,6 +16,7 @@ from ..values.errors import StoreError, UsageError
 from ..values.events import Event
 from ..values.message import Message
 from ..values.response import Response
+from .calls import Calls
 from .conversation_log import Log
 from .conversation_state import History
 
@@ -30,7 +31,8 @@ _log = logging.getLogger("trunkline.stores")
 class Talk:
     """What the turns of a conversation share. ``holder`` is the one under way: there is never more than one."""
 
-    def __init__(self, history: History, summarizer: Summarizer | None) -> None:
+    def __init__(self, calls: Calls, history: History, summarizer: Summarizer | None) -> None:
+        self.calls: Calls = calls
         self.history: History = history
         self.summarizer: Summarizer | None = summarizer
         self.log: Log | None = None
@@ -93,7 +95,12 @@ class Turn:
         if talk.summarizer is not None and window.first > first:
             warnings += await talk.summarizer.summarize(io, history)
         request = msgspec.structs.replace(call.request, messages=window.sent())
-        return msgspec.structs.replace(call, request=request, warnings=warnings, plain=not history.media)
+        call = msgspec.structs.replace(call, request=request, warnings=warnings, plain=not history.media)
+        if not talk.calls.experience[1]:
+            return call
+        from .counting import retaught  # few ask for estimates
+
+        return retaught(call)
 
     async def answered(self, io: IO, ask: Callable[[Call], Awaitable[Response]]) -> Response:
         """What ``ask`` gives, kept."""
