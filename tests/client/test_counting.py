@@ -51,6 +51,15 @@ def test_the_provider_counts() -> None:
         assert {entry.operation for entry in simulator.requests} == {"count_tokens"}
 
 
+def test_a_server_that_counts_chats() -> None:
+    url = "openai-chat"
+    with (
+        Simulator(speed=math.inf) as simulator,
+        Client("llamacpp/x", base_url=simulator.base_url(url), settings=Settings({})) as llm,
+    ):
+        assert llm.count_tokens("two words") == 7
+
+
 def test_the_asynchronous_client_counts_and_estimates_alike() -> None:
     async def asked(simulator: Simulator) -> tuple[int, TokenEstimate]:
         url = simulator.base_url("gemini")

@@ -15,7 +15,7 @@ from tests.replies import chat, failed
 from tests.virtual import World
 from trunkline import Client
 from trunkline.client.settings import Settings
-from trunkline.engine import attempt
+from trunkline.engine import attempt, room
 from trunkline.engine.attempt import LARGEST_ERROR
 from trunkline.engine.call import Call
 from trunkline.ports import INFINITY, Deadlines
@@ -329,3 +329,23 @@ def test_what_a_dialect_refuses_is_told_as_it_is() -> None:
         with pytest.raises(type(error)) as caught:
             attempt.encode(call(), endpoint)
         assert caught.value is error
+
+
+@pytest.mark.parametrize(("spare", "looked"), [(0, False), (1, True)])
+def test_only_a_body_of_more_than_two_bytes_a_token_is_looked_into(
+    monkeypatch: pytest.MonkeyPatch, spare: int, looked: bool
+) -> None:
+    """The room is half the body's bytes; or less by a token."""
+    asked: list[int] = []
+    monkeypatch.setattr(room, "refuse_too_long", lambda call, wire, most: asked.append(most))
+    body = attempt.encode(call(wire(), prompt="x" * 1_001), wire()).wire.body
+    most = -(-len(body) // 2) - spare
+    encoded = attempt.encode_to_fit(call(wire(), prompt="x" * 1_001), wire(record=Model(id="m", provider="p1", context=most)))
+    assert encoded.wire.body == body
+    assert asked == ([most] if looked else [])
+
+
+def test_a_model_of_which_nobody_knows_the_room_takes_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "refuse_too_long", None)
+    for record in (None, Model(id="m", provider="p1")):
+        assert attempt.encode_to_fit(call(wire(), prompt="x" * 9_999), wire(record=record)).wire.body

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from trunkline import Client, ContextLengthError, Settings
+from tests.engine.calls import call, wire
+from trunkline import Client, ContextLengthError, Settings, UsageError
+from trunkline.engine.room import refuse_too_long
+from trunkline.policy.token_estimates import estimate
+from trunkline.providers.token_families import family_of
 from trunkline.sim.scripted import Scripted
 from trunkline.sim.scripted_io import ScriptedIO
 
@@ -62,3 +66,16 @@ def test_what_may_have_room_is_sent(prompt: str) -> None:
     llm, io = client()
     assert llm.generate(prompt).text == "hi"
     assert len(io.requests) == 1
+
+
+@pytest.mark.parametrize(("spare", "refused"), [(0, False), (1, True)])
+def test_a_prompt_is_refused_where_even_the_lower_bound_is_too_long(spare: int, refused: bool) -> None:
+    asked = call(wire(), prompt=LONG)
+    low = estimate(asked.request, family_of("p1", "m")).low
+    if not refused:
+        refuse_too_long(asked, wire(), low - spare)
+        return
+    with pytest.raises(ContextLengthError, match=f", {low} at least, and the model has room for {low - spare}") as caught:
+        refuse_too_long(asked, wire(), low - spare)
+    assert caught.value.should_retry is False
+    assert isinstance(caught.value.__cause__, UsageError)

@@ -17,7 +17,7 @@ from .settlement import Settlement
 from .trial import Trial
 
 _HINT = "`estimate(prompt)` tells about how many, without asking anybody"
-_NO_SUCH_PATH = frozenset({404, 405, 501})
+_NO_SUCH_PATH = (404, 405)
 
 
 async def count_tokens(io: IO, call: Call) -> int:
