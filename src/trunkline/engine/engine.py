@@ -18,7 +18,7 @@ from ..values.request import Request
 from ..values.response import Response, Timings, Usage, Warning
 from ..wire.http import HttpReply
 from . import backend
-from .attempt import deadlines, encode, failure, fetch, unary
+from .attempt import encode, failure, fetch, unary
 from .call import Call, refuse_losses, seconds
 from .charges import charge
 from .course import Course
@@ -135,8 +135,7 @@ async def prepare(io: IO, call: Call) -> Call:
     if call.strict and len(call.plan) > 1:
         for destination in call.plan:
             if isinstance(destination, Wire):
-                limits = deadlines(call, io.now() + seconds(call.limits.total), another=False)
-                encode(await fitted(io, call, destination, limits), destination)
+                encode(await fitted(io, call, destination, io.now() + seconds(call.limits.total)), destination)
     return call
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import chain
 from operator import attrgetter
 
-from ..ports import IO, Deadlines
+from ..ports import IO
 from ..values.check import check_built
 from ..values.media import Medium
 from ..values.message import Audio, File, Image, Part, ToolResult, Video
 from ..values.request import Request
+from .attempt import deadlines
 from .call import Call
 from .destination import Destination, Wire
 
@@ -33,12 +34,12 @@ def _is_medium(part: Part) -> bool:
     return isinstance(part, Medium) or (type(part) is ToolResult and any(map(_is_medium, part.parts)))
 
 
-async def fitted(io: IO, call: Call, destination: Destination, limits: Deadlines) -> Call:
+async def fitted(io: IO, call: Call, destination: Destination, until: float) -> Call:
     """``call`` with its media as ``destination`` takes them. Raises ``UsageError`` where it surely does not, or where they cannot
     be fetched."""
     if call.media is None or not isinstance(destination, Wire):
         return call
-    return await call.media.fitted(io, call, destination.target, limits)
+    return await call.media.fitted(io, call, destination.target, deadlines(call, until, another=False))
 
 
 async def with_media(io: IO, request: Request) -> Request:

@@ -41,9 +41,7 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
         return (course.sibling(error, io.now()) or course.after(error)) is not None
 
     async def run(trial: Trial) -> T:
-        fit = call
-        if call.media is not None:
-            fit = await fitted(io, call, trial.destination, deadlines(call, settlement.until, course.next is not None))
+        fit = call if call.media is None else await fitted(io, call, trial.destination, settlement.until)
         await admit(io, fit, trial, spare if trial.destination is course.at else _always)  # a second one waits for nothing
         return await attempt(io, fit, trial, deadlines(call, settlement.until, course.next is not None))
 
@@ -63,8 +61,7 @@ async def pursue(io: IO, call: Call, settlement: Settlement, attempt: Attempt[T]
                 race = Race(io, call, settlement, course)
                 return await race.run(trial, delay, run)
             except Exception as error:  # noqa: BLE001 - an object of the user's own may raise anything; what is not its is raised on
-                spared = call.media is not None and not trial.asked and course.next is not None  # by its media
-                raised, failed = error, as_provider_error(error, destination, spared or bool(errors))
+                raised, failed = error, as_provider_error(error, destination, bool(errors) or _spared(call, trial, course))
             dress(failed, destination, call)
             if isinstance(failed, ClosedByCallerError) or settlement.settled:  # the caller has ended it, from elsewhere
                 raise failed
@@ -119,6 +116,11 @@ _NO_RETRY = "Not tried again: it fails too often just now for more retries (circ
 
 def _refused(error: ProviderError) -> bool:
     return isinstance(error, AuthenticationError) or error.status == 401
+
+
+def _spared(call: Call, trial: Trial, course: Course) -> bool:
+    """Whether a target was not asked for what it would make of the media, and another may take them."""
+    return call.media is not None and not trial.asked and course.next is not None
 
 
 def _always(error: ProviderError) -> bool:
