@@ -10,19 +10,20 @@ from trunkline.values.model import Quirks
 from trunkline.values.request import CustomTool, HostedTool, Tool, ToolChoice
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+CLOSED = {**SCHEMA, "additionalProperties": False}
 F, G = Tool("f"), Tool("g")
 
 
 def test_function():
     tool = Tool(
-        "f", "does", SCHEMA, strict=True, cache=CacheMark(), extra={"eager_input_streaming": True, "input_examples": [{"a": "b"}]}
+        "f", "does", CLOSED, strict=True, cache=CacheMark(), extra={"eager_input_streaming": True, "input_examples": [{"a": "b"}]}
     )
     body, encoded = encode(tools=(tool,))
     assert body["tools"] == [
         {
             "name": "f",
             "description": "does",
-            "input_schema": SCHEMA,
+            "input_schema": CLOSED,
             "strict": True,
             "eager_input_streaming": True,
             "input_examples": [{"a": "b"}],

@@ -177,7 +177,13 @@ def test_tools():
     specs = body["toolConfig"]["tools"]
     assert specs[:3] == [
         SPEC,
-        {"toolSpec": {"name": "a_b", "inputSchema": {"json": {"type": "object", "properties": {}}}, "strict": True}},
+        {
+            "toolSpec": {
+                "name": "a_b",
+                "inputSchema": {"json": {"type": "object", "properties": {}, "additionalProperties": False}},
+                "strict": True,
+            }
+        },
         {"systemTool": {"name": "nova_grounding"}},
     ]
     assert encoded.context.tool_names == {"a_b": "a.b"}

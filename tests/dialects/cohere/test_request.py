@@ -130,6 +130,10 @@ def test_strict_holds_for_all_tools():
     assert asked(tools=(Tool("a", strict=True),))[0]["strict_tools"] is True
     assert asked(tools=(Tool("a", strict=True), Tool("b")))[1] == [("approximated", "tools.strict")]
     assert "strict_tools" not in asked(tools=(Tool("a", strict=False),))[0]
+    optional = Tool("c", parameters={"type": "object", "properties": {"x": {"type": "string"}}})
+    body, told = asked(tools=(Tool("a", strict=True), optional))
+    assert "strict_tools" not in body
+    assert told == [("dropped", "tools.strict")]
 
 
 def test_hosted_and_custom_tools():

@@ -244,6 +244,47 @@ def test_tools_and_what_they_cannot_say():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("schema", "sent", "told"),
+    [
+        ({}, {}, []),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {"$ref": "#/$defs/A", "description": "d"}},
+                "$defs": {"A": {"type": "string"}},
+            },
+            {"type": "object", "properties": {"a": {"type": "string", "description": "d"}}},
+            [],
+        ),
+        (
+            {"type": "object", "properties": {"minimum": {"type": "integer", "minimum": 1, "default": 2}}},
+            {"type": "object", "properties": {"minimum": {"type": "integer", "default": 2, "description": "(minimum: 1)"}}},
+            ["bounds are said in the description only: minimum"],
+        ),
+        (
+            {"type": "object", "properties": {"a": {"not": {}}}},
+            {"type": "object", "properties": {"a": {"not": {}}}},
+            ["not read here: not"],
+        ),
+        (
+            {"type": "object", "properties": {"a": {"$ref": "#"}}, "$defs": {"A": {}}},
+            {"type": "object", "properties": {"a": {"$ref": "#"}}, "$defs": {"A": {}}},
+            ["definitions are not read here, and these cannot be written out"],
+        ),
+        (
+            {"anyOf": [{"properties": {"a": {}}}]},
+            {"type": "object", "properties": {"a": {}}},
+            ["alternatives at the root are laid together: parameters are one object"],
+        ),
+    ],
+)
+def test_schemas_that_the_server_reads_in_part(schema, sent, told):
+    body, encoded = encode("q", tools=(Tool("f", parameters=schema),))
+    assert body["tools"][0]["function"]["parameters"] == sent
+    assert [warning.reason for warning in encoded.warnings] == told
+
+
 def test_parameters_that_do_not_exist_here():
     fields = {
         "logit_bias": {"1": 2.0}, "verbosity": "low", "audio": AudioOutput("v"), "prediction": "p", "service_tier": "s", "user": "u",

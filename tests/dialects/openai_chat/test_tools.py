@@ -13,6 +13,7 @@ from trunkline.values.request import CustomTool, HostedTool, Tool, ToolChoice
 from trunkline.wire.http import HttpReply
 
 SCHEMA = {"type": "object", "properties": {}}
+CLOSED = {**SCHEMA, "required": [], "additionalProperties": False}
 
 
 def function(name):
@@ -23,8 +24,8 @@ def function(name):
     ("tool", "wire"),
     [
         (Tool("t"), function("t")),
-        (Tool("t", "d", SCHEMA, strict=True),
-            {"type": "function", "function": {"name": "t", "description": "d", "parameters": SCHEMA, "strict": True}}),
+        (Tool("t", "d", CLOSED, strict=True),
+            {"type": "function", "function": {"name": "t", "description": "d", "parameters": CLOSED, "strict": True}}),
         (Tool("t", strict=False), {"type": "function", "function": {"name": "t", "strict": False}}),
         (CustomTool("c"), {"type": "custom", "custom": {"name": "c"}}),
         (CustomTool("c", "d", "regex", "a+"), {"type": "custom", "custom": {

@@ -20,7 +20,8 @@ MCP = HostedTool("mcp", options={"server_label": "docs", "server_url": "https://
 def test_tools():
     inner = {"type": "function", "name": "f", "parameters": SCHEMA, "strict": False}
     space = HostedTool("namespace", "geo", {"description": "Places", "tools": [inner]})
-    later = Tool("later", parameters=SCHEMA, strict=True, extra={"defer_loading": True})
+    closed = {**SCHEMA, "required": list(SCHEMA["properties"]), "additionalProperties": False}
+    later = Tool("later", parameters=closed, strict=True, extra={"defer_loading": True})
     body, encoded = encode("hi", tools=(WEATHER, SQL, SEARCH, MCP, space, later, Tool("bare")))
     function = {"type": "function", "name": "weather", "parameters": SCHEMA, "strict": None, "description": "Tells the weather"}
     grammar = {"type": "grammar", "syntax": "lark", "definition": "start: /a/"}
@@ -30,7 +31,7 @@ def test_tools():
         {"type": "web_search", "search_context_size": "low"},
         {"type": "mcp", "server_label": "docs", "server_url": "https://a"},
         {"type": "namespace", "name": "geo", "description": "Places", "tools": [inner]},
-        {"type": "function", "name": "later", "parameters": SCHEMA, "strict": True, "defer_loading": True},
+        {"type": "function", "name": "later", "parameters": closed, "strict": True, "defer_loading": True},
         {"type": "function", "name": "bare", "parameters": None, "strict": None},
     ]
     assert encoded.warnings == ()

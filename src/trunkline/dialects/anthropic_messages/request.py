@@ -10,6 +10,7 @@ from ..cache_marks import auto_marked
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
 from ..request_body import json_bytes, merged
+from ..schemas import BEYOND, closed
 from . import thinking
 from .tools import Names, cache_control, encode_tools
 from .turns import Turns
@@ -117,36 +118,18 @@ def _output(output: OutputFormat, body: dict[str, Any], turns: Turns, target: Ta
     """A schema goes into ``output_config.format``; any JSON, or a schema where the model takes none, is asked for in words."""
     if output.description is not None:
         losses.dropped("output.description", "a schema has no description beside it here")
-    if output.schema is not None and not target.quirks.no_response_format:
-        schema = _closed(output.schema)
-        if schema != output.schema:
-            losses.approximated("output.schema", "objects must say additionalProperties: false here, and now do")
+    demandable = output.schema is not None and not target.quirks.no_response_format
+    if demandable and (schema := closed(output.schema or {}, "output.schema", losses)) is not None:
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
         return
     words = _ONLY_JSON
     if output.schema is None:
         losses.approximated("output", "JSON without a schema is asked for in words")
     else:
-        losses.approximated("output.schema", "this model takes no schema: it is asked for in words")
+        reason = f"{BEYOND}: it is asked for in words" if demandable else "this model takes no schema: it is asked for in words"
+        losses.approximated("output.schema", reason)
         words += " It must obey this JSON Schema:\n" + json_bytes(output.schema, losses).decode()
     turns.system.append({"type": "text", "text": words})
-
-
-def _closed(schema: Any) -> Any:
-    """``schema`` with ``additionalProperties: false`` on every object that does not say: the provider demands it (RULES)."""
-    if isinstance(schema, list):
-        return [_closed(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {
-        name: {inner: _closed(value) for inner, value in item.items()}
-        if name in ("properties", "$defs", "definitions") and isinstance(item, dict)
-        else item if name in ("enum", "const", "default", "examples") else _closed(item)
-        for name, item in schema.items()
-    }  # fmt: skip
-    if schema.get("type") == "object" or "properties" in schema:
-        closed.setdefault("additionalProperties", False)
-    return closed
 
 
 def _sampling(request: Request, target: Target, version: str, body: dict[str, Any], losses: Losses, *, thinks: bool) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from ...values.message import CacheMark
 from ...values.model import Quirks
-from ...values.request import AnyTool, CustomTool, HostedTool, Request, Tool
+from ...values.request import AnyTool, CustomTool, HostedTool, Request
 from ..losses import Losses
+from ..schemas import closed_parameters
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}").fullmatch
 _NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9_-]")
@@ -72,23 +73,14 @@ def encode_tool(tool: AnyTool, names: Names, losses: Losses, quirks: Quirks) -> 
         encoded = {"name": names.of(tool.name)}
         if tool.description:
             encoded["description"] = tool.description
-        encoded["input_schema"] = _object_schema(tool)
-        if tool.strict is not None:
-            if quirks.no_strict:
-                losses.dropped("tools.strict", "not understood here")
-            else:
-                encoded["strict"] = tool.strict
+        encoded["input_schema"], strict = closed_parameters(tool, losses, no_strict=quirks.no_strict is True)
+        if strict is not None:
+            encoded["strict"] = strict
         if tool.extra:
             encoded.update(tool.extra)
     if tool.cache is not None:
         encoded["cache_control"] = cache_control(tool.cache, losses)
     return encoded
-
-
-def _object_schema(tool: Tool) -> dict[str, Any]:
-    if not tool.parameters:
-        return {"type": "object", "properties": {}}
-    return tool.parameters if "type" in tool.parameters else {"type": "object", **tool.parameters}
 
 
 def _custom(tool: CustomTool, names: Names, losses: Losses) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from ...values.message import CacheMark
 from ...values.model import Quirks
-from ...values.request import AnyTool, CustomTool, HostedTool, Request, Tool
+from ...values.request import AnyTool, CustomTool, HostedTool, Request
 from ..losses import Losses
+from ..schemas import closed_parameters
 from .pieces import CUSTOM_INPUT, SYSTEM_TOOL
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}").fullmatch
@@ -78,21 +79,13 @@ def encode_tool(tool: AnyTool, names: Names, losses: Losses, quirks: Quirks) -> 
             return []
         encoded: dict[str, Any] = {SYSTEM_TOOL: {"name": tool.name, **tool.options}}
     else:
-        spec = _spec(names.of(tool.name), tool.description, _object_schema(tool))
-        if tool.strict is not None:
-            if quirks.no_strict:
-                losses.dropped("tools.strict", "not understood here")
-            else:
-                spec["strict"] = tool.strict
+        schema, strict = closed_parameters(tool, losses, no_strict=quirks.no_strict is True)
+        spec = _spec(names.of(tool.name), tool.description, schema)
+        if strict is not None:
+            spec["strict"] = strict
         encoded = {"toolSpec": spec | tool.extra}
     point = cache_point(tool.cache, losses, quirks) if tool.cache is not None else None
     return [encoded] if point is None else [encoded, point]
-
-
-def _object_schema(tool: Tool) -> dict[str, Any]:
-    if not tool.parameters:
-        return {"type": "object", "properties": {}}
-    return tool.parameters if "type" in tool.parameters else {"type": "object", **tool.parameters}
 
 
 def _custom(tool: CustomTool, names: Names, losses: Losses) -> dict[str, Any]:

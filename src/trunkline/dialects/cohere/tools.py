@@ -57,12 +57,15 @@ def _choose(choice: ToolChoice | None, written: list[Wire], losses: Losses, body
 
 
 def _strict(tools: tuple[Any, ...], losses: Losses, body: Wire) -> None:
-    """``strict_tools`` holds for all of them."""
-    said = [tool.strict for tool in tools if type(tool) is Tool]
-    if not any(said):
+    """``strict_tools`` holds for all of them; tools with optional parameters only are refused with it (the vendor's guide)."""
+    functions = [tool for tool in tools if type(tool) is Tool]
+    if not any(tool.strict for tool in functions):
+        return
+    if any(tool.parameters and tool.parameters.get("properties") and not tool.parameters.get("required") for tool in functions):
+        losses.dropped("tools.strict", "with it every tool must have a parameter that is required")
         return
     body["strict_tools"] = True
-    if not all(said):
+    if not all(tool.strict for tool in functions):
         losses.approximated("tools.strict", "it holds for all tools or for none here: for all")
 
 

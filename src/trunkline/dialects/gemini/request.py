@@ -11,7 +11,7 @@ from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
 from ..request_body import json_bytes, merged
 from .names import Names
-from .schemas import subset_of
+from .schemas import write_schema
 from .thinking import thinking_config
 from .tools import write_tools
 from .turns import Turns
@@ -151,11 +151,7 @@ def _output(output: OutputFormat, target: Target, turns: Turns, losses: Losses, 
         if output.schema is None:
             return
         if not quirks.json_object_only:
-            subset = subset_of(output.schema)
-            if subset is None:
-                config["responseJsonSchema"] = output.schema
-            else:
-                config["responseSchema"] = subset
+            write_schema(output.schema, ("responseSchema", "responseJsonSchema"), config, "output.schema", losses)
             return
     if output.schema is None:
         losses.approximated("output", "JSON is asked for in words")

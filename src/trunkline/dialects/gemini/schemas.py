@@ -1,7 +1,9 @@
 """Schemas of the wire (gemini §5) and JSON Schema: ``parameters`` and ``responseSchema`` are a subset of OpenAPI's, with types in
 capitals; ``parametersJsonSchema`` and ``responseJsonSchema`` are JSON Schema as it stands.
 
-A schema that the subset can say goes out in it, because every version and model reads that; any other goes out as JSON Schema.
+A schema that the subset can say goes out in it, because every version and model reads that; any other goes out as JSON Schema,
+of which the vendor's reference (``responseJsonSchema``) names what is held to: bounds of texts, and conditions, are not; and
+beside ``$ref`` nothing may stand.
 ``subset_of(json_schema_of(schema))`` says the same as ``schema``.
 """
 
@@ -11,6 +13,8 @@ import re
 from typing import Any
 
 from ...wire.loose_json import DEEPEST
+from ..losses import Losses
+from ..schemas import BOUNDS, CONDITIONS, mapped, words_of
 
 Object = dict[str, Any]
 TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
@@ -20,6 +24,9 @@ _PLAIN = frozenset({
     "format", "title", "description", "minimum", "maximum", "pattern", "default", "example", "required", "propertyOrdering",
     "nullable", *_COUNTS,
 })  # fmt: skip
+_FORMATS = frozenset({"date-time", "enum", "float", "double", "int32", "int64"})
+"""Others are refused in the subset: "only 'enum' and 'date-time' are supported for STRING type"."""
+_HELD = frozenset({"minimum", "maximum", "minItems", "maxItems"})
 _SNAKE = re.compile(r"_([a-z0-9])")
 
 
@@ -66,12 +73,34 @@ def _with_null(schema: Object) -> Object:
     return found
 
 
+def write_schema(schema: Object, fields: tuple[str, str], into: Object, field: str, losses: Losses) -> None:
+    """Puts ``schema`` into one of two fields: the first for the subset, the second for JSON Schema."""
+    subset = subset_of(schema)
+    if subset is not None:
+        into[fields[0]] = subset
+        return
+    into[fields[1]] = mapped(schema, _readable)
+    if unheld := words_of(schema) & ((BOUNDS | CONDITIONS) - _HELD):
+        losses.approximated(field, f"the model is told, but not held to: {', '.join(sorted(unheld))}")
+
+
+def _readable(schema: Object) -> Object:
+    """One schema of JSON Schema in the words that are read here, which say the same."""
+    if "const" in schema and "enum" not in schema:
+        schema = {"enum" if name == "const" else name: [value] if name == "const" else value for name, value in schema.items()}
+    if "$ref" in schema and "anyOf" not in schema and not all(name.startswith("$") for name in schema):
+        return {"anyOf": [{"$ref": schema.pop("$ref")}], **schema}
+    return schema
+
+
 def subset_of(schema: Any, depth: int = 0) -> Object | None:
     """The schema in the subset; None where that cannot say it."""
     if not isinstance(schema, dict) or depth > DEEPEST:
         return None
     found: Object = {}
     for key, value in schema.items():
+        if key == "format" and value not in _FORMATS:
+            return None
         if key in _PLAIN:
             found[key] = value
             continue

@@ -11,7 +11,7 @@ from ...values.request import CustomTool, HostedTool, Request, Tool, ToolChoice
 from ..losses import Losses
 from .calls import CUSTOM_INPUT
 from .names import Names
-from .schemas import subset_of
+from .schemas import write_schema
 
 Wire = dict[str, Any]
 _ELSEWHERE = (
@@ -55,8 +55,7 @@ def _function(tool: Tool | CustomTool, names: Names, losses: Losses) -> Wire:
     if tool.description is not None:
         wire["description"] = tool.description
     if tool.parameters is not None:
-        subset = subset_of(tool.parameters)
-        wire["parametersJsonSchema" if subset is None else "parameters"] = tool.parameters if subset is None else subset
+        write_schema(tool.parameters, ("parameters", "parametersJsonSchema"), wire, "tools.parameters", losses)
     if tool.strict:
         losses.dropped("tools.strict", "arguments are not held to the schema here")
     _unmarked(tool.cache, losses)

@@ -7,6 +7,7 @@ from typing import Any
 from ...values.request import AnyTool, CustomTool, HostedTool, Request, Tool, ToolChoice
 from ..losses import Losses
 from ..request_body import merged
+from ..schemas import BOUNDS, CONDITIONS, in_words, mapped, rooted, words_of, written_out
 from .pieces import CUSTOM_INPUT
 
 Wire = dict[str, Any]
@@ -50,12 +51,30 @@ def _function(tool: Tool, losses: Losses) -> Wire:
     function: Wire = {"name": tool.name}
     if tool.description is not None:
         function["description"] = tool.description
-    function["parameters"] = {"type": "object", "properties": {}} if tool.parameters is None else tool.parameters
+    function["parameters"] = _parameters(tool, losses)
     if tool.strict:
         losses.dropped("tools.strict", "arguments are the model's own here")
     if tool.cache is not None:
         losses.dropped("cache", "prompts are cached without being asked here")
     return merged({"type": "function", "function": function}, tool.extra)
+
+
+def _parameters(tool: Tool, losses: Losses) -> Wire:
+    """Of a parameter the server reads ``type``, ``items``, ``description``, ``enum``, ``properties`` and ``anyOf`` (its
+    ``ToolProperty``): a definition is written out where it is meant, and bounds stand in the description."""
+    if not tool.parameters:
+        return {"type": "object", "properties": {}} if tool.parameters is None else tool.parameters
+    schema = rooted(tool.parameters, losses)
+    whole = written_out(schema)
+    if whole is None or "$ref" in (words := words_of(whole)):
+        losses.approximated("tools.parameters", "definitions are not read here, and these cannot be written out")
+        return schema
+    if unread := words & BOUNDS:
+        losses.approximated("tools.parameters", f"bounds are said in the description only: {', '.join(sorted(unread))}")
+        whole = mapped(whole, lambda node: in_words(node, [name for name in node if name in BOUNDS]))
+    if unread := words & CONDITIONS:
+        losses.approximated("tools.parameters", f"not read here: {', '.join(sorted(unread))}")
+    return whole
 
 
 def _custom(tool: CustomTool, losses: Losses) -> Wire:

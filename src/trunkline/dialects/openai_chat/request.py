@@ -11,6 +11,7 @@ from ..cache_marks import auto_marked
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
 from ..request_body import json_bytes, merged
+from ..schemas import strict_parameters
 from .messages import MessageWriter, mark_end
 from .names import Names
 from .output import REFUSED, write_format, write_strict
@@ -220,10 +221,11 @@ def _function(tool: Tool, quirks: Quirks, names: Names, losses: Losses) -> Wire:
     function: Wire = {"name": names.tool(tool.name)}
     if tool.description is not None:
         function["description"] = tool.description
-    if tool.parameters is not None:
-        function["parameters"] = tool.parameters
-    if tool.strict is not None:
-        write_strict(function, tool.strict, quirks, losses, "tools.strict")
+    parameters, strict = strict_parameters(tool, losses, no_strict=quirks.no_strict is True)
+    if parameters is not None:
+        function["parameters"] = parameters
+    if strict is not None:
+        write_strict(function, strict, quirks, losses, "tools.strict")
     if tool.cache is not None:
         losses.dropped("cache", "a tool takes no cache mark here")
     wire: Wire = {"type": "function", "function": function}

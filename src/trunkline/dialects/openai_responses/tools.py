@@ -10,6 +10,7 @@ from ...values.model import Quirks
 from ...values.request import AnyTool, CustomTool, HostedTool, Request, Tool, ToolChoice
 from ..losses import Losses
 from ..request_body import merged
+from ..schemas import strict_parameters
 from .names import Names
 
 Wire = dict[str, Any]
@@ -65,10 +66,10 @@ def _tool(tool: AnyTool, quirks: Quirks, names: Names, losses: Losses) -> Wire:
 
 def _function(tool: Tool, quirks: Quirks, names: Names, losses: Losses) -> Wire:
     """``strict`` and ``parameters`` always stand, null where nothing is said: the protocol's types demand the keys."""
-    strict = tool.strict
-    if strict and quirks.no_strict:
+    parameters, strict = strict_parameters(tool, losses, no_strict=quirks.no_strict is True)
+    if tool.strict and quirks.no_strict:
         losses.dropped("tools.strict", REFUSED)
-    wire: Wire = {"type": "function", "name": names.tool(tool.name), "parameters": tool.parameters, "strict": strict}
+    wire: Wire = {"type": "function", "name": names.tool(tool.name), "parameters": parameters, "strict": strict}
     if quirks.no_strict:
         del wire["strict"]
     if tool.description is not None:

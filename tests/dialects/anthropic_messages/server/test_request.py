@@ -162,7 +162,7 @@ def test_blocks_of_the_assistant_come_back_as_they_were(block):
 
 
 def test_tools():
-    schema = {"type": "object", "properties": {}}
+    schema = {"type": "object", "properties": {}, "additionalProperties": False}
     client = {"name": "n", "description": "d", "input_schema": schema, "strict": True, "type": "custom", "defer_loading": True}
     hosted = {"type": "web_search_20260318", "name": "web_search", "max_uses": 2, "cache_control": {"type": "ephemeral"}}
     toolset = {"type": "mcp_toolset", "mcp_server_name": "s"}

@@ -96,8 +96,12 @@ def conversations(draw: Any) -> tuple[Message, ...]:
     return tuple(said)
 
 
+CLOSED: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 tools = st.lists(
-    st.builds(Tool, names, optional(words), optional(schemas), optional(st.booleans()), extra=st.sampled_from([{}, {"x": 1}]))
+    st.builds(
+        Tool, names, optional(words), optional(schemas), st.sampled_from([None, False]), extra=st.sampled_from([{}, {"x": 1}])
+    )
+    | st.builds(Tool, names, optional(words), st.sampled_from([None, {}, CLOSED]), st.just(True))
     | st.builds(CustomTool, names, optional(words))
     | st.builds(CustomTool, names, st.none(), st.sampled_from(["lark", "regex"]), words),
     min_size=1,
