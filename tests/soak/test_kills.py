@@ -7,6 +7,7 @@ beside it. ``make soak ARGS="--minutes 1 tests/soak/test_kills.py"``; ``--write`
 
 from __future__ import annotations
 
+import os
 import platform
 import random
 import sys
@@ -43,15 +44,15 @@ def test_kills(tmp_path: Path, request: pytest.FixtureRequest, record_property: 
     longest, median = losses[-1], losses[len(losses) // 2]
     kept, over = sum(one.kept for one in left), sum(loss > PROMISED for loss in losses)
     latest, slowest = max(one.late for one in left), max(one.disk for one in left)
-    record_property(
-        "told",
-        f"kills: {len(left)} processes in {rounds} rounds, {kept:,} records kept; lost: median {1e3 * median:.0f} ms, at most "
-        f"{1e3 * longest:.0f} ms; {over} above 100 ms, where it waited for a processor (up to {1e3 * latest:.0f} ms) or the disk "
-        f"(up to {1e3 * slowest:.0f} ms)",
+    outcome = (
+        f"{len(left)} processes killed in {rounds} rounds, {kept:,} records kept, every file whole, nothing doubled or out of order; lost: "
+        f"median {1e3 * median:.0f} ms, at most {1e3 * longest:.0f} ms; {over} above 100 ms, where it waited for a processor (up to "
+        f"{1e3 * latest:.0f} ms) or the disk (up to {1e3 * slowest:.0f} ms)"
+    )
+    record_property("told", f"kills: {outcome}")
+    how = (
+        f"{request.config.getoption('--minutes'):g} minutes, seed {request.config.getoption('--seed')}, {os.cpu_count()} cores, "
+        f"{platform.python_implementation()} {'.'.join(platform.python_version_tuple()[:2])}"
     )
     today = datetime.now(UTC).date().isoformat()
-    record_property(
-        "row",
-        f"| {today} | kills of a store's writers | {platform.system()}, Python {platform.python_version()} | {len(left)} kills | "
-        f"{kept:,} records kept | lost at most {1e3 * longest:.0f} ms |",
-    )
+    record_property("row", f"| {today} | `kill -9` of what writes to a store (`tests/soak/test_kills.py`) | {how} | {outcome} |")
