@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, Self
 
 from .value import Value
-
-if TYPE_CHECKING:
-    from os import PathLike
-    from typing import Self
 
 
 class Url(Value, frozen=True, tag="url"):
@@ -52,6 +48,12 @@ Source = Url | Data | FileId | LocalFile
 Buffer = bytes | bytearray | memoryview
 
 
+class AsPath(Protocol):
+    """What stands for a path: ``pathlib.Path`` and its like."""
+
+    def __fspath__(self) -> str: ...
+
+
 class OpenFile(Protocol):
     """A file that is open in binary mode."""
 
@@ -69,7 +71,7 @@ class Medium:
     __slots__ = ()
 
     @classmethod
-    def file(cls, file: str | PathLike[str] | OpenFile, media_type: str | None = None, **fields: Any) -> Self:
+    def file(cls, file: str | AsPath | OpenFile, media_type: str | None = None, **fields: Any) -> Self:
         """From a path, which is read with the call, once, whatever is tried; or from a file that is open in binary mode, which
         is read here and now. Raises ``UsageError`` for an open file that is empty, open as text, or too large."""
         if callable(read := getattr(file, "read", None)):
