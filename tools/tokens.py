@@ -98,14 +98,14 @@ ROWS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
 GENERIC = "generic"
 """Any other model's."""
 
-PRIOR = (1.0, 0.05, 0.1, 0.1, 0.7, 0.5, 0.2, 0.5, 0.3, 0.85, 0.3, 0.9, 0.6, 0.3, 0.9, 0.45, 0.9, 0.9, 0.7, 1.3)
+PRIOR = (1.0, 0.05, 0.1, 0.1, 0.7, 0.5, 0.2, 0.5, 0.3, 0.85, 0.3, 0.9, 0.6, 0.3, -0.7, 0.9, 0.45, 0.9, 0.9, 0.7, 1.3)
 """Rates where nothing speaks: English from the fits; other scripts, of which the corpus has little, from general knowledge."""
 SCRIPTS: dict[str, tuple[float, float, float, float, float]] = {
     "o200k": (0.7, 0.3, 0.7, 0.65, 0.4), "cl100k": (0.8, 0.5, 1.1, 1.0, 0.9), "claude": (0.9, 0.45, 1.0, 1.0, 0.8),
     "claude-4.7": (1.1, 0.55, 1.2, 1.2, 1.0), "gemini": (0.7, 0.3, 0.65, 0.6, 0.4),
 }  # fmt: skip
 """Rates of Latin letters beyond ASCII, Greek and Cyrillic, Chinese and Japanese, Korean, other scripts: general knowledge too."""
-HOLD = (0.05, 0.2, 0.5, 0.5, 0.3, 0.5, 0.5, 0.5, 0.3, 0.05, 0.2, 0.1, 0.3, 0.5, *[0.5] * 6)
+HOLD = (0.05, 0.2, 0.5, 0.5, 0.3, 0.5, 0.5, 0.5, 0.3, 0.05, 0.2, 0.1, 0.3, 0.5, 0.1, *[0.5] * 6)
 """How much each rate is held there: as so many prompts of which it is all would hold it."""
 FRAME = (("request", 6.0, 1e-6), ("message", 4.0, 5e-3), ("system", 0.0, 1e-2), ("thinking", 0.0, 1e-4), ("json", 0.0, 1e-4))
 SPOKEN = ("spoken", 1.0, 0.1)

@@ -12,7 +12,7 @@ from trunkline.values.message import Audio, File, HostedToolCall, Image, Message
 from trunkline.values.request import CustomTool, HostedTool, OutputFormat, ReasoningOptions, Request, Tool
 from trunkline.values.token_estimate import TokenFamily
 
-ONES = TokenFamily(name="ones", rates=(1.0,) + (0.0,) * 19, off=(0.0, 0.0))
+ONES = TokenFamily(name="ones", rates=(1.0,) + (0.0,) * 20, off=(0.0, 0.0))
 """A word is a token, and nothing else is."""
 
 
@@ -34,6 +34,8 @@ def found(text: str) -> dict[str, int]:
         ("1234", {"figures": 4, "threes of figures": 2}),
         ("to 12", {"words": 1, "figures": 2, "threes of figures": 1, "figures after a space": 1}),
         ("the...", {"words": 1, "runs of marks": 1, "further marks": 2}),
+        ("it's I'm we'll", {"words": 6, "uncommon words": 4, "runs of marks": 3, "contractions": 3}),
+        ("'s' 'the 'tis", {"words": 3, "uncommon words": 2, "runs of marks": 4}),
         ("the\n\n  the", {"words": 2, "lines": 1, "runs of spaces": 1}),
         ("the  the", {"words": 2, "runs of spaces": 1}),
         ("the\tthe", {"words": 2}),
@@ -58,7 +60,7 @@ def test_what_is_counted(text: str, counted: dict[str, int]) -> None:
 @given(st.text(max_size=60))
 def test_any_text_is_measured(text: str) -> None:
     counts = measure(text)
-    assert len(counts) == len(MEASURES) == 20
+    assert len(counts) == len(MEASURES) == 21
     assert min(counts) >= 0
 
 
@@ -119,13 +121,13 @@ def test_a_family_that_was_off_by_more_has_wider_bounds() -> None:
 
 
 def test_rates_may_be_negative_and_doubt_is_not() -> None:
-    family = msgspec.structs.replace(ONES, rates=(1.0, -0.1) + (0.0,) * 18)
+    family = msgspec.structs.replace(ONES, rates=(1.0, -0.1) + (0.0,) * 19)
     assert told(family, Message.user("xx " * 10)) == (9, 5, 13)  # 1.5 and 0.3 of doubt, and 2
 
 
 def test_what_stands_around_the_words() -> None:
     family = TokenFamily(
-        name="frame", rates=(1.0,) + (0.0,) * 19, request=10.0, message=3.0, system=2.0, thinking=40.0, json=20.0, off=(0.0, 0.0)
+        name="frame", rates=(1.0,) + (0.0,) * 20, request=10.0, message=3.0, system=2.0, thinking=40.0, json=20.0, off=(0.0, 0.0)
     )
     one, system = Message.user("the"), Message.system("the")
     assert told(family, one)[0] == 11
@@ -138,7 +140,7 @@ def test_what_stands_around_the_words() -> None:
 
 @pytest.mark.parametrize(("off", "bounds"), [(0.1, (88, 114)), (0.25, (73, 129)), (0.9, (73, 129))])
 def test_what_stands_around_is_off_by_a_quarter_at_most(off: float, bounds: tuple[int, int]) -> None:
-    family = TokenFamily(name="hidden", rates=(1.0,) + (0.0,) * 19, request=100.0, off=(0.0, off))
+    family = TokenFamily(name="hidden", rates=(1.0,) + (0.0,) * 20, request=100.0, off=(0.0, off))
     assert told(family, Message.user("the")) == (101, *bounds)
 
 
