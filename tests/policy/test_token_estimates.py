@@ -125,6 +125,11 @@ def test_rates_may_be_negative_and_doubt_is_not() -> None:
     assert told(family, Message.user("xx " * 10)) == (9, 5, 13)  # 1.5 and 0.3 of doubt, and 2
 
 
+def test_what_may_be_no_word_has_a_higher_bound() -> None:
+    assert told(ONES, Message.user("x" * 10)) == (1, 1, 4)
+    assert told(ONES, Message.user("x" * 30)) == (1, 1, 14)
+
+
 def test_what_stands_around_the_words() -> None:
     family = TokenFamily(
         name="frame", rates=(1.0,) + (0.0,) * 20, request=10.0, message=3.0, system=2.0, thinking=40.0, json=20.0, off=(0.0, 0.0)

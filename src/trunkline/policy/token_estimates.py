@@ -20,12 +20,15 @@ from .tokens import parts_of
 
 MEASURES = (
     "words", "uncommon words", "letters above 6", "letters above 10", "humps", "pairs of capitals", "figures",
-    "threes of figures", "figures after a space", "runs of marks", "further marks", "lines", "runs of spaces", "foreign words", "contractions",
-    "Latin letters", "Greek and Cyrillic", "Chinese and Japanese", "Korean", "other scripts", "other signs",
+    "threes of figures", "figures after a space", "runs of marks", "further marks", "lines", "runs of spaces", "foreign words",
+    "contractions", "Latin letters", "Greek and Cyrillic", "Chinese and Japanese", "Korean", "other scripts", "other signs",
 )  # fmt: skip
 """What is counted in a text, in the order of ``TokenFamily.rates``."""
-_DOUBTS = (0.15, 0.3, 0.6, 1.0, 0.3, 0.6, 0.3, 0.3, 0.3, 0.2, 0.8, 0.3, 0.8, 0.8, 0.0, 0.6, 0.6, 0.5, 0.6, 0.7, 0.7)
-"""By what share the tokens of each may be off in a text that is of nothing else."""
+_DOUBTS = (0.15, 0.3, 0.6, 1.0, 0.3, 0.8, 0.5, 0.5, 0.3, 0.2, 1.0, 0.3, 0.8, 0.8, 0.0, 0.6, 0.6, 0.6, 0.6, 0.7, 0.95)
+"""By what share the tokens of each may be off in a text that is of nothing else: long runs of one sign are few tokens."""
+_LONG = MEASURES.index("letters above 10")
+_DENSE = 0.5
+"""Tokens of each letter of what is no word (keys, base64, hexadecimal), at most."""
 MEDIA: dict[type[Part], tuple[int, int, int]] = {
     Image: (60, 800, 5_000), Audio: (10, 400, 200_000), Video: (50, 3_000, 1_000_000), File: (50, 3_000, 1_000_000),
 }  # fmt: skip
@@ -155,7 +158,7 @@ def estimate(request: Request, family: TokenFamily) -> TokenEstimate:
     doubt = weighed(counts, map(abs, map(float.__mul__, rates, _DOUBTS)))
     frame = around(request, family)
     wide = max(doubt, family.off[1] * tokens) + min(family.off[1], 0.25) * max(0.0, frame) + 2.0
-    total, low, high = tokens + frame, tokens + frame - wide, tokens + frame + wide
+    total, low, high = tokens + frame, tokens + frame - wide, tokens + frame + wide + counts[_LONG] * _DENSE
     for few, about, most in _besides(request, family):
         total, low, high = total + about, low + few, high + most
     about = max(1, round(total))
