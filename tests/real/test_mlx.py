@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from tests.real.programs import owed
-from trunkline import AsyncClient, Client, NotFoundError, Response, StepEnded, ToolEnded, ToolStarted
+from trunkline import AsyncClient, Client, MalformedResponseError, NotFoundError, Response, StepEnded, ToolEnded, ToolStarted
 from trunkline.values.events import ReasoningDelta, TextDelta
 from trunkline.values.message import Reasoning, Text
 
@@ -251,6 +251,18 @@ def test_the_command_asks_it(base_url: str) -> None:
     command = [sys.executable, "-m", "trunkline", "ask", "hi", "--model", "local/default_model"]
     out = subprocess.run([*command, "--base-url", base_url], capture_output=True, text=True, timeout=60, check=False)
     assert (out.returncode, out.stdout.strip()) == (0, HELLO), out.stderr
+
+
+def test_an_output_that_it_cannot_give_is_a_clear_error(llm: Client) -> None:
+    """It knows a few sentences by heart, and no JSON: it is told so once."""
+    with pytest.raises(MalformedResponseError, match="not JSON") as caught:
+        llm.generate("hi", output=list[int], max_tokens=60)
+    reply = caught.value.response
+    assert reply is not None
+    assert [step.response.text for step in reply.steps if step.correction] == [HELLO] or reply.finish_reason == "length"
+    assert len(reply.attempts) == len(reply.steps) + 1
+    with llm.stream("hi", output=list[int], max_tokens=60) as stream, pytest.raises(MalformedResponseError):
+        assert [stream.partial for _ in stream] == []
 
 
 def get_weather(city: str) -> str:

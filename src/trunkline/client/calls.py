@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,7 +26,6 @@ from ..values.expect import kind_of
 from ..values.input_tools import to_output, to_reasoning, to_tool_choice, to_tools
 from ..values.inputs import to_messages, to_stop
 from ..values.message import CacheMark, Scope
-from ..values.output import Output
 from ..values.request import Request
 from .credentials import is_async
 from .destinations import Destinations
@@ -326,7 +325,9 @@ def _settings_limits(settings: Settings, said: frozenset[str]) -> dict[str, Any]
     return {name: value for name, value in found.items() if value is not None and name not in said}
 
 
-def _parser(output: Any) -> Output | None:
+def _parser(output: Any) -> Callable[[str], Any] | None:
+    from ..values.output import Output  # few calls ask for one
+
     form, kind = to_output(output)
     return None if form is None else Output(kind, form.schema)
 

@@ -18,13 +18,14 @@ from ..wire.http import Head, HttpReply
 from ..wire.own_headers import GATEWAY
 from .call import Call, refuse_losses, seconds
 from .destination import Destination, Note, Wire
-from .shaping import answer_name, as_text, shaped
 
 
 def encode(call: Call, wire: Wire) -> Encoded:
     """The request in the endpoint's protocol. Raises ``UsageError`` for what it cannot say when the call is strict."""
     request, warnings = call.request, call.warnings
     if request.output is not None:
+        from .shaping import shaped  # few calls ask for an output
+
         request, told = shaped(request, wire)
         warnings += told
     try:
@@ -170,5 +171,9 @@ async def unary(io: IO, call: Call, note: Note, wire: Wire, limits: Deadlines) -
 
 def decoded(call: Call, wire: Wire, response: Response) -> Response:
     """``response`` as other targets would have said it: the answer is its text."""
-    name = None if call.request.output is None else answer_name(call.request, wire)
+    if call.request.output is None:
+        return response
+    from .shaping import answer_name, as_text
+
+    name = answer_name(call.request, wire)
     return response if name is None else as_text(response, name)

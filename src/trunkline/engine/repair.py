@@ -9,13 +9,11 @@ import msgspec
 
 from ..ports import IO
 from ..values.errors import MalformedResponseError
-from ..values.output import Output
 from ..values.response import Response, Step
 from . import engine
 from .call import Call
 from .destination import Destination
 from .settlement import Settlement
-from .steps import Steps
 
 CORRECTIONS = 1
 """So often a model is told what is wrong, unless somebody says how often."""
@@ -28,6 +26,8 @@ def correction(call: Call, error: MalformedResponseError) -> str | None:
     response = error.response
     if call.parse is None or response is None or response.finish_reason == "length":
         return None
+    from ..values.output import Output
+
     wrong = call.parse.complaint(response.text) if isinstance(call.parse, Output) else error.message
     return f"{_WRONG}\n{wrong}\n{_AGAIN}"
 
@@ -43,9 +43,11 @@ def generate(io: IO, call: Call) -> Coroutine[Any, Any, Response]:
 
 
 async def _mended(io: IO, call: Call) -> Response:
+    from .steps import Steps  # few calls ask for an output
+
     settlement = Settlement(io, call)
-    began, until = settlement.began, settlement.until
-    steps = Steps(began)
+    call = msgspec.structs.replace(call, until=settlement.until)  # the whole call's
+    steps = Steps(settlement.began)
     own: Response | None = None
     try:
         call = await engine.prepare(io, call)
@@ -63,7 +65,6 @@ async def _mended(io: IO, call: Call) -> Response:
             step = steps.add(own, settlement.began, correction=words)
             call = _again(call, step, settlement.destination)
             settlement = Settlement(io, call)
-            settlement.until = until  # the whole call's
         response = await engine.heard(call, steps.whole(own, settlement.began, io.now()))
     except BaseException as error:
         if own is not None and isinstance(error, MalformedResponseError):

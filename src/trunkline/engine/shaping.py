@@ -132,6 +132,12 @@ def _part(part: Part, name: str) -> Part:
     return Text(part.raw_arguments) if isinstance(part, ToolCall) and part.name == name else part
 
 
+def as_said(decoder: EventDecoder, request: Request, wire: Wire) -> EventDecoder | TextDecoder:
+    """``decoder``, or where the answer is the arguments of a tool, one that tells them as text."""
+    name = answer_name(request, wire)
+    return decoder if name is None else TextDecoder(decoder, name)
+
+
 class TextDecoder:
     """The events of ``inner`` with those of the tool ``name`` as text."""
 

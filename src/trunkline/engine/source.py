@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..dialects.dialect import EventDecoder, Framing
 from ..dialects.error_body import request_id_of
@@ -16,7 +16,9 @@ from ..wire.http import Head, HttpReply
 from .attempt import bare, complete, encode_to_fit, failure, read_all, read_error
 from .call import Call
 from .destination import Note, Wire
-from .shaping import TextDecoder, answer_name, as_text
+
+if TYPE_CHECKING:
+    from .shaping import TextDecoder
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 
@@ -108,8 +110,10 @@ class WireSource:
         self._context, self._warnings = encoded.context, encoded.warnings
         self._frames = frame_decoder(wire.dialect.framing, call.limits.max_line)
         self._decoder: EventDecoder | TextDecoder = wire.dialect.event_decoder(encoded.context)
-        if call.request.output is not None and (name := answer_name(call.request, wire)) is not None:
-            self._decoder = TextDecoder(self._decoder, name)
+        if call.request.output is not None:
+            from .shaping import as_said  # few calls ask for an output
+
+            self._decoder = as_said(self._decoder, call.request, wire)
         self._request, self._limits = encoded.wire, limits
         self._exchange: Exchange | None = None
         self._ended = False
@@ -205,6 +209,8 @@ class WireSource:
         rest = await read_all(exchange, self._most - len(self._first))
         reply, self._first = HttpReply(head.status, head.headers, self._first + rest), b""
         response = self._wire.dialect.decode_response(reply, self._context)
+        from .shaping import TextDecoder, as_text  # few answer so
+
         return unfold(as_text(response, self._decoder.name) if isinstance(self._decoder, TextDecoder) else response)
 
     def _end(self, error: ProviderError) -> None:

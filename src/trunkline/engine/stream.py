@@ -13,7 +13,6 @@ from ..ports import IO, Deadlines
 from ..values.errors import ClosedByCallerError, DeadlineError, DeadlinePhase, ProviderError, StreamInterruptedError, UsageError
 from ..values.events import Event, Moved, ReasoningDelta, TextDelta, ToolCallDelta, UsageUpdate, Warned
 from ..values.fold import Fold, unfold
-from ..values.output import Output
 from ..values.response import Response, Usage, Warning
 from . import backend
 from .call import Call, dress, said, without_key
@@ -82,9 +81,10 @@ class LiveStream:
     @property
     def partial(self) -> Any:
         """What the output that was asked for says so far, from when it is first asked for on."""
-        if self._partial is None and isinstance(parse := self._call.parse, Output):
-            self._partial = parse.partial()
-            self._partial.feed(self._fold.response().text)
+        if self._partial is None and self._call.parse is not None:
+            from ..values.output import partial_of  # few ask
+
+            self._partial = partial_of(self._call.parse, self._fold.response().text)
         return None if self._partial is None else self._partial.value
 
     async def open(self) -> None:

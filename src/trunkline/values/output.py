@@ -65,6 +65,15 @@ class Output:
         return "it is not what was asked for"
 
 
+def partial_of(parse: object, text: str) -> PartialJson | None:
+    """What takes the pieces that follow ``text``; None where something else than an ``Output`` parses it."""
+    if not isinstance(parse, Output):
+        return None
+    begun = parse.partial()
+    begun.feed(text)
+    return begun
+
+
 def _reason(error: BaseException | None) -> str:
     details: Any = getattr(error, "errors", None)
     try:
