@@ -126,8 +126,10 @@ class Log:
         """What the list is to tell anew; None where it knows."""
         old, title = self.entry, history.title
         if title is None:
-            first = next((message.text for message in history.window.items if message.role == "user" and message.text), "")
-            title = " ".join(first[: 4 * _TITLE].split())[:_TITLE] or None
+            for message in history.window.items:
+                if message.role == "user" and (title := " ".join(message.text[: 4 * _TITLE].split())[:_TITLE]):
+                    break
+        title = title or None
         if old is not None and (old.title, old.model) == (title, model) and now < old.used + _AGAIN:
             return None
         return Entry(log=self.log, created=old.created if old else now, used=now, title=title, model=model)

@@ -50,10 +50,14 @@ class Talking:
         summarize: Summarize | None,
     ) -> None:
         known(options, RUN_OPTIONS)
+        if options.get("system") is not None:
+            if system is not None:
+                raise UsageError("said twice", field="system", allowed="once")
+            system = options["system"]
         if id is not None and saved_in is None:
             raise UsageError("where is it saved?", field="saved_in", got="None", allowed="a Store, or the path of a file")
         self._port, self._calls, self._blocking = port, calls, blocking
-        self._options = {name: value for name, value in options.items() if name != "model"}
+        self._options = {name: value for name, value in options.items() if name not in ("model", "system")}
         self._model: ModelName | None = options.get("model") or calls.model
         summarizer = Summarizer(calls, summarize, self._asked({}), blocking=blocking) if summarize else None
         self._talk = Talk(calls, History(max_turns, max_context_tokens), summarizer)
@@ -192,12 +196,13 @@ class Talking:
     @contextmanager
     def _alone(self) -> Iterator[History]:
         self._history()
-        holder = object()
+        holder, held = object(), self._talk.held
         try:
             yield self._talk.take(holder)
             self._talk.saved()
         finally:
-            self._talk.give(holder)
+            if 0 in held and held[0] is holder:
+                del held[0]
 
     async def _made_ready(self) -> IO:
         io = self._port.get()

@@ -48,6 +48,7 @@ class History:
         self.media: bool = False
         """Whether any message holds, or held, more than words."""
         self._answers = 0
+        self._whole = True
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -55,6 +56,7 @@ class History:
 
     def add(self, message: Message, *, begins: bool) -> None:
         """One more message of the turn under way; ``begins``: it begins a turn."""
+        self._whole = False
         calls: list[str] = []
         answers: list[str] = []
         kinds = set(map(type, message.parts))
@@ -71,16 +73,22 @@ class History:
         """Adds each message; those of the user begin turns."""
         for message in messages:
             self.add(message, begins=message.role == "user")
-        self.kept = len(self.window.items)
+        self.keep()
+
+    def keep(self) -> None:
+        """All that was added is said."""
+        self.kept, self._whole = len(self.window.items), True
 
     def cut(self, length: int) -> None:
-        """As though all but the first so many had never been said."""
-        if len(self.window.items) != length or self.kept != length:
+        """As though all but the first so many had never been said; also mends what an interruption left."""
+        if not self._whole or self.kept != length:
+            self._whole = False
             self.kept = min(self.kept, length)
             self.window.cut(length)
             del self.ids[length:]
             self.summaries = tuple(summary for summary in self.summaries if summary.upto <= length)
             self.lead()
+            self._whole = True
 
     def undo(self, turns: int) -> None:
         """Takes back the last turns. Raises ``UsageError`` where there are not so many."""
@@ -131,7 +139,7 @@ class History:
         window = self.window
         other = History(window.max_turns, window.max_tokens)
         other.window, other.ids = window.copy(), self.ids.copy()
-        for name in ("kept", "system", "summaries", "title", "media"):
+        for name in ("kept", "system", "summaries", "title", "media", "_whole"):
             setattr(other, name, getattr(self, name))
         return other
 
@@ -159,7 +167,7 @@ class History:
             self.add(message, begins=place in turns if turns else message.role == "user")
             if place in pinned:
                 self.window.pin(place)
-        self.kept = len(said.messages)
+        self.keep()
         if said.summary is not None and 0 <= said.summarized <= self.kept:
             self.summaries = (Summary(said.summarized, said.summary),)
             self.lead()

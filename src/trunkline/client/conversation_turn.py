@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,7 +28,10 @@ _log = logging.getLogger("trunkline.stores")
 
 
 class Talk:
-    """What the turns of a conversation share. ``holder`` is the one under way: there is never more than one."""
+    """What the turns of a conversation share. ``held`` is the one under way: there is never more than one.
+
+    It is given back by steps that no Ctrl-C can come between, which therefore call nothing.
+    """
 
     def __init__(self, calls: Calls, history: History, summarizer: Summarizer | None) -> None:
         self.calls: Calls = calls
@@ -38,24 +40,16 @@ class Talk:
         self.log: Log | None = None
         self.model: str | None = None
         """As the list of saved conversations tells it."""
-        self.holder: object = None
-        self.lock: Lock = Lock()
+        self.held: dict[int, object] = {}
 
     def take(self, holder: object) -> History:
         """The history, for ``holder`` alone. Raises ``UsageError`` while somebody else has it."""
-        with self.lock:
-            if self.holder is not None:
-                raise UsageError(
-                    "a turn of this conversation is under way: wait until it has ended (a stream: read or close it), or fork()"
-                )
-            self.holder = holder
+        if self.held.setdefault(0, holder) is not holder:
+            raise UsageError(
+                "a turn of this conversation is under way: wait until it has ended (a stream: read or close it), or fork()"
+            )
         self.history.cut(self.history.kept)  # what an interruption at the worst place may have left
         return self.history
-
-    def give(self, holder: object) -> None:
-        with self.lock:
-            if self.holder is holder:
-                self.holder = None
 
     def saved(self) -> None:
         """Writes down what has changed, where that is wanted."""
@@ -76,10 +70,11 @@ class Talk:
 class Turn:
     """Kept once it is answered, else taken back; whichever comes first counts."""
 
-    __slots__ = ("_talk", "call")
+    __slots__ = ("_ended", "_talk", "call")
 
     def __init__(self, talk: Talk, call: Call) -> None:
         self._talk, self.call = talk, call
+        self._ended: dict[int, object] = {}
 
     async def begin(self, io: IO) -> Call:
         """What is sent: the conversation as far as its window shows it, and the new words."""
@@ -88,7 +83,7 @@ class Turn:
         new = (await with_media(io, call.request)).messages
         window = history.window
         first = window.first
-        begins = any(message.role == "user" for message in new)
+        begins = "user" in [message.role for message in new]
         for place, message in enumerate(new):
             history.add(message, begins=begins and not place)
         warnings = call.warnings
@@ -116,7 +111,7 @@ class Turn:
         """It is part of the conversation now; where the answer has nothing in it, it is not."""
         if not response.message.parts and not response.steps:
             self.take_back(response)
-        elif self._talk.holder is self:
+        elif self._talk.held.get(0) is self:
             await self._talk.enter(io)
             self.end(response, response.messages)
 
@@ -126,25 +121,28 @@ class Turn:
 
     def end(self, came: Response | None, messages: tuple[Message, ...]) -> None:
         """``messages`` follow what was asked; none: nothing was asked."""
-        talk = self._talk
-        with talk.lock:
-            if talk.holder is not self:
-                return
-            talk.holder = done = object()
+        ended, held, one = self._ended, self._talk.held, object()
+        if held.get(0) is not self:
+            return
         try:
-            history = talk.history
-            if messages:
-                for message in messages:
-                    if message.parts:
-                        history.add(message, begins=False)
-                history.kept = len(history.window.items)
-            else:
-                history.cut(history.kept)
-            if came is not None and (messages or came.message.parts):
-                history.spend(came.usage, came.cost)
-            talk.saved()
+            if ended.setdefault(0, one) is one:
+                self._end(came, messages)
         finally:
-            talk.give(done)
+            if 0 in ended and ended[0] is one and 0 in held and held[0] is self:
+                del held[0]
+
+    def _end(self, came: Response | None, messages: tuple[Message, ...]) -> None:
+        history = self._talk.history
+        if messages:
+            for message in messages:
+                if message.parts:
+                    history.add(message, begins=False)
+            history.keep()
+        else:
+            history.cut(history.kept)
+        if came is not None and (messages or came.message.parts):
+            history.spend(came.usage, came.cost)
+        self._talk.saved()
 
 
 def came_with(error: BaseException) -> Response | None:
