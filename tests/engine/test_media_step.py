@@ -292,6 +292,23 @@ def test_a_second_one_asked_beside_the_first_has_its_media_too(net: MakeNet) -> 
     assert fetched(io) == [URL]
 
 
+def test_two_that_are_asked_side_by_side_fetch_once(net: MakeNet) -> None:
+    io = net(chat(), chat(), media=Scripted(200, {}, [(3.0, PNG)]))
+    made = call(blind(), blind("p2"), message=Message.user(IMAGE), hedge=Hedge(after=1.0))
+    assert io.run(engine.generate(io, made)).text == "hi"
+    assert fetched(io) == [URL]
+    assert all(AS_BYTES in body for body in bodies(io))
+
+
+def test_where_the_first_of_two_cannot_fetch_the_second_tries_itself(net: MakeNet) -> None:
+    io = net(media=Scripted(404, wait=3.0))
+    made = call(blind(), blind("p2"), message=Message.user(IMAGE), hedge=Hedge(after=1.0))
+    with pytest.raises(UsageError, match="answered 404"):
+        io.run(engine.generate(io, made))
+    assert len(fetched(io)) == 2
+    assert bodies(io) == []
+
+
 @pytest.mark.parametrize("limits", [{"image_bytes": 7}, {"total_bytes": 11}, {"images": 0}, {"image_types": ("image/gif",)}])
 def test_what_is_surely_refused_is_not_sent(net: MakeNet, limits: dict[str, Any]) -> None:
     io = net()

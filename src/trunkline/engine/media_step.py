@@ -11,7 +11,7 @@ import msgspec
 
 from ..dialects.addressing import must_be_fetched
 from ..policy.media_limits import Held, beyond, media_in
-from ..ports import IO, Deadlines
+from ..ports import IO, Deadlines, Signal
 from ..values.errors import UsageError
 from ..values.media import LARGEST_FILE, Data, LocalFile, Source, Url
 from ..values.message import File, Message, Part, ToolResult
@@ -48,11 +48,12 @@ class MediaStep:
     """What the targets of one call make of its media: fetched for those that take no addresses, each address once, and refused
     where the target surely would refuse them."""
 
-    __slots__ = ("_fetched", "_urls")
+    __slots__ = ("_fetched", "_under_way", "_urls")
 
     def __init__(self, urls: FetchUrls = True) -> None:
         self._urls = urls
         self._fetched: dict[str, Fetched] = {}
+        self._under_way: dict[str, Signal] = {}
 
     async def fitted(self, io: IO, call: Call, target: Target, limits: Deadlines) -> Call:
         """``call`` as ``target`` is to hear it. Raises ``UsageError`` for what cannot be fetched, and for what is refused."""
@@ -71,7 +72,7 @@ class MediaStep:
 
         async def one(url: str, at: str) -> None:
             async with gate:
-                self._fetched[url] = await fetch(io, url, at, limits, self._urls == "private")
+                await self._once(io, url, at, limits)
 
         places = {_url(held): _at(held) for held in reversed(wanted) if _url(held) not in self._fetched}
         missing = [one(url, at) for url, at in places.items()]
@@ -79,6 +80,19 @@ class MediaStep:
             await missing[0]
         elif missing:
             await io.all(missing)
+
+    async def _once(self, io: IO, url: str, at: str, limits: Deadlines) -> None:
+        """Two targets that are asked side by side want the same."""
+        mine = io.signal()
+        if (other := self._under_way.setdefault(url, mine)) is not mine:
+            await other.wait(limits.until - io.now())
+        if url in self._fetched:
+            return
+        try:
+            self._fetched[url] = await fetch(io, url, at, limits, self._urls == "private")
+        finally:
+            self._under_way.pop(url, None)
+            mine.set()
 
     def _new(self, held: Held) -> _New:
         from ..values.sniffing import media_type_of  # few calls need it

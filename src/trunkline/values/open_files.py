@@ -45,7 +45,7 @@ def base_name(path: str) -> str:
 
 def path_of(path: object) -> str:
     """The path as text. Raises ``UsageError`` for what is none."""
-    turned = path.__fspath__() if hasattr(path, "__fspath__") else path
+    turned = as_path() if callable(as_path := getattr(path, "__fspath__", None)) else path
     if not isinstance(turned, str):
         expect.wrong("file", path, "a path, or a file that is open in binary mode (bytes: .bytes(data))")
     if turned[:8].lower().startswith(("https://", "http://", "data:")):
