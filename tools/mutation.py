@@ -53,6 +53,8 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "tests/engine/test_fallback_answer.py",
         "tests/engine/test_hedging.py",
     ),
+    "engine/media": ("tests/engine/test_media.py", "tests/engine/test_media_step.py"),
+    "engine/media_step": ("tests/engine/test_media.py", "tests/engine/test_media_step.py"),
     "engine/stream": (
         "tests/engine/test_stream.py",
         "tests/engine/test_stream_moves.py",
