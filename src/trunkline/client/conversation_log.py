@@ -24,7 +24,7 @@ from .conversation_state import History
 PREFIX = "conversation/"
 _NOTHING = msgspec.Raw(b"null")
 _TITLE = 60
-_AGAIN = 60.0
+AGAIN = 60.0
 """Seconds after which it is noted anew when a conversation was last used."""
 
 
@@ -65,13 +65,13 @@ class Log:
         self._system: Message | None = None
         self._pins: list[int] = []
         self._summarized = 0
-        self._usage: Usage = Usage()
+        self._spent: tuple[Usage, Decimal | None] = (Usage(), Decimal(0))
 
     def knows(self, history: History, saved: Transcript) -> None:
         """``history`` is what was ``saved``, but for what was said anew of it."""
         self._saved, self._begun = history.kept, True
         self._system, self._pins = saved.system, history.window.pins.copy()
-        self._summarized, self._usage = history.summarized, history.usage
+        self._summarized, self._spent = history.summarized, (history.usage, history.cost)
 
     def forked(self, chat: str, history: History) -> Log:
         """Of a fork: what it has in common with this one is not written again."""
@@ -106,10 +106,10 @@ class Log:
             last = history.summaries[-1] if history.summaries else None
             value, upto = (_NOTHING, None) if last is None else (_raw(last.message), ids[last.upto - 1] if last.upto else None)
             self._write(Row(chat=self.chat, kind="summary", parent=upto, value=value))
-        if history.usage != self._usage:
+        if (history.usage, history.cost) != self._spent:
             cost = None if history.cost is None else str(history.cost)
             self._write(Row(chat=self.chat, kind="spent", value=_raw(history.usage), text=cost))
-            self._usage = history.usage
+            self._spent = history.usage, history.cost
 
     def _write_message(self, history: History, place: int) -> None:
         window, ids = history.window, history.ids
@@ -130,7 +130,7 @@ class Log:
                 if message.role == "user" and (title := " ".join(message.text[: 4 * _TITLE].split())[:_TITLE]):
                     break
         title = title or None
-        if old is not None and (old.title, old.model) == (title, model) and now < old.used + _AGAIN:
+        if old is not None and (old.title, old.model) == (title, model) and now < old.used + AGAIN:
             return None
         return Entry(log=self.log, created=old.created if old else now, used=now, title=title, model=model)
 

@@ -98,7 +98,7 @@ class Talking:
 
     @property
     def title(self) -> str | None:
-        """What the list of saved conversations calls it; None: its first words. Setting it is saved with the next turn."""
+        """What the list of saved conversations calls it: its first words, unless it is set. Saved with the next turn."""
         return self._history().title
 
     @title.setter
