@@ -408,7 +408,7 @@ def test_and_their_values() -> None:
                 "walk.steps[1].pace: not one of the values allowed; wanted Literal['a', 'b']"
             ),
         ),
-        ({"walk": {}}, "walk.steps: missing; wanted list[tests.values.test_function_schema.Step]"),
+        ({"walk": {}}, "walk.steps: missing; wanted list[Step]"),
         ({"walk": {"steps": []}, "pace": True}, "pace: not one of the values allowed; wanted one of [1, 2.5]"),
         ({"walk": {"steps": []}, "path": 5}, "path: expected Path, got int"),
         ({"walk": {"steps": []}, "other": {"nights": "x"}}, "other: fits none of: Place, Stay, null; wanted Place | Stay | null"),

@@ -156,6 +156,11 @@ class Dog:
     tricks: list[str] = dataclasses.field(default_factory=list)
 
 
+@dataclasses.dataclass
+class Loose:
+    size: int = 0
+
+
 class Fish(pydantic.BaseModel):
     name: str
     depth: float = 0
@@ -186,6 +191,13 @@ def test_unions_that_msgspec_refuses_and_types_that_hold_themselves(kind: Any, s
     assert from_json(said, readable(kind)) == value
     plan = output_plan(kind)
     assert parse_output(kind, json.dumps({"value": said} if plan.wrapped else said)) == value
+
+
+def test_what_was_meant_for_one_alternative_is_not_taken_for_another() -> None:
+    with pytest.raises(ValueError, match="fits none of: Loose, Dog"):
+        from_json({"name": "a", "tricks": 5}, readable(Loose | Dog))
+    assert from_json({"name": "a"}, readable(Loose | Dog)) == Dog("a")
+    assert from_json({"other": 1}, readable(Loose | Dog)) == Loose()
 
 
 @pytest.mark.parametrize(

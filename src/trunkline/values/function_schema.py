@@ -340,12 +340,13 @@ def _inside(value: Any, shape: Any, at: str) -> Iterator[tuple[Any, Any, str]]:
 def _told(error: Exception, kind: Any, at: str) -> Iterator[Fault]:
     """An error in words: never what stood there, but where the function's own code says so."""
     if isinstance(error.__cause__, FaultsError):
-        within = _PLACE().search(str(error))
-        base = at + (within[1] if within else "")
+        found = _PLACE().search(str(error))
+        base = at + (found[1] if found else "")
         for path, words in error.__cause__.found:
             yield base + path, words
         return
-    text, _, place = str(error)[:400].partition(" - at `$")
+    text, _, place = str(error)[:400].partition(" - at ")
     words = "not one of the values allowed" if text.startswith(_QUOTING) else text[:200].replace("`", "")
     wanted = "" if text.startswith("Expected") else _wanted(kind)
-    yield at + place.rstrip("`")[:_PATH_SHOWN], words[:1].lower() + words[1:] + wanted
+    within = place[2:-1] if place.startswith("`$") else ""
+    yield at + within[:_PATH_SHOWN], words[:1].lower() + words[1:] + wanted

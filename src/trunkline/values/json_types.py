@@ -19,9 +19,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .errors import UsageError
+from .late_pattern import LatePattern
 
 _META = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern", "title")
+_MODULES = LatePattern(r"(?:[\w<>]+\.)+(?=\w)")
 _WRAPPERS = (typing.Required, typing.NotRequired, getattr(typing, "ReadOnly", typing.Required))
+_MANY = 1 << 30
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -292,17 +295,21 @@ def _member(kind: type[Made], value: Any) -> Any:
 
 def _alternative(kinds: Collection[Any], value: Any, strict: bool) -> Any:
     """``value`` as the alternative that fits; of several the one that knows most of its keys, the foremost first."""
-    fits = []
+    fits, meant = [], []
     for kind in kinds:
-        try:
-            made = from_json(value, kind, strict=strict)
-        except (ValueError, TypeError):
-            continue
         known: Any = fields_of(kind) or getattr(kind, "model_fields", None)
-        fits.append((len(value.keys() - known) if isinstance(value, dict) and known else 0, made))
-    if not fits:
+        unknown = len(value.keys() - known) if isinstance(value, dict) and known else 0
+        try:
+            fits.append((unknown, from_json(value, kind, strict=strict)))
+        except (ValueError, TypeError):
+            meant += [unknown] if isinstance(value, dict) and known else []
+    if not fits or min(fits, key=_first)[0] > min(meant, default=_MANY):  # what it was meant for it does not fit
         raise ValueError("fits none of: " + ", ".join(name_of(kind) for kind in kinds))
-    return min(fits, key=lambda fit: fit[0])[1]
+    return min(fits, key=_first)[1]
+
+
+def _first(fit: tuple[int, Any]) -> int:
+    return fit[0]
 
 
 def pydantic_faults(error: Any) -> list[tuple[str, str]]:
@@ -332,7 +339,8 @@ def name_of(kind: Any) -> str:
         return name_of(typing.get_args(kind)[0])
     if isinstance(kind, type) and typing.get_origin(kind) is None:
         return "null" if kind is type(None) else kind.__name__
-    return str(kind).replace("typing.", "").replace("NoneType", "null")
+    said = str(kind)
+    return (said if "'" in said else _MODULES().sub("", said)).replace("typing.", "").replace("NoneType", "null")
 
 
 def schemas_of(kinds: list[Any]) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from .errors import MalformedResponseError
-from .json_types import is_pydantic, read_strictly, readable, schemas_of
+from .json_types import FaultsError, is_pydantic, read_strictly, readable, schemas_of
 from .late_pattern import LatePattern
 from .strict_schema import strict_schema
 
@@ -128,7 +128,8 @@ def _reader(kind: Any) -> Callable[[bytes], Any]:
 def _path_of(error: Exception) -> str:
     """Where a decoding error points, as a JSON path; of pydantic's errors the first."""
     if (found := _PATH().search(str(error))) is not None:
-        return found[1]
+        inner = error.__cause__.found[:1] if isinstance(error.__cause__, FaultsError) else ()
+        return found[1] + "".join(path for path, _ in inner)
     details: Any = getattr(error, "errors", None)
     if callable(details):
         for fault in cast("list[dict[str, Any]]", details()):
