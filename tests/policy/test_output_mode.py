@@ -9,9 +9,10 @@ import pytest
 from trunkline.dialects.known import ASKED
 from trunkline.policy.output_mode import PROTOCOLS, has_plain_json, is_object, output_mode
 from trunkline.values.model import Quirks
-from trunkline.values.request import OutputFormat, ReasoningOptions, Request, ToolChoice
+from trunkline.values.request import HostedTool, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
 
 OBJECT: dict[str, Any] = {"type": "object", "properties": {}}
+REQUEST = Request(model="m", messages=())
 S, T = ("structured_output",), ("tools",)
 
 
@@ -105,6 +106,22 @@ def test_arguments_are_objects(schema: Any, expected: bool) -> None:
 def test_plain_json_beside_the_words() -> None:
     for dialect, has in (("openai-chat", True), ("gemini", True), ("ollama", True), ("cohere", True), ("unheard-of", True),
                          ("openai-responses", True), ("anthropic-messages", False), ("bedrock-converse", False), ("claude-cli", False)):  # fmt: skip
-        assert has_plain_json(dialect, Quirks()) is has
-        assert has_plain_json(dialect, Quirks(json_object_only=True)) is has
-        assert not has_plain_json(dialect, Quirks(no_response_format=True))
+        for quirks in (Quirks(), Quirks(json_object_only=True), Quirks(thinking_config="budget")):
+            assert has_plain_json(REQUEST, dialect, quirks) is has
+        assert not has_plain_json(REQUEST, dialect, Quirks(no_response_format=True))
+
+
+@pytest.mark.parametrize("dialect", ["gemini", "openai-chat"])
+def test_gemini_2_takes_no_schema_beside_tools(dialect: str) -> None:
+    """400: "Function calling with a response mime type: 'application/json' is unsupported"."""
+    alone = dialect == "gemini"
+    functions: dict[str, Any] = {"tools": (Tool("f"),)}
+    hosted: dict[str, Any] = {"tools": (Tool("f"), HostedTool("google_search"))}
+    for config, crowded in (("budget", alone), ("level", False), (None, False)):
+        quirks: dict[str, Any] = {"thinking_config": config}
+        assert mode(dialect, **quirks) == "native"
+        assert mode(dialect, request=functions, **quirks) == ("tool" if crowded else "native")
+        assert mode(dialect, request=hosted, **quirks) == ("instruction" if crowded else "native")
+        asked = Request(model="m", messages=(), **functions)
+        assert has_plain_json(asked, dialect, Quirks(**quirks)) is not crowded
+    assert mode("openai-chat", request=hosted, no_response_format=True) == "tool"

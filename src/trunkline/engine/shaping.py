@@ -49,7 +49,7 @@ def shaped(request: Request, wire: Wire) -> tuple[Request, tuple[Warning, ...]]:
         return request, ()
     if mode == "tool":
         return _with_tool(request, output, output.schema), (_BY_TOOL,)
-    plain = OutputFormat() if has_plain_json(wire.target.dialect, wire.target.quirks) else None
+    plain = OutputFormat() if has_plain_json(request, wire.target.dialect, wire.target.quirks) else None
     messages = _instructed(request.messages, _words(output, output.schema))
     return msgspec.structs.replace(request, messages=messages, output=plain), (_IN_WORDS,)
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Any, Literal, NamedTuple
 
 from ..values.model import Quirks
-from ..values.request import ReasoningOptions, Request
+from ..values.request import HostedTool, ReasoningOptions, Request
 from ..values.schema import resolve
 
 OutputMode = Literal["native", "tool", "instruction"]
@@ -20,17 +20,19 @@ OutputMode = Literal["native", "tool", "instruction"]
 class Protocol(NamedTuple):
     """What a protocol has. ``schema``: which models take one, of those whose abilities are not known (``younger``: not those that
     think by a budget, or cannot; ``adaptive``: only those known to think as they see fit). ``forced``: when a tool can be forced
-    (``unthinking``: not while it thinks). ``plain``: whether any JSON can be asked for by a field."""
+    (``unthinking``: not while it thinks). ``plain``: whether any JSON can be asked for by a field. ``alone``: models that think
+    by a budget take neither beside tools."""
 
     schema: Literal["all", "younger", "adaptive"] = "all"
     forced: Literal["always", "unthinking", "never"] = "always"
     plain: bool = True
+    alone: bool = False
 
 
 PROTOCOLS = {
     "openai-chat": Protocol(),
     "openai-responses": Protocol(),
-    "gemini": Protocol(),
+    "gemini": Protocol(alone=True),
     "cohere": Protocol(),
     "anthropic-messages": Protocol("younger", "unthinking", plain=False),
     "bedrock-converse": Protocol("adaptive", "unthinking", plain=False),
@@ -45,7 +47,7 @@ def output_mode(request: Request, dialect: str, quirks: Quirks, abilities: Colle
     """The way for ``request``, whose ``output`` has a schema. ``abilities``: of the model, None where they are not known. What a
     quirk says of the endpoint counts more than what is known of the model."""
     protocol = PROTOCOLS.get(dialect, _UNKNOWN)
-    if _native(protocol, quirks, abilities):
+    if _native(protocol, quirks, abilities) and not _crowded(protocol, request, quirks):
         return "native"
     choice = request.tool_choice
     if choice is not None and choice.mode == "tool":
@@ -65,12 +67,18 @@ def _native(protocol: Protocol, quirks: Quirks, abilities: Collection[str] | Non
     return protocol.schema == "all" or quirks.thinking in ("adaptive", "always")
 
 
+def _crowded(protocol: Protocol, request: Request, quirks: Quirks) -> bool:
+    return protocol.alone and bool(request.tools) and quirks.thinking_config == "budget"
+
+
 def _forceable(protocol: Protocol, request: Request, quirks: Quirks, abilities: Collection[str] | None) -> bool:
     """Whether a tool can be forced, and its arguments can be what is asked for: an object."""
     if protocol.forced == "never" or quirks.no_tools or quirks.no_forced_tool or quirks.tool_choice_auto_only:
         return False
     if abilities is not None and "tools" not in abilities:
         return False
+    if _crowded(protocol, request, quirks) and any(isinstance(tool, HostedTool) for tool in request.tools):
+        return False  # which go with no functions either
     if protocol.forced == "unthinking" and (quirks.thinking == "always" or _thinks(request.reasoning)):
         return False
     schema = request.output.schema if request.output is not None else None
@@ -89,6 +97,7 @@ def _thinks(reasoning: ReasoningOptions | None) -> bool:
     return reasoning.budget != 0
 
 
-def has_plain_json(dialect: str, quirks: Quirks) -> bool:
+def has_plain_json(request: Request, dialect: str, quirks: Quirks) -> bool:
     """Whether JSON without a schema can be asked for by a field."""
-    return PROTOCOLS.get(dialect, _UNKNOWN).plain and not quirks.no_response_format
+    protocol = PROTOCOLS.get(dialect, _UNKNOWN)
+    return protocol.plain and not quirks.no_response_format and not _crowded(protocol, request, quirks)
