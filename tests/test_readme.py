@@ -21,7 +21,7 @@ COMMANDS = [line for block in re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL
 SAID = "Because of scattering."
 STORY = "Once upon a time there was a wire."
 PRINTED = {
-    "fallbacks=": [SAID, "11 19 0.", STORY, "stop", "It is sunny in Paris."],
+    "fallbacks=": [SAID, "11 19 0.", STORY, "stop", "It is sunny in Paris.", "Alice."],
     "output=Person": ["Ada Lovelace 1815"],
     "AsyncClient": [SAID, STORY],
     "RateLimitError": ["too fast; try again in 7.0 seconds"],
@@ -36,6 +36,7 @@ RULES = [
     Rule(Call("weather", {"city": "Paris"}), when=When(text="weather", tools=True)),
     Rule(Say("It is sunny in Paris."), when=When(after_tool="weather")),
     Rule(Say(STORY), when=When(text="story")),
+    Rule(Say("Alice."), when=lambda request: [m.text for m in request.messages if m.role == "user"][:1] == ["My name is Alice"]),
     Rule(Say(SAID), usage=Usage(input_tokens=11, output_tokens=19)),
 ]
 
@@ -58,7 +59,9 @@ def run(arguments: list[str], environment: dict[str, str], cwd: Path) -> str:
     done = subprocess.run(
         command, env=environment, cwd=cwd, input="hello\n", capture_output=True, text=True, timeout=60, check=False
     )
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    told = done.stderr.splitlines()
+    assert done.returncode == 0, done.stderr
+    assert all(line.startswith("trunkline: This chat is saved in ") for line in told), done.stderr
     return done.stdout
 
 
