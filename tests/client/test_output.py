@@ -230,6 +230,14 @@ def test_a_run_comes_to_an_output(known: Any, play: Any) -> None:
             assert reply.steps[0].results[0].parts[0].text == "fine in Rome"  # type: ignore[union-attr]
 
 
+def test_a_run_mends_its_output_too(known: Any, play: Any) -> None:
+    rules = [Rule(Call("weather", {"city": "Rome"}), times=1), Rule(Say("Fine."), times=1), Rule(Say(SAID))]
+    with client(play(*rules), "openai-chat", settings=known("openai-chat", "native")) as llm:
+        reply = llm.run("x", tools=[weather], output=Invoice)
+    assert reply.output == INVOICE
+    assert [(len(step.results), step.correction is not None) for step in reply.steps] == [(1, False), (0, True)]
+
+
 # --- mended ---------------------------------------------------------------------------------------------------------------
 
 
