@@ -121,9 +121,10 @@ class IO(Protocol):
         """The result of a blocking function, without holding up other work."""
         ...
 
-    async def apart(self, function: Callable[[], T], seconds: float = INFINITY) -> T:
-        """The result of a function in a thread of its own. Raises ``TimeoutError`` where it takes longer than so many seconds:
-        then it is left to itself, and what becomes of it is nobody's business any more."""
+    async def apart(self, function: Callable[[], T], seconds: float = INFINITY, signal: Signal | None = None) -> T:
+        """The result of a function in a thread of its own. Raises ``TimeoutError`` where it takes longer than so many seconds,
+        ``ClosedByCallerError`` where somebody else sets ``signal`` before it ends: then it is left to itself, and what becomes of
+        it is nobody's business any more."""
         ...
 
     def read_file(self, path: str, most: int) -> bytes:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-import pydantic
 import pytest
 
 from tests.engine.conftest import MakeIO
 from tests.virtual import World
-from trunkline.engine.toolbox import WORDS, Toolbox, as_parts, failed, is_source
-from trunkline.ports import INFINITY
+from trunkline.engine.toolbox import WORDS, Toolbox, failed, is_source
+from trunkline.engine.waiting import Waiting
+from trunkline.ports import INFINITY, Signal
 from trunkline.values.errors import ClosedByCallerError, ToolSourceError, UsageError
-from trunkline.values.media import Data
-from trunkline.values.message import Image, Text, ToolCall, ToolResult
+from trunkline.values.message import Text, ToolCall, ToolResult
 from trunkline.values.request import CustomTool, HostedTool, Tool
 
 
@@ -45,7 +42,7 @@ def box(*tools: Any, blocking: bool = True) -> Toolbox:
 
 
 def result(world: World, made: Toolbox, name: str, arguments: str = "{}", seconds: float = INFINITY) -> ToolResult:
-    return world.run(made.result(world, ToolCall("c1", name, arguments), seconds))
+    return world.run(made.result(world, ToolCall("c1", name, arguments), seconds, Waiting()))
 
 
 def test_functions_and_declared_tools(world: MakeIO) -> None:
@@ -106,7 +103,7 @@ def lambda_of(later: Any) -> Any:
 
 def test_time_is_limited(world: MakeIO) -> None:
     class Slow(World):
-        async def apart(self, function: Any, seconds: float = INFINITY) -> Any:
+        async def apart(self, function: Any, seconds: float = INFINITY, signal: Signal | None = None) -> Any:
             assert seconds == 2.5
             raise TimeoutError
 
@@ -131,7 +128,7 @@ def test_what_goes_wrong_is_told_to_the_model(world: MakeIO) -> None:
     assert told.name == "raising"
     assert told.text == f"ValueError: {'x' * 3000}"[:WORDS] + "…"
     assert result(io, made, "silent").text == "KeyError"
-    assert result(io, made, "stopping").text == "RuntimeError: raised StopIteration"
+    assert result(io, made, "stopping").text == "StopIteration"
     assert result(io, made, "nobody").text == "there is no tool of this name; the tools are: look, raising, silent, stopping"
     assert result(io, Toolbox.of(None, True), "nobody").text == "there is no tool of this name; the tools are: none"
     assert "not a JSON object" in result(io, made, "look", "[1]").text
@@ -153,53 +150,6 @@ def test_what_is_no_mistake_of_a_tool_ends_the_run(world: MakeIO, kind: type[Bas
 
     with pytest.raises(kind):
         result(world(), box(tool), "tool")
-
-
-# --- what tools give -----------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Point:
-    x: int
-
-
-class Row(msgspec.Struct):
-    y: float
-
-
-class Form(pydantic.BaseModel):
-    z: str
-
-
-PICTURE = Image(Data(b"\x89PNG\r\n\x1a\n", "image/png"))
-
-
-@pytest.mark.parametrize(
-    ("given", "parts"),
-    [
-        ("text", (Text("text"),)),
-        ("", (Text(""),)),
-        (PICTURE, (PICTURE,)),
-        (["see:", PICTURE, {"a": 1}], (Text("see:"), PICTURE, Text('{"a":1}'))),
-        ((PICTURE,), (PICTURE,)),
-        (["a", "b"], (Text('["a","b"]'),)),
-        ([], (Text("[]"),)),
-        (None, (Text("null"),)),
-        (True, (Text("true"),)),
-        (2.5, (Text("2.5"),)),
-        (Point(1), (Text('{"x":1}'),)),
-        (Row(1.5), (Text('{"y":1.5}'),)),
-        (Form(z="é"), (Text('{"z":"é"}'),)),
-        ([Form(z="a")], (Text('[{"z":"a"}]'),)),
-    ],
-)
-def test_results(given: Any, parts: Any) -> None:
-    assert as_parts(given, "tool") == parts
-
-
-def test_what_has_no_json_form_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"tools.tool: what it returned has no JSON form; got object"):
-        as_parts(object(), "tool")
 
 
 def test_a_result_of_its_own_is_made_the_calls(world: MakeIO) -> None:
@@ -225,13 +175,13 @@ def test_sources_are_told_from_tools() -> None:
 def test_tools_of_sources_are_listed_when_it_begins(world: MakeIO) -> None:
     io, made = world(), box(look, Shelf())
     assert [tool.name for tool in made.tools] == ["look"]
-    opened = io.run(made.opened(io, INFINITY))
+    opened = io.run(made.opened(io, INFINITY, Waiting()))
     assert [tool.name for tool in opened.tools] == ["look", "take"]
     assert opened.runs("take")
     assert opened.runs("look")
     assert result(io, opened, "take", '{"a": 1}').text == '["take",{"a":1}]'
     plain = box(look)
-    assert io.run(plain.opened(io, INFINITY)) is plain
+    assert io.run(plain.opened(io, INFINITY, Waiting())) is plain
 
 
 def test_who_is_not_trusted_is_known() -> None:
@@ -250,49 +200,77 @@ def test_an_asynchronous_source(world: MakeIO) -> None:
     with pytest.raises(UsageError, match=r"tools\[0\]: a coroutine function"):
         box(Far())
     io = World(blocking=False)
-    opened = io.run(box(Far(), blocking=False).opened(io, 5.0))
+    opened = io.run(box(Far(), blocking=False).opened(io, 5.0, Waiting()))
     assert result(io, opened, "take").text == "take"
 
 
 def test_names_are_unique_over_all_sources(world: MakeIO) -> None:
     io = world()
     with pytest.raises(UsageError, match="share this name"):
-        io.run(box(Shelf(), Shelf()).opened(io, INFINITY))
+        io.run(box(Shelf(), Shelf()).opened(io, INFINITY, Waiting()))
 
 
 @pytest.mark.parametrize("listed", [None, [1], "take"])
 def test_a_source_lists_tools(world: MakeIO, listed: Any) -> None:
     io = world()
     with pytest.raises(UsageError, match="shelf: list_tools gave no tools"):
-        io.run(box(Shelf(tools=listed)).opened(io, INFINITY))
+        io.run(box(Shelf(tools=listed)).opened(io, INFINITY, Waiting()))
 
 
 def test_a_source_that_does_not_answer_is_told(world: MakeIO) -> None:
     class Slow(World):
-        async def apart(self, function: Any, seconds: float = INFINITY) -> Any:
+        async def apart(self, function: Any, seconds: float = INFINITY, signal: Signal | None = None) -> Any:
             raise TimeoutError
 
     io = Slow(blocking=world().blocking)
     with pytest.raises(ToolSourceError, match="shelf did not list its tools within 3 seconds"):
-        io.run(box(Shelf()).opened(io, 3.0))
+        io.run(box(Shelf()).opened(io, 3.0, Waiting()))
 
 
-def test_a_call_that_can_be_given_up_is(world: MakeIO) -> None:
-    cancelled: list[str] = []
+class Late(World):
+    """Whatever is waited for in a thread takes too long, or is ended, or interrupted."""
+
+    error: BaseException = TimeoutError()
+
+    async def apart(self, function: Any, seconds: float = INFINITY, signal: Signal | None = None) -> Any:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), KeyboardInterrupt(), ClosedByCallerError("closed")])
+def test_a_call_that_can_be_given_up_is(world: MakeIO, error: BaseException) -> None:
+    done: list[str] = []
 
     class Begun:
         def result(self) -> Any:
-            raise TimeoutError
+            done.append("result")
+            raise TimeoutError("its own")
 
         def cancel(self) -> None:
-            cancelled.append("x")
+            done.append("cancel")
 
     class Kind(Shelf):
         def begin_call(self, name: str, arguments: dict[str, Any]) -> Begun:
             assert (name, arguments) == ("take", {"a": 1})
             return Begun()
 
+    io, late = world(), Late(blocking=world().blocking)
+    late.error = error
+    opened = io.run(box(Kind()).opened(io, INFINITY, Waiting()))
+    assert result(io, opened, "take", '{"a": 1}', 1.0).text == "TimeoutError: its own"
+    assert done == ["result"]
+    if isinstance(error, TimeoutError):
+        assert "longer than 1 seconds" in result(late, opened, "take", '{"a": 1}', 1.0).text
+    else:
+        with pytest.raises(type(error)):
+            result(late, opened, "take", '{"a": 1}', 1.0)
+    assert done == ["result", "cancel"]
+
+
+def test_a_call_that_cannot_be_begun_is_told(world: MakeIO) -> None:
+    class Kind(Shelf):
+        def begin_call(self, name: str, arguments: dict[str, Any]) -> Any:
+            raise OSError("no server")
+
     io = world()
-    opened = io.run(box(Kind()).opened(io, INFINITY))
-    assert result(io, opened, "take", '{"a": 1}', 1.0).is_error
-    assert cancelled == ["x"]
+    opened = io.run(box(Kind()).opened(io, INFINITY, Waiting()))
+    assert result(io, opened, "take").text == "OSError: no server"

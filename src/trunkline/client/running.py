@@ -33,7 +33,11 @@ def run_of(
             allowed="a function of the ToolCall that says True or why not; or a server with trusted=True",
         )
     asked = {name: value for name, value in options.items() if name not in _OWN}
-    call = calls.call(prompt, {**asked, "tools": box.tools}, stream)
+    asked["tools"] = box.tools
+    if not box.is_open:  # it may be of a tool that a source has
+        choice = asked["tool_choice"] if "tool_choice" in asked else calls.said("tool_choice")
+        asked["tool_choice"], rules = None, rules._replace(tool_choice=choice)
+    call = calls.call(prompt, asked, stream)
     if (call.request.n or 1) > 1:
         raise UsageError("a run follows one choice", field="n", got=str(call.request.n), allowed="1")
     return call, box, rules

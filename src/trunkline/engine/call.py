@@ -75,7 +75,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     out of errors. ``memory`` puts back turns that the messages lack, and hears of the reply's; ``warnings``: what was lost by
     that. ``hedge``: a second target may be asked beside the first. ``carries_on``: a stream that breaks off is carried on by
     another target. ``last_resort``: what is answered when nobody does. ``fetch_urls``: whether media that a target takes as
-    bytes only are fetched by their address; ``media``: how far that is.
+    bytes only are fetched by their address; ``media``: how far that is. ``until``: the moment on ``IO.now()``'s clock at which it
+    ends at the latest, where it is part of something longer.
     """
 
     request: Request
@@ -94,6 +95,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     last_resort: LastResort | None = None
     fetch_urls: FetchUrls = True
     media: MediaStep | None = None
+    until: float = INFINITY
     plain: bool = False
     """It is known that its messages hold no media: nobody looks, and a long conversation costs no more than a short one."""
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from threading import Lock
 from typing import TypeVar
 
-from ..ports import INFINITY, IO, Settled, correlation_id
+from ..ports import IO, Settled, correlation_id
 from ..values.response import Attempt, Response
 from .call import Call
 from .destination import Destination
@@ -34,9 +34,9 @@ class Settlement:
     def __init__(self, io: IO, call: Call) -> None:
         self.call: Call = call
         self.call_id: str = io.new_id()
-        self.began: float = io.now()
-        total = call.limits.total
-        self.until: float = INFINITY if total is None else self.began + total
+        self.began: float
+        self.until: float
+        self.begin(io.now())
         self.attempts: list[Attempt] = []
         self.destination: Destination | None = None
         self.correlation: str | None = correlation_id.get()
@@ -49,7 +49,7 @@ class Settlement:
         """Starts the clock."""
         total = self.call.limits.total
         self.began = now
-        self.until = INFINITY if total is None else now + total
+        self.until = self.call.until if total is None else min(self.call.until, now + total)
 
     def attempted(self, attempt: Attempt) -> None:
         """Writes down one try."""

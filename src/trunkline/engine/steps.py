@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ..values.message import ToolResult
+from ..values.message import Message, ToolResult
 from ..values.response import Attempt, Response, Step, Timings, Usage, Warning
 
 
@@ -25,6 +25,10 @@ class Steps:
     def __len__(self) -> int:
         return len(self._steps)
 
+    @property
+    def all(self) -> tuple[Step, ...]:
+        return tuple(self._steps)
+
     def add(self, response: Response, began: float, results: Sequence[ToolResult] = (), correction: str | None = None) -> Step:
         """One more turn, which began at ``began``."""
         step = Step(response=response, results=tuple(results), correction=correction)
@@ -36,7 +40,14 @@ class Steps:
         """``last`` (which began at ``began``) as the reply of all of them."""
         if not self._steps:
             return last
-        replies = [*(step.response for step in self._steps), last]
+        return self._summed(last, [*(step.response for step in self._steps), last], [*self._at, began - self._began], now)
+
+    def so_far(self, now: float) -> Response:
+        """The same between two turns: nothing has come of the next one."""
+        nothing = Response(message=Message.assistant(), partial=True)
+        return self._summed(nothing, [step.response for step in self._steps], self._at, now) if self._steps else nothing
+
+    def _summed(self, last: Response, replies: list[Response], at: list[float], now: float) -> Response:
         costs = [reply.cost for reply in replies]
         took = now - self._began
         first = replies[0].timings
@@ -48,7 +59,7 @@ class Steps:
             reported_cost=_reported(replies),
             latency=took,
             timings=Timings(head=first.head, first_event=first.first_event, end=took),
-            attempts=_attempts(replies, [*self._at, began - self._began]),
+            attempts=_attempts(replies, at),
             warnings=_distinct(warning for reply in replies for warning in reply.warnings),
         )
 

@@ -6,17 +6,18 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import msgspec
-
-from ..ports import INFINITY, IO, ToolSource
+from ..ports import IO, ToolSource
 from ..values import expect
+from ..values.check import check_built
 from ..values.errors import ClosedByCallerError, ToolSourceError, UsageError
 from ..values.function_schema import bind_arguments
 from ..values.input_tools import to_tools
-from ..values.json_types import is_pydantic
-from ..values.message import PART_TYPES, Part, Text, ToolCall, ToolResult
-from ..values.request import AnyTool, Tool
+from ..values.message import Message, Text, ToolCall, ToolResult
+from ..values.request import AnyTool, Request, Tool
 from .backend import declared_async
+from .media import with_media
+from .tool_results import as_result
+from .waiting import Outcome, Waiting
 
 _ASYNC = "a plain function here; AsyncClient takes both"
 WORDS = 2_000
@@ -24,12 +25,11 @@ WORDS = 2_000
 
 
 class Runner(NamedTuple):
-    """What runs one tool: takes the arguments. ``asks``: only where that is allowed. ``begin``: in place of ``run``, what can be
-    given up in the middle; see ``ToolSource``."""
+    """What runs one tool: takes the arguments. ``begin``: in place of ``run``, what can be given up in the middle; see
+    ``ToolSource``."""
 
     run: Callable[[dict[str, Any]], Any]
     asynchronous: bool
-    asks: bool
     begin: Callable[[dict[str, Any]], Any] | None = None
 
 
@@ -54,54 +54,57 @@ class Toolbox:
         plain = [item for item in items if not is_source(item)]
         tools = to_tools(plain)
         runners = {
-            tool.name: Runner(partial(_bound, item), declared_async(item), asks=False)
+            tool.name: Runner(partial(_bound, item), declared_async(item))
             for item, tool in zip(plain, tools, strict=True)
             if tool.name is not None and callable(item) and not isinstance(item, Mapping)
         }
         return cls(tools, runners, sources)
 
     @property
+    def is_open(self) -> bool:
+        """Whether all its tools are known: those of sources are not, before ``opened``."""
+        return not self._sources
+
+    @property
     def untrusted(self) -> bool:
         """Whether any source's tools run only when somebody allows it."""
-        return any(not source.trusted for source in self._sources)
+        return not all(getattr(source, "trusted", False) is True for source in self._sources)
 
-    async def opened(self, io: IO, seconds: float) -> Toolbox:
-        """The same with the tools of its sources in it. Raises ``ToolSourceError`` where they cannot be had."""
+    async def opened(self, io: IO, seconds: float, waiting: Waiting) -> Toolbox:
+        """The same with the tools of its sources in it. Raises ``ToolSourceError`` where they cannot be had in time."""
         if not self._sources:
             return self
-        listed = await io.all([_listed(io, source, seconds) for source in self._sources])
+        listed = await io.all([_listed(io, source, seconds, waiting) for source in self._sources])
         tools, runners = list(self.tools), dict(self._runners)
         for source, found in zip(self._sources, listed, strict=True):
             tools += found
             asynchronous, begin = declared_async(source.call_tool), getattr(source, "begin_call", None)
             for tool in found:
                 begins = None if begin is None else partial(begin, tool.name)
-                runners[tool.name] = Runner(partial(source.call_tool, tool.name), asynchronous, not source.trusted, begins)
+                runners[tool.name] = Runner(partial(source.call_tool, tool.name), asynchronous, begins)
         return Toolbox(to_tools(tools), runners)
 
     def runs(self, name: str) -> bool:
         return name in self._runners
 
-    def asks(self, name: str) -> bool:
-        return name in self._runners and self._runners[name].asks
-
-    async def result(self, io: IO, call: ToolCall, seconds: float) -> ToolResult:
+    async def result(self, io: IO, call: ToolCall, seconds: float, waiting: Waiting) -> ToolResult:
         """What the tool gave, or how it failed, in words for the model; it is given ``seconds``."""
         runner = self._runners.get(call.name)
         if runner is None:
             known = ", ".join(sorted(self._runners)) or "none"
             return failed(call, f"there is no tool of this name; the tools are: {known}")
         try:
-            given = await _within(io, runner, call.arguments, seconds)
-            if isinstance(given, ToolResult):
-                return msgspec.structs.replace(given, tool_call_id=call.id, name=call.name)
-            return ToolResult(call.id, as_parts(given, call.name), name=call.name)
-        except ClosedByCallerError:
-            raise
+            given, error = await _outcome(io, call, runner, seconds, waiting)
         except TimeoutError:
             return failed(call, f"it took longer than {seconds:g} seconds and was given up")
-        except Exception as error:  # noqa: BLE001 - told to the model, which can mend it or do without
-            return failed(call, _words(error))
+        if isinstance(error, ClosedByCallerError):
+            raise error
+        if error is None:
+            try:
+                return await _fit(io, given if isinstance(given, ToolResult) else as_result(call, given))
+            except UsageError as wrong:
+                error = wrong
+        return failed(call, _words(error))
 
 
 def is_source(item: object) -> bool:
@@ -113,7 +116,12 @@ def failed(call: ToolCall, words: str) -> ToolResult:
 
 
 def _words(error: Exception) -> str:
-    said = str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}".removesuffix(": ")
+    try:
+        said = str(error)
+    except Exception as broken:  # noqa: BLE001 - its own words are as much of the user's as the tool
+        said = f"(its words cannot be told: {type(broken).__name__})"
+    if not isinstance(error, UsageError):
+        said = f"{type(error).__name__}: {said}".removesuffix(": ")
     return said if len(said) <= WORDS else f"{said[:WORDS]}…"
 
 
@@ -121,12 +129,13 @@ def _bound(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     return function(**bind_arguments(function, arguments))
 
 
-async def _listed(io: IO, source: ToolSource, seconds: float) -> Sequence[Tool]:
-    runner = Runner(lambda _: source.list_tools(), declared_async(source.list_tools), asks=False)
+async def _listed(io: IO, source: ToolSource, seconds: float, waiting: Waiting) -> Sequence[Tool]:
     try:
-        found = await _within(io, runner, {}, seconds)
-    except TimeoutError as error:
-        raise ToolSourceError(f"{_name(source)} did not list its tools within {seconds:g} seconds") from error
+        found, error = await _ran(io, source.list_tools, declared_async(source.list_tools), seconds, waiting)
+    except TimeoutError as late:
+        raise ToolSourceError(f"{_name(source)} did not list its tools within {seconds:g} seconds") from late
+    if error is not None:
+        raise error
     if not isinstance(found, list | tuple) or not all(isinstance(tool, Tool) for tool in found):
         raise UsageError("list_tools gave no tools", field=_name(source), got=expect.kind_of(found), allowed="a list of Tool")
     return tuple(found)
@@ -136,70 +145,50 @@ def _name(source: ToolSource) -> str:
     return str(getattr(source, "name", None) or type(source).__name__)
 
 
-async def _within(io: IO, runner: Runner, arguments: dict[str, Any], seconds: float) -> Any:
-    """What the tool's function returns. Raises ``TimeoutError`` when it takes longer than so many seconds."""
-    if runner.begin is not None:
-        begun = runner.begin(arguments)
-        try:
-            return await io.apart(begun.result, seconds)
-        except BaseException:
-            begun.cancel()
-            raise
-    if not runner.asynchronous:
-        given = await io.apart(partial(_called, runner.run, arguments), seconds)
-        if not isinstance(given, Awaitable):
-            return given
-        if io.blocking:
-            if isinstance(given, Coroutine):
-                given.close()
-            raise UsageError("it returned an awaitable", field="tools", allowed=_ASYNC)
-    else:
-        given = runner.run(arguments)
-    if seconds == INFINITY:
-        return await given
-    return await io.first([_awaited(given), _late(io, seconds)])
-
-
-def _called(run: Callable[[dict[str, Any]], Any], arguments: dict[str, Any]) -> Any:
+async def _outcome(io: IO, call: ToolCall, runner: Runner, seconds: float, waiting: Waiting) -> Outcome:
+    """What the tool returned (a plain function's as a result already), or raised. Raises what ``Waiting`` does."""
     try:
-        return run(arguments)
-    except StopIteration as error:  # as a coroutine's end it would say something else
-        raise RuntimeError("raised StopIteration") from error
-
-
-async def _awaited(given: Awaitable[Any]) -> Any:
-    return await given
-
-
-async def _late(io: IO, seconds: float) -> Any:
-    await io.sleep(seconds)
-    raise TimeoutError
-
-
-# ------------------------------------------------------------------------------------------------------------- what it gave
-
-
-def as_parts(given: Any, name: str) -> tuple[Part, ...]:
-    """What a tool returned, for the model: text and parts as they are, a picture (PIL) as an ``Image``, anything else as JSON.
-    Raises ``UsageError`` for what has no JSON form."""
-    if isinstance(given, str):
-        return (Text(given),)
-    if isinstance(given, PART_TYPES):
-        return (given,)  # type: ignore[return-value]
-    if isinstance(given, list | tuple) and any(isinstance(item, PART_TYPES) for item in given):
-        return tuple(part for item in given for part in as_parts(item, name))
+        arguments = call.arguments
+        begun = None if runner.begin is None else runner.begin(arguments)
+    except Exception as error:  # noqa: BLE001 - told to the model
+        return None, error
+    if begun is None:
+        run = partial(runner.run, arguments)
+        function = run if runner.asynchronous else partial(_made, call, run)
+        return await _ran(io, function, runner.asynchronous, seconds, waiting)
     try:
-        return (Text(msgspec.json.encode(given, enc_hook=_other).decode()),)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise UsageError(
-            "what it returned has no JSON form",
-            field=f"tools.{name}",
-            got=expect.kind_of(given),
-            allowed="text, JSON, parts such as Image",
-        ) from error
+        return await waiting.plain(io, partial(_made, call, begun.result), seconds)
+    except BaseException:
+        begun.cancel()
+        raise
 
 
-def _other(value: Any) -> Any:
-    if is_pydantic(type(value)):
-        return value.model_dump(mode="json")
-    raise TypeError(type(value).__name__)
+async def _ran(io: IO, function: Callable[[], Any], asynchronous: bool, seconds: float, waiting: Waiting) -> Outcome:
+    if asynchronous:
+        return await waiting.awaited(io, function, seconds)
+    until = io.now() + seconds
+    given, error = await waiting.plain(io, function, seconds)
+    if isinstance(given, Awaitable):
+        if not io.blocking:
+            return await waiting.awaited(io, lambda: given, until - io.now())
+        if isinstance(given, Coroutine):
+            given.close()
+        error = UsageError("it returned an awaitable", field="tools", allowed=_ASYNC)
+    return given, error
+
+
+def _made(call: ToolCall, function: Callable[[], Any]) -> Any:
+    """The result of a plain function, made in its own thread: it may be large."""
+    given = function()
+    return given if isinstance(given, Awaitable) else as_result(call, given)
+
+
+async def _fit(io: IO, result: ToolResult) -> ToolResult:
+    """``result`` as a message can hold it, the files that it names read. Raises ``UsageError``."""
+    if all(type(part) is Text and type(part.text) is str for part in result.parts):
+        return result
+    request = Request(model="", messages=(Message.tool(result),))
+    check_built(request.messages)
+    (read,) = (await with_media(io, request)).messages[0].parts
+    assert isinstance(read, ToolResult)
+    return read

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from ..ports import IO
+from ..values.errors import ClosedByCallerError, StreamInterruptedError
 from ..values.events import Event
-from ..values.message import Message
 from ..values.response import Response
 from .call import Call
-from .settlement import called
-from .stream import LiveStream
+from .stream import CLOSED, LiveStream
 from .toolbox import Toolbox
-from .toolloop import Loop, Rules, begun
+from .toolloop import Loop, Rules, begun, heard
 
 
 class RunStream:
@@ -24,6 +25,7 @@ class RunStream:
         self._io, self._call = io, call
         self._loop = Loop(io, call, box, rules)
         self._live: LiveStream | None = None
+        """The turn at hand; None between two."""
         self._turn: Response | None = None
         """The turn that has ended, and whose tools are to be run."""
         self._whole: Response | None = None
@@ -45,28 +47,31 @@ class RunStream:
 
     @property
     def response(self) -> Response:
-        """The reply so far, with the steps before it."""
+        """The reply so far, with the steps before it; ``partial`` until the run has ended."""
         if self._whole is not None:
             return self._whole
-        return (
-            Response(message=Message.assistant(), partial=True) if self._live is None else self._loop.whole(self._live.response)
-        )
+        live = self._live
+        if live is None:
+            return self._loop.so_far()
+        return msgspec.structs.replace(self._loop.whole(live.response), partial=True)
 
     @property
     def partial(self) -> Any:
         """What the output of the turn at hand says so far."""
-        return None if self._live is None else self._live.partial
+        live = self._live
+        return None if live is None else live.partial
 
     async def open(self) -> None:
         """Waits for the first events of the first turn."""
-        if not self._begun and not self._over:
-            self._begun = True
-            try:
-                await self._loop.begin()
-                await self._ask()
-            except BaseException:
-                self._over = True
-                raise
+        if self._begun or self._over:
+            return
+        self._begun = True
+        try:
+            await self._loop.begin()
+            await self._ask()
+        except BaseException:
+            self._over = True
+            raise
 
     async def _ask(self) -> LiveStream:
         self._live = live = LiveStream(self._io, self._loop.turn())
@@ -78,21 +83,28 @@ class RunStream:
     async def batch(self) -> list[Event]:
         """What has happened since; empty at the end."""
         await self.open()
+        if self._over:
+            return []
         try:
             return await self._batch()
-        except BaseException:
+        except ClosedByCallerError as error:
             self._over = True
+            closed = StreamInterruptedError(CLOSED, partial=(partial := self.response))
+            closed.steps = partial.steps
+            raise closed from error
+        except BaseException as error:
+            self._over = True
+            self._loop.tell(error)
             raise
 
     async def _batch(self) -> list[Event]:
-        if self._over:
-            return []
         if (turn := self._turn) is not None:
-            ended = await self._loop.run(turn.tool_calls) if turn.tool_calls else []
-            self._loop.add(turn, ended)
-            self._live = self._turn = None
+            try:
+                ended = await self._loop.act(turn)
+            finally:
+                self._live = self._turn = None
             if ended:
-                return await self._heard([*ended])
+                return await heard(self._call, ended)
         events = await (self._live or await self._ask()).batch()
         return events or await self._end()
 
@@ -106,22 +118,21 @@ class RunStream:
             self._whole, self._over = self._loop.whole(response), True
             return []
         self._turn = response
-        return await self._heard(begun(response))
-
-    async def _heard(self, events: list[Event]) -> list[Event]:
-        if self._call.hooks.on_event is not None:
-            for event in events:
-                await called(self._call.hooks.on_event(event))
-        return events
+        return await heard(self._call, begun(response))
 
     async def close(self) -> None:
-        """Ends the run; what has been read stays in ``response``. A tool that runs is left to itself."""
-        self._over = True
-        if self._live is not None:
-            await self._live.close()
+        """Ends the run; what has been read stays in ``response``. A tool that runs is left to itself, a coroutine cancelled."""
+        live = self._leave()
+        if live is not None:
+            await live.close()
 
     def abort(self, how: str) -> None:
         """Ends it at once, from any thread."""
+        live = self._leave()
+        if live is not None:
+            live.abort(how)
+
+    def _leave(self) -> LiveStream | None:
         self._over = True
-        if self._live is not None:
-            self._live.abort(how)
+        self._loop.end()
+        return self._live

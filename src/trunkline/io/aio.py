@@ -21,7 +21,7 @@ from aiohttp.connector import Connection
 from msgspec.structs import replace
 from yarl import URL
 
-from ..ports import INFINITY, Deadlines, Exchange, ProcessRequest
+from ..ports import INFINITY, Deadlines, Exchange, ProcessRequest, Signal
 from ..values.errors import DeadlineError, DeadlinePhase, TransportPhase, TrunklineError
 from ..values.headers import Headers
 from ..wire.http import Head, HttpRequest
@@ -338,10 +338,10 @@ class AsyncIO:
     async def offload(self, function: Callable[[], T]) -> T:
         return await asyncio.to_thread(function)
 
-    async def apart(self, function: Callable[[], T], seconds: float = INFINITY) -> T:
+    async def apart(self, function: Callable[[], T], seconds: float = INFINITY, signal: Signal | None = None) -> T:
         from .apart import apart  # few run tools
 
-        return await apart(function, self.signal(), seconds)
+        return await apart(function, signal or self.signal(), seconds)
 
     def read_file(self, path: str, most: int) -> bytes:
         return read_file(path, most)

@@ -8,6 +8,7 @@ from contextvars import copy_context
 from typing import TypeVar
 
 from ..ports import Signal
+from .faults import ended_waiting
 
 T = TypeVar("T")
 
@@ -29,4 +30,6 @@ async def apart(function: Callable[[], T], signal: Signal, seconds: float) -> T:
         raise TimeoutError
     if errors:
         raise errors.pop()
+    if not results:
+        raise ended_waiting()
     return results[0]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
-from ..ports import INFINITY, Deadlines, Exchange, ProcessRequest
+from ..ports import INFINITY, Deadlines, Exchange, ProcessRequest, Signal
 from ..values.errors import DeadlineError, DeadlinePhase, TransportError, TransportPhase, TrunklineError
 from ..wire.http import Head, HttpRequest
 from . import faults
@@ -375,10 +375,10 @@ class BlockingIO:
     async def offload(self, function: Callable[[], T]) -> T:
         return function()
 
-    async def apart(self, function: Callable[[], T], seconds: float = INFINITY) -> T:
+    async def apart(self, function: Callable[[], T], seconds: float = INFINITY, signal: Signal | None = None) -> T:
         from .apart import apart  # few run tools
 
-        return await apart(function, self.signal(), seconds)
+        return await apart(function, signal or self.signal(), seconds)
 
     def read_file(self, path: str, most: int) -> bytes:
         return read_file(path, most)

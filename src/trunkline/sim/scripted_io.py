@@ -112,7 +112,7 @@ class ScriptedIO:
         await self.turn()
         return function() if self.blocking else await asyncio.to_thread(function)
 
-    async def apart(self, function: Callable[[], T], seconds: float = INFINITY) -> T:
+    async def apart(self, function: Callable[[], T], seconds: float = INFINITY, signal: Signal | None = None) -> T:
         """The same: what takes no time is never late."""
         return await self.offload(function)
 

@@ -45,7 +45,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from .secret import mask_keys
 
 if TYPE_CHECKING:
-    from .response import Attempt, Response
+    from .response import Attempt, Response, Step
 
 WORDS_SHOWN = 500
 """How many characters of a provider's own words an error shows."""
@@ -128,10 +128,12 @@ class ProviderError(TrunklineError):
     ``provider, model`` who was asked; ``status`` the HTTP status (None when there was none, or when the error came inside
     a stream whose status was 200); ``code, kind`` the provider's own stable words for it; ``request_id``; ``retry_after``
     in seconds, as the provider gave it; ``provider_message`` the provider's own words, keys masked; ``hint`` what to do
-    next; ``should_retry`` the provider's own order to retry or not (``x-should-retry``); ``attempts`` all that was tried.
+    next; ``should_retry`` the provider's own order to retry or not (``x-should-retry``); ``attempts`` all that was tried;
+    ``steps`` the turns of a run before this one, which have been paid for.
     """
 
     hint_default: ClassVar[str | None] = None
+    steps: tuple[Step, ...] = ()
 
     def __init__(
         self,
