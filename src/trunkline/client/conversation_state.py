@@ -64,10 +64,13 @@ class History:
             self.media = self.media or not _MEDIA.isdisjoint(map(type, parts_of(message.parts)))
             calls = [part.id for part in message.parts if type(part) is ToolCall]
             answers = [part.tool_call_id for part in message.parts if type(part) is ToolResult]
+        first = self.window.first
         self.window.add(
             message, begins=begins, tokens=self._tokens((message,)), calls=calls, answers=answers,
             pinned=message.role == "system",
         )  # fmt: skip
+        if self.summaries and self.window.first != first:
+            self.lead()
 
     def say(self, messages: Iterable[Message]) -> None:
         """Adds each message; those of the user begin turns."""
