@@ -98,6 +98,20 @@ def test_an_address_that_is_not_fetched_is_asked_nobody(net: MakeNet, url: str) 
     assert (io.asked, io.requests) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("ftp://h.test/", "is, or is redirected to, an address that is not fetched; got ftp:; allowed: https://host/path"),
+        ("https://u:p@h.test/", "no address that can be fetched; got a user or password in it; allowed: https://host/path"),
+        ("https://h.test/ ", "no address that can be fetched; got no plain address; allowed: https://host/path"),
+        ("https://[::1", "no address that can be fetched; allowed: https://host/path"),
+    ],
+)
+def test_it_is_told_why_and_never_what(net: MakeNet, url: str, words: str) -> None:
+    assert refused(net(), url) == words
+    assert refused(net(), url, private=True) == words.replace("https://host", "http(s)://host")
+
+
 @pytest.mark.parametrize("url", ["http://h.test/a", "http://127.0.0.1:8000/a", "https://10.0.0.1/a"])
 def test_private_is_allowed_where_somebody_says_so(net: MakeNet, url: str) -> None:
     io = net([found()], names={"127.0.0.1": [["127.0.0.1"]], "10.0.0.1": [["10.0.0.1"]], "h.test": [["192.168.0.9"]]})

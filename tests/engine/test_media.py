@@ -186,3 +186,26 @@ def test_messages_of_wrong_types_are_named_by_their_place(world: MakeIO) -> None
     io = world()
     with pytest.raises(UsageError, match=r"messages\[1\]"):
         io.run(with_media(io, asked(Message.user("x"), 5)))  # type: ignore[arg-type]
+
+
+def test_an_open_file_lends_its_name(world: MakeIO, tmp_path: Path) -> None:
+    path = tmp_path / "deep.pdf"
+    path.write_bytes(b"?")
+    io = world()
+    with path.open("rb") as file:
+        read = io.run(with_media(io, asked(Message.user(File(LocalFile(file=file)))))).messages[0].parts[0]
+    assert read == File(Data(b"?", "application/pdf"), filename="deep.pdf")
+
+
+def test_what_is_too_large_is_not_read_to_its_end(world: MakeIO, png: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trunkline.engine.media_step.LARGEST_FILE", len(PNG) - 1)
+    for local, field in ((LocalFile(png), "LocalFile.path"), (LocalFile(file=Reader()), "LocalFile.file")):
+        io = world()
+        with pytest.raises(UsageError, match="too large to go with a request; got more; allowed: up to 7 bytes") as caught:
+            io.run(with_media(io, asked(Message.user(Image(local)))))
+        assert caught.value.field == field
+    monkeypatch.setattr("trunkline.engine.media_step.LARGEST_FILE", len(PNG))
+    io = world()
+    assert io.run(with_media(io, asked(Message.user(Image(LocalFile(png)))))).messages[0].parts[0] == Image(
+        Data(PNG, "image/png")
+    )
