@@ -16,12 +16,12 @@ from .error_form import error_from_builtins, error_to_builtins
 from .errors import TrunklineError, UsageError
 from .events import AnyEvent
 from .headers import Headers
+from .json_types import is_pydantic
 from .media import Data, FileId, LocalFile, Url
 from .message import CacheMark, Citation, Message, Part, ProviderState, Scope
 from .model import Model, Price, PriceTier, PriceVariant, Quirks, Target
 from .request import AudioOutput, CustomTool, HostedTool, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
 from .response import Alternative, Attempt, Response, Step, Timings, TokenLogprob, Usage, Warning
-from .schema import is_pydantic
 from .transcript import Transcript
 
 VERSION = 1

@@ -6,7 +6,6 @@ imported.
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import functools
 import operator
@@ -229,7 +228,9 @@ def _fields_of(kind: Any) -> dict[str, Field]:
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             hints = typing.get_type_hints(kind, include_extras=True)
             return {field.encode_name: Field(hints[field.name], field.required) for field in msgspec.structs.fields(kind)}
-        if isinstance(kind, type) and dataclasses.is_dataclass(kind) and not is_pydantic(kind):
+        if hasattr(kind, "__dataclass_fields__") and not is_pydantic(kind):
+            import dataclasses  # the whole of inspect comes with it
+
             hints = typing.get_type_hints(kind, include_extras=True)
             missing = dataclasses.MISSING
             return {
