@@ -168,6 +168,7 @@ if TYPE_CHECKING:
         Video as Video,
     )
     from .values.model import (
+        MediaLimits as MediaLimits,
         Model as Model,
         Price as Price,
         PriceTier as PriceTier,
@@ -251,7 +252,7 @@ _WHERE = {
         "Audio", "CacheMark", "Citation", "File", "HostedToolCall", "HostedToolResult", "Image", "Message", "Opaque", "Part",
         "ProviderState", "Reasoning", "Refusal", "Role", "Scope", "Text", "ToolCall", "ToolResult", "Video",
     ),
-    "values.model": ("Model", "Price", "PriceTier", "PriceVariant", "Quirks", "Target"),
+    "values.model": ("MediaLimits", "Model", "Price", "PriceTier", "PriceVariant", "Quirks", "Target"),
     "values.request": (
         "AudioOutput", "CustomTool", "HostedTool", "OutputFormat", "ReasoningOptions", "Request", "Tool", "ToolChoice",
     ),
@@ -274,7 +275,7 @@ __all__ = [
     "ContextLengthError", "ContextWindow", "Conversation", "Conversations", "CustomTool", "Data", "DeadlineError", "Event",
     "File", "FileId", "Finish", "FinishReason", "Fold", "GarbledReplyError", "Headers", "Health", "Hedge", "Hooks", "HostedTool",
     "HostedToolCall", "HostedToolResult", "HttpReply", "Image", "InvalidRequestError", "Leave", "LimitStatus", "Limits",
-    "LocalFile", "MalformedResponseError", "McpServer", "MemoryStore", "Message", "Model", "Move", "Moved", "NameResolutionError",
+    "LocalFile", "MalformedResponseError", "McpServer", "MediaLimits", "MemoryStore", "Message", "Model", "Move", "Moved", "NameResolutionError",
     "NoProviderError", "NotFoundError", "Observer", "Opaque", "OpaqueEvent", "Origin", "OutputFormat", "OverloadedError", "Part",
     "PartDone", "PermissionDeniedError", "Price", "PriceTier", "PriceVariant", "ProviderError", "ProviderHealth", "ProviderState",
     "Quirks", "QuotaError", "RateLimit", "RateLimitError", "RateWindow", "Reasoning", "ReasoningDelta", "ReasoningOptions",

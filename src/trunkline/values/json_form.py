@@ -19,7 +19,7 @@ from .headers import Headers
 from .json_types import is_pydantic
 from .media import Data, FileId, LocalFile, Url
 from .message import CacheMark, Citation, Message, Part, ProviderState, Scope
-from .model import Model, Price, PriceTier, PriceVariant, Quirks, Target
+from .model import MediaLimits, Model, Price, PriceTier, PriceVariant, Quirks, Target
 from .request import AudioOutput, CustomTool, HostedTool, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
 from .response import Alternative, Attempt, Response, Step, Timings, TokenLogprob, Usage, Warning
 from .transcript import Transcript
@@ -33,6 +33,7 @@ _TAGGED = (
 )  # fmt: skip
 _UNTAGGED: dict[str, type[msgspec.Struct]] = {
     "model": Model, "price": Price, "price_tier": PriceTier, "price_variant": PriceVariant, "quirks": Quirks,
+    "media_limits": MediaLimits,
 }  # fmt: skip
 _NAMES = {kind: name for name, kind in _UNTAGGED.items()}
 _PATH = re.compile(r"`\$([^`]*)`$")
