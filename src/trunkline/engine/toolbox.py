@@ -96,7 +96,7 @@ class Toolbox:
         try:
             given, error = await _outcome(io, call, runner, seconds, waiting)
         except TimeoutError:
-            return failed(call, f"it took longer than {seconds:g} seconds and was given up")
+            return failed(call, f"it took longer than {round(seconds, 3):g} seconds and was given up")
         if isinstance(error, ClosedByCallerError):
             raise error
         if error is None:
@@ -133,7 +133,7 @@ async def _listed(io: IO, source: ToolSource, seconds: float, waiting: Waiting) 
     try:
         found, error = await _ran(io, source.list_tools, declared_async(source.list_tools), seconds, waiting)
     except TimeoutError as late:
-        raise ToolSourceError(f"{_name(source)} did not list its tools within {seconds:g} seconds") from late
+        raise ToolSourceError(f"{_name(source)} did not list its tools within {round(seconds, 3):g} seconds") from late
     if error is not None:
         raise error
     if not isinstance(found, list | tuple) or not all(isinstance(tool, Tool) for tool in found):

@@ -76,4 +76,4 @@ async def _given_up(signal: Signal, seconds: float) -> Outcome:
 
 
 def _ended() -> ClosedByCallerError:
-    return ClosedByCallerError("it was ended while a tool ran")
+    return ClosedByCallerError("it was closed while it waited")

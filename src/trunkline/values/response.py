@@ -131,6 +131,12 @@ class Step(Value, frozen=True, kw_only=True, tag="step"):
             made.append(Message.user(self.correction))
         return tuple(made)
 
+    def __repr__(self) -> str:
+        """In a few words: a run may have many."""
+        said, calls = self.response.text[:60], [call.name for call in self.response.tool_calls]
+        told = f", correction={self.correction[:60]!r}" if self.correction is not None else ""
+        return f"Step({said!r}, tool_calls={calls}, results={len(self.results)}{told})"
+
 
 class Response(Value, Generic[OutputT_co], frozen=True, kw_only=True, tag="response"):
     """A whole reply. ``str(response)`` is its text.
