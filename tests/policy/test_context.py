@@ -326,3 +326,43 @@ def test_what_an_interruption_left_is_mended_by_a_cut() -> None:
     window.cut(6)
     talked(window, [3])
     assert shown(window) == "u2 a2 u3 a3"
+
+
+def test_a_pin_takes_the_calls_of_its_turn_alone() -> None:
+    window = ContextWindow[Said](1)
+    for number, id in enumerate("xyz"):
+        for said in (Said("u", number), Said("c", number, (id,)), Said("r", number, (id,))):
+            add(window, said)
+    window.pin(4)
+    assert window.pins == [4, 5]
+    talked(window, [3])
+    assert shown(window) == "c1 r1 u3 a3"
+
+
+def test_a_late_result_brings_back_no_more_than_its_turn() -> None:
+    window = talked(ContextWindow[Said](1), [0])
+    for said in (Said("u", 1), Said("c", 1, ("x",)), Said("u", 2), Said("r", 1, ("x",))):
+        add(window, said)
+    assert (shown(window), window.begins) == ("u1 c1 u2 r1", [0, 2])
+
+
+def test_a_copy_has_the_same_limits() -> None:
+    window = talked(ContextWindow[Said](12, 20, at_once=5), range(9))
+    window.lead((Said("h", 0),), 1)
+    other = window.copy()
+    add(other, Said("u", 9, tokens=2))
+    assert (other.tokens, other.turns, window.turns) == (15, 7, 9)
+    assert (shown(other)[:5], (other.max_turns, other.max_tokens)) == ("h0 u3", (12, 20))
+    many = talked(ContextWindow[Said](12, at_once=5), range(12)).copy()
+    assert talked(many, [12]).turns == 8
+
+
+def test_tokens_are_right_after_a_cut() -> None:
+    window = ContextWindow[Said](None, 10)
+    for number, tokens in enumerate((1, 2, 4)):
+        add(window, Said("u", number, tokens=tokens))
+    window.cut(1)
+    add(window, Said("u", 3, tokens=5))
+    assert window.tokens == 6
+    add(window, Said("u", 4, tokens=5))
+    assert (window.tokens, shown(window)) == (5, "u4")
