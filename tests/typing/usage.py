@@ -8,8 +8,10 @@ from typing import assert_type
 
 from trunkline import (
     AsyncClient,
+    AsyncConversation,
     AsyncStream,
     Client,
+    Conversation,
     Event,
     Headers,
     Health,
@@ -29,6 +31,7 @@ from trunkline import (
     Url,
     Usage,
     UsageError,
+    Warning,
 )
 
 
@@ -143,8 +146,20 @@ def errors(llm: Client) -> None:
 
 def refused(llm: Client) -> None:
     """Checkers refuse these; an ignore that is not needed is an error, so each line is a test."""
-    llm.generate("hi", temprature=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    llm.generate("hi", retries="two")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    llm.generate(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    llm.generate("hi", reasoning="enormous")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    llm.generate("hi", temprature=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    llm.generate("hi", retries="two")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    llm.generate(5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    llm.generate("hi", reasoning="enormous")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     Client(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def conversations(llm: Client, slow: AsyncClient) -> None:
+    chat = llm.conversation("Be brief", max_turns=10, saved_in="chats.db", summarize=True, temperature=0.2)
+    assert_type(chat, Conversation)
+    assert_type(llm.conversation(system="Be brief", tools=[]), Conversation)
+    assert_type(chat.send("hi"), Response)
+    assert_type(chat.send("hi", output=int).output, int)
+    assert_type(chat.fork(), Conversation)
+    assert_type(chat.can_move(to="openai/gpt-5.4").losses, tuple[Warning, ...])
+    assert_type(slow.conversation().fork(), AsyncConversation)
+    chat.send("hi", max_turns=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
