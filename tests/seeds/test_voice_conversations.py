@@ -268,6 +268,17 @@ def test_it_keeps_whole_turns_and_its_system_message() -> None:
     assert (context.get_messages(), len(context)) == (expected[:1], 0)
 
 
+def test_a_long_conversation_takes_no_more_room_than_a_short_one() -> None:
+    context = ConversationContext(max_turns=3)
+    for n in range(1_200):
+        context.add_user_message(f"question {n}")
+        context.add_tool_result("same", f"result {n}")
+    assert [message.content for message in context.get_messages()] == [
+        f"{word} {n}" for n in range(1_197, 1_200) for word in ("question", "result")
+    ]
+    assert (len(context), len(context._window.items) < 1_010) == (3, True)
+
+
 @pytest.mark.parametrize("turns", [0, -1])
 def test_it_keeps_one_turn_at_least(turns: int) -> None:
     with pytest.raises(ValueError, match="max_turns"):
