@@ -57,7 +57,9 @@ class Log:
     """Writes down what has become of a conversation since it was last told."""
 
     def __init__(self, store: Store, chat: str, log: str, entry: Entry | None = None) -> None:
-        self.store, self.chat, self.log = store, chat, log
+        self.store: Store = store
+        self.chat: str = chat
+        self.log: str = log
         self.entry: Entry | None = entry
         self._session = token_hex(4)
         self._saved = self._count = 0

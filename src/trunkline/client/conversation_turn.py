@@ -74,7 +74,8 @@ class Turn:
     __slots__ = ("_ended", "_talk", "call")
 
     def __init__(self, talk: Talk, call: Call) -> None:
-        self._talk, self.call = talk, call
+        self._talk = talk
+        self.call: Call = call
         self._ended: dict[int, object] = {}
 
     async def begin(self, io: IO) -> Call:
