@@ -470,3 +470,15 @@ def test_a_reply_of_wire_is_kept_whole() -> None:
     held = Held(True, [Scripted(200, {"content-type": "application/json"}, [body]), chat("5.")])
     reply = held.send("one")
     assert held.chat.messages[1] is reply.message
+
+
+def test_what_is_learnt_of_tokens_is_of_all_that_was_sent() -> None:
+    said = [Message.user("word " * 200), Message.assistant("word " * 200)]
+    held = Held(True, [chat()])
+    whole = held.llm.estimate([*said, Message.user("and?")]).tokens
+    reply = {"prompt_tokens": whole, "completion_tokens": 2, "total_tokens": whole + 2}
+    other = Held(True, [chat(usage=reply)])
+    before = other.llm.estimate("word " * 50).tokens
+    other.chat.add(said)
+    other.send("and?")
+    assert abs(other.llm.estimate("word " * 50).tokens - before) <= 0.1 * before
