@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.engine.calls import Book, call, read, stream_call, texts, wire
@@ -151,6 +152,16 @@ def test_the_books_begin_with_the_call() -> None:
     one.begin(5.0)
     other.begin(5.0)
     assert (one.began, one.until, other.began, other.until) == (5.0, 35.0, 5.0, INFINITY)
+
+
+@pytest.mark.parametrize(("until", "end"), [(20.0, 20.0), (30.0, 30.0), (40.0, 30.0)])
+def test_an_earlier_moment_ends_it(until: float, end: float) -> None:
+    io = World(blocking=True)
+    for total in (30.0, None):
+        asked = msgspec.structs.replace(call(limit={"total": total}), until=until)
+        settlement = Settlement(io, asked)
+        settlement.begin(0.0)
+        assert settlement.until == (until if total is None else end)
 
 
 def test_all_that_is_known_is_told_at_the_end() -> None:

@@ -53,6 +53,19 @@ def test_all_turns_are_counted() -> None:
     assert whole.warnings == (warning, other)
 
 
+def test_what_came_before_the_turn_that_is_next() -> None:
+    steps = Steps(10.0)
+    assert steps.so_far(12.0) == Response(message=Message.assistant(), partial=True)
+    assert not steps.all
+    first = steps.add(reply("a", "0.5", usage=Usage(input_tokens=1, output_tokens=2)), 11.0)
+    second = steps.add(reply("b", "0.25", usage=Usage(input_tokens=3, output_tokens=4)), 14.0)
+    assert steps.all == (first, second)
+    so_far = steps.so_far(20.0)
+    assert (so_far.message, so_far.partial, so_far.steps) == (Message.assistant(), True, (first, second))
+    assert (so_far.cost, so_far.usage, so_far.latency) == (Decimal("0.75"), Usage(input_tokens=4, output_tokens=6), 10.0)
+    assert [attempt.at for attempt in so_far.attempts] == [1.0, 4.0]
+
+
 def test_an_unknown_cost_is_unknown_of_all() -> None:
     for costs in ((None, "1"), ("1", None)):
         steps = Steps(0.0)

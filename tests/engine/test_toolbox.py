@@ -13,7 +13,8 @@ from trunkline.engine.toolbox import WORDS, Toolbox, failed, is_source
 from trunkline.engine.waiting import Waiting
 from trunkline.ports import INFINITY, Signal
 from trunkline.values.errors import ClosedByCallerError, ToolSourceError, UsageError
-from trunkline.values.message import Text, ToolCall, ToolResult
+from trunkline.values.media import Data
+from trunkline.values.message import Image, Text, ToolCall, ToolResult
 from trunkline.values.request import CustomTool, HostedTool, Tool
 
 
@@ -274,3 +275,112 @@ def test_a_call_that_cannot_be_begun_is_told(world: MakeIO) -> None:
     io = world()
     opened = io.run(box(Kind()).opened(io, INFINITY, Waiting()))
     assert result(io, opened, "take").text == "OSError: no server"
+
+
+def test_words_of_an_error_that_has_none(world: MakeIO) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise LookupError
+
+    def tool() -> None:
+        raise Mute
+
+    assert result(world(), box(tool), "tool").text == "Mute: (its words cannot be told: LookupError)"
+
+
+def test_times_of_its_own_are_not_ours(world: MakeIO) -> None:
+    def tool() -> None:
+        raise TimeoutError("mine")
+
+    assert result(world(), box(tool), "tool").text == "TimeoutError: mine"
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.2999961, "0.3"), (0.0014, "0.001"), (600.0, "600"), (2.3456, "2.346")])
+def test_times_are_told_in_short(world: MakeIO, seconds: float, words: str) -> None:
+    io = Late(blocking=world().blocking)
+    io.error = TimeoutError()
+    assert result(io, box(look), "look", '{"what": "a"}', seconds).text == f"it took longer than {words} seconds and was given up"
+    with pytest.raises(ToolSourceError, match=f"shelf did not list its tools within {words} seconds"):
+        io.run(box(Shelf()).opened(io, seconds, Waiting()))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [Text(5), ["a", Text(5)], ToolResult("c", (5,)), ToolResult("c", "abc"), Image.file("/no/such/file.png")],  # type: ignore[arg-type]
+)
+def test_what_no_message_can_hold_is_told(world: MakeIO, given: Any) -> None:
+    def tool() -> Any:
+        return given
+
+    told = result(world(), box(tool), "tool")
+    assert told.is_error
+    assert told.text
+
+
+def test_files_are_read_at_once(world: MakeIO, tmp_path: Any) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(b"\x89PNG\r\n\x1a\n")
+
+    def tool() -> Image:
+        return Image.file(file)
+
+    told = result(world(), box(tool), "tool")
+    assert told == ToolResult("c1", (Image(Data(b"\x89PNG\r\n\x1a\n", "image/png")),), name="tool")
+
+
+def test_a_coroutine_gives_what_a_function_does(tmp_path: Any) -> None:
+    async def tool(what: int) -> Any:
+        return [ToolResult("x", (Text("own"),)), object(), {"a": what}][what]
+
+    io = World(blocking=False)
+    made = box(tool, blocking=False)
+    told = [result(io, made, "tool", f'{{"what": {what}}}') for what in range(3)]
+    assert [(each.text, each.is_error, each.tool_call_id) for each in told[::2]] == [
+        ("own", False, "c1"),
+        ('{"a":2}', False, "c1"),
+    ]
+    assert "no JSON form" in told[1].text
+
+
+def test_what_a_plain_function_returned_to_await_has_the_rest_of_the_time() -> None:
+    def tool() -> Any:
+        return later()
+
+    async def later() -> str:
+        await io.sleep(2)
+        return "x"
+
+    class Takes(World):
+        async def apart(self, function: Any, seconds: float = INFINITY, signal: Signal | None = None) -> Any:
+            await self.sleep(1)
+            return function()
+
+    io = Takes(blocking=False)
+    assert result(io, box(tool), "tool", seconds=3.5).text == "x"
+    assert "longer than 2.5 seconds" in result(io, box(tool), "tool", seconds=2.5).text
+
+
+def test_whose_tools_are_known(world: MakeIO) -> None:
+    io, made = world(), box(look, Shelf())
+    assert box(look).is_open
+    assert not made.is_open
+    assert io.run(made.opened(io, INFINITY, Waiting())).is_open
+
+
+def test_who_does_not_say_that_he_is_trusted_is_not() -> None:
+    class Stranger:
+        def list_tools(self) -> Any: ...
+        def call_tool(self, name: str, arguments: dict[str, Any]) -> Any: ...
+
+    assert box(Stranger()).untrusted
+    assert not box(look).untrusted
+
+
+def test_what_a_source_raises_while_it_lists_is_raised(world: MakeIO) -> None:
+    class Broken(Shelf):
+        def list_tools(self) -> Any:
+            raise TimeoutError("its own")
+
+    io = world()
+    with pytest.raises(TimeoutError, match="its own"):
+        io.run(box(Broken()).opened(io, INFINITY, Waiting()))

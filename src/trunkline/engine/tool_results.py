@@ -50,7 +50,7 @@ def _part(given: Any, name: str) -> Part | None:
         return _file(bytes(given), name)
     if type(given).__module__.partition(".")[0] == "PIL" and hasattr(given, "save"):
         return Image.pil(given)
-    if getattr(given, "ndim", None) == 3 and str(getattr(given, "dtype", "")) == "uint8":
+    if getattr(given, "ndim", None) == 3 and getattr(getattr(given, "dtype", None), "name", None) == "uint8":
         return Image.numpy(given)
     return None
 

@@ -101,7 +101,7 @@ class Toolbox:
             raise error
         if error is None:
             try:
-                return await _fit(io, given if isinstance(given, ToolResult) else as_result(call, given))
+                return await _fit(io, as_result(call, given))
             except UsageError as wrong:
                 error = wrong
         return failed(call, _words(error))
