@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, strategies as st
+from hypothesis import assume, given, strategies as st
 
 from tests.dialects.ollama.saying import AT, asked, body, context, decode, frames, line, lines, read, serving, target, written
 from trunkline.dialects.ollama import DIALECT
@@ -140,6 +140,7 @@ requests = st.builds(
 @given(requests)
 def test_a_request_arrives_as_it_was_sent(request):
     encoded = DIALECT.encode_request(request, target())
+    assume(not any(warning.field == "tools.parameters" for warning in encoded.warnings))  # a word of JSON Schema, by chance
     assert encoded.warnings == ()
     decoded = DIALECT.decode_request(asked(encoded.wire.body))
     assert decoded.warnings == ()
