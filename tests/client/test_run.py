@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
+import os
+import pickle
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +26,9 @@ from trunkline import (
     Image,
     Message,
     Response,
+    RetryPolicy,
     ServerError,
+    Settings,
     StepEnded,
     StepLimitError,
     StreamInterruptedError,
@@ -33,7 +40,9 @@ from trunkline import (
     Usage,
     UsageError,
 )
-from trunkline.sim import Call, Fail, Reset, Rule, Say, Scenario, Simulator, When
+from trunkline.sim import Call, Fail, Reset, Rule, Say, Scenario, Simulator, Think, When
+from trunkline.values.errors import ClosedByCallerError
+from trunkline.values.json_form import from_json, to_json
 
 DIALECTS = ["openai-chat", "openai-responses", "anthropic-messages", "gemini", "bedrock-converse", "cohere", "ollama"]
 WAYS = ["Client.run", "Client.stream_run", "AsyncClient.run", "AsyncClient.stream_run"]
@@ -252,7 +261,8 @@ def test_the_whole_run_has_one_deadline(sim: Simulator, way: str) -> None:
     with pytest.raises(DeadlineError) as caught:
         asked(sim, way, tools=[slow_until(over)], timeout=0.3)
     over.set()
-    assert caught.value.phase == "total"
+    assert (caught.value.phase, caught.value.seconds) == ("total", 0.3)
+    assert [len(step.results) for step in caught.value.steps] == [1]
 
 
 def slow_until(over: threading.Event) -> Callable[[], str]:
@@ -415,7 +425,7 @@ def test_misuse_is_told_by_name(sim: Simulator) -> None:
             with pytest.raises(UsageError, match=field):
                 llm.run("?", **options)
         with pytest.raises(UsageError, match="run"):
-            llm.generate("?", max_steps=2)  # type: ignore[call-arg]
+            llm.generate("?", max_steps=2)  # type: ignore[call-overload]
 
 
 def test_a_stream_that_is_left_between_turns_calls_no_more(sim: Simulator) -> None:
@@ -456,3 +466,235 @@ def test_how_long_a_tool_took_is_told(sim: Simulator) -> None:
     asked(sim, "Client.run", tools=[tool], heard=heard)
     (ended,) = [event for event in heard if isinstance(event, ToolEnded)]
     assert ended.seconds >= 0.02
+
+
+# --- interrupted ----------------------------------------------------------------------------------------------------------
+
+
+class Held:
+    """Tools that are held until somebody has meddled, and what is left of them."""
+
+    def __init__(self) -> None:
+        self._begun = threading.Semaphore(0)
+        self._over = threading.Event()
+        self._before = set(threading.enumerate())
+        self.cleaned = 0
+
+    def plain(self) -> None:
+        self._begun.release()
+        self._over.wait(20)
+
+    async def coroutine(self) -> None:
+        self._begun.release()
+        try:
+            await asyncio.sleep(20)
+        finally:
+            await asyncio.sleep(0)
+            self.cleaned += 1
+
+    def have_begun(self, count: int) -> None:
+        for _ in range(count):
+            assert self._begun.acquire(timeout=20)
+
+    def left(self) -> list[str]:
+        """The threads that are left when all tools have been let go."""
+        self._over.set()
+        for thread in set(threading.enumerate()) - self._before:
+            thread.join(20 if thread.name.startswith("trunkline") else 0)
+        return [thread.name for thread in set(threading.enumerate()) - self._before if thread.name.startswith("trunkline")]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize(
+    ("how", "stream"), [("ctrl-c", False), ("ctrl-c", True), ("client", False), ("client", True), ("stream", True)]
+)
+def test_ended_by_another_thread_while_tools_run(sim: Simulator, how: str, stream: bool, count: int) -> None:
+    held = Held()
+    sim.use(script(*[Call("plain", {})] * count))
+    llm = Client("openai-chat/sim-small", base_url=sim.base_url("openai-chat"), api_key="any")
+    events = llm.stream_run("?", tools=[held.plain])
+
+    def meddle() -> None:
+        held.have_begun(count)
+        time.sleep(0.02)  # the last one is waited for
+        {"ctrl-c": lambda: os.kill(os.getpid(), signal.SIGINT), "client": llm.close, "stream": events.close}[how]()
+
+    meddler = threading.Thread(target=meddle)
+    meddler.start()
+    with pytest.raises((KeyboardInterrupt, ClosedByCallerError, StreamInterruptedError)) as caught:
+        if stream:
+            with events:
+                list(events)
+        else:
+            llm.run("?", tools=[held.plain])
+    meddler.join()
+    kinds = {"ctrl-c": KeyboardInterrupt, "client": StreamInterruptedError if stream else ClosedByCallerError}
+    assert type(caught.value) is kinds.get(how, StreamInterruptedError)
+    if how != "ctrl-c":
+        assert [step.response.text for step in caught.value.steps] == ["Let me see."]  # type: ignore[union-attr]
+    if stream:
+        assert len(events.response.steps) == 1
+    llm.close()
+    assert held.left() == []
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("kind", ["plain", "coroutine"])
+@pytest.mark.parametrize("how", ["cancel", "client", "stream"])
+def test_ended_by_another_task_while_tools_run(sim: Simulator, how: str, kind: str, count: int) -> None:
+    held = Held()
+    sim.use(script(*[Call(kind, {})] * count))
+
+    async def main() -> None:
+        async with AsyncClient("openai-chat/sim-small", base_url=sim.base_url("openai-chat"), api_key="any") as llm:
+            options: dict[str, Any] = {"tools": [getattr(held, kind)], "timeout": None}
+            events = llm.stream_run("?", **options)
+
+            async def read() -> None:
+                async for _ in events:
+                    pass
+
+            work = read() if how == "stream" else llm.run("?", **options)
+            task: asyncio.Task[Any] = asyncio.create_task(work)
+            await asyncio.to_thread(held.have_begun, count)
+            await asyncio.sleep(0.02)
+            if how == "cancel":
+                task.cancel()
+            else:
+                await (llm if how == "client" else events).close()
+            with pytest.raises((asyncio.CancelledError, ClosedByCallerError, StreamInterruptedError)) as caught:
+                await task
+            kinds = {"cancel": asyncio.CancelledError, "client": ClosedByCallerError, "stream": StreamInterruptedError}
+            assert type(caught.value) is kinds[how]
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+    assert held.left() == []
+    assert held.cleaned == (count if kind == "coroutine" else 0)
+
+
+def test_a_coroutine_that_takes_too_long_is_cancelled(sim: Simulator) -> None:
+    held = Held()
+    sim.use(script(Call("coroutine", {}), Call("coroutine", {})))
+    results = asked(sim, "AsyncClient.run", tools=[held.coroutine], tool_timeout=0.05).steps[0].results
+    assert [said(result) for result in results] == ["it took longer than 0.05 seconds and was given up"] * 2
+    assert held.cleaned == 2
+
+
+def test_a_stream_that_is_abandoned_runs_nothing(sim: Simulator) -> None:
+    ran: list[str] = []
+
+    def weather(city: str) -> str:
+        ran.append(city)
+        return city
+
+    sim.use(script(*TWO[:1]))
+    with Client("openai-chat/m", base_url=sim.base_url("openai-chat"), api_key="any") as llm:
+        never = llm.stream_run("?", tools=[weather])
+        del never
+        for kind in (StepEnded, ToolStarted):
+            stream = llm.stream_run("?", tools=[weather])
+            for event in stream:
+                if isinstance(event, kind):
+                    break
+            with pytest.warns(ResourceWarning, match="was not closed"):
+                del stream, event
+                gc.collect()
+    assert ran == []
+
+
+# --- elsewhere ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_tool_runs_once_though_its_streams_break_off(sim: Simulator, way: str) -> None:
+    ran: list[str] = []
+
+    def weather(city: str) -> str:
+        ran.append(city)
+        return city
+
+    first, later = When(after_tool=False), When(after_tool=True)
+    rules = [
+        Rule(Fail(503), times=1),
+        Rule(Say("I shall "), Reset(), times=1, when=first),
+        Rule(Say("see."), Call("weather", {"city": "Oslo"}), when=first),
+        Rule(Fail(529), times=1, when=later),
+        Rule(Say("It is "), Reset(), times=1, when=later),
+        Rule(Say("cold.")),
+    ]
+    sim.use(Scenario(rules))
+    reply = asked(sim, way, tools=[weather], on_interrupt="continue", retries=RetryPolicy(first=0.0))
+    assert ran == ["Oslo"]
+    assert reply.text == ("It is cold." if "stream" in way else "cold.")
+    assert len(reply.attempts) == 6
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["run", "stream"])
+def test_another_provider_goes_on_without_what_is_the_firsts_own(sim: Simulator, stream: bool) -> None:
+    first, there = When(after_tool=False), "anthropic-messages"
+    rules = [
+        Rule(Think("Hm."), Call("weather", {"city": "Oslo"}), when=first),
+        Rule(Fail(529), when=When(dialect=there)),
+        Rule(Say(ANSWER)),
+    ]
+    sim.use(Scenario(rules))
+    settings = Settings({
+        "ANTHROPIC_API_KEY": "any", "ANTHROPIC_BASE_URL": sim.base_url(there),
+        "OPENAI_API_KEY": "any", "OPENAI_BASE_URL": sim.base_url("openai-chat"),
+    })  # fmt: skip
+    with Client("anthropic/claude-sonnet-4-5", fallbacks=["openai/gpt-4.1"], settings=settings, retries=0) as llm:
+        if stream:
+            with llm.stream_run("?", tools=[tell]) as events:
+                list(events)
+            reply = events.response
+        else:
+            reply = llm.run("?", tools=[tell])
+    turn = reply.steps[0].response
+    assert any(getattr(part, "state", None) is not None for part in turn.parts)
+    assert (turn.provider, reply.provider, reply.text) == ("anthropic", "openai", ANSWER)
+    sent = sim.requests[-1]
+    assert sent.dialect != there
+    assert b"signature" not in sent.http.body
+    assert b"Hm." not in sent.http.body
+
+
+def tell(city: str) -> str:
+    return city
+
+
+tell.__name__ = "weather"
+
+
+def test_a_tool_of_a_source_may_be_chosen(sim: Simulator, way: str) -> None:
+    shelf = Shelf(trusted=True)
+    sim.use(script(Call("shelf__take", {"title": "Emma"})))
+    asked(sim, way, tools=[shelf], tool_choice="shelf__take")
+    first, second = [record.request for record in sim.requests[-2:]]
+    assert first is not None and second is not None
+    assert first.tool_choice is not None
+    assert (first.tool_choice.names, second.tool_choice) == (("shelf__take",), None)
+    with pytest.raises(UsageError, match="tool_choice"):
+        asked(sim, way, tools=[shelf], tool_choice="gone")
+
+
+def test_a_reply_with_steps_is_pickled_and_told_in_short(sim: Simulator) -> None:
+    sim.use(script(*TWO))
+    reply = asked(sim, "Client.run", tools=[weather])
+    assert pickle.loads(pickle.dumps(reply)) == reply
+    assert from_json(to_json(reply)) == reply
+    assert repr(reply.steps) == "(Step('Let me see.', tool_calls=['weather', 'weather'], results=2),)"
+
+
+def test_a_tool_sees_the_context_of_whoever_called(sim: Simulator, way: str) -> None:
+    who: ContextVar[str] = ContextVar("who", default="nobody")
+
+    def tool() -> str:
+        return who.get()
+
+    sim.use(script(Call("tool", {}), Call("tool", {})))
+    token = who.set("caller")
+    try:
+        results = asked(sim, way, tools=[tool]).steps[0].results
+    finally:
+        who.reset(token)
+    assert [said(result) for result in results] == ["caller", "caller"]
