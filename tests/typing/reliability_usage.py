@@ -70,8 +70,8 @@ def clients() -> tuple[Client, AsyncClient]:
     llm.with_options(rate_limit=None, concurrency={"openai": 5}, breaker={"failures": 3}, hedge=True, model=Route(["a", "b"]))
     llm.generate("hi", hedge={"after": 1.0}, fallback_answer=None, min_tokens_per_second=None, retries=1, model="smart")
     llm.stream("hi", on_interrupt="continue", fallbacks=[Route(["a"], choose=choose)], timeout=None)
-    llm.generate("hi", rate_limit=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    llm.generate("hi", on_interrupt="go on")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    llm.generate("hi", rate_limit=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    llm.generate("hi", on_interrupt="go on")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     options: ClientOptions = {"rate_limit": 5, "breaker": False, "hedge": None, "fallback_answer": apology}
     return Client(**options), AsyncClient(Route(["a", "b"], choose=choose_later), fallback_answer=looked_up)
 

@@ -23,7 +23,7 @@ class Still:
     order: ClassVar[int] = 1
 
     def __init__(self) -> None:
-        self.lock = RLock()
+        self.lock: RLock = RLock()
         _known.add(self)
 
     def hold(self) -> None:

@@ -52,9 +52,9 @@ class Spool(Still):
         self._begin()
 
     def _begin(self) -> None:
-        self.dropped = 0
+        self.dropped: int = 0
         """How many were lost so far."""
-        self.added = 0
+        self.added: int = 0
         """How many have come so far."""
         self._taken: deque[Order] = deque()
         self._waiting: deque[Order] = deque()

@@ -139,7 +139,7 @@ class SchemaHook:
 
     def __init__(self, *, prefixed: bool) -> None:
         self.definitions: dict[str, dict[str, Any]] = {}
-        self.clashes = False
+        self.clashes: bool = False
         self._prefixed = prefixed
 
     def __call__(self, kind: Any) -> dict[str, Any]:

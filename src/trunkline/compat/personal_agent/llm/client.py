@@ -30,7 +30,7 @@ class LLMClient:
     _providers: ClassVar[dict[str, type[LLMProvider]]] = {"openai": OpenAIProvider, "anthropic": AnthropicProvider}
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        self.config: Config = config
         self.provider: LLMProvider = self._initialize_provider()
         self.rate_limiter: RateLimiter = RateLimiter(config.llm.rate_limit_requests, config.llm.rate_limit_period)
 
