@@ -24,6 +24,7 @@ from trunkline import (
     DeadlineError,
     Event,
     Image,
+    InvalidRequestError,
     Message,
     Response,
     RetryPolicy,
@@ -698,3 +699,19 @@ def test_a_tool_sees_the_context_of_whoever_called(sim: Simulator, way: str) -> 
     finally:
         who.reset(token)
     assert [said(result) for result in results] == ["caller", "caller"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["run", "stream"])
+def test_a_conversation_counts_what_a_run_took_that_failed(sim: Simulator, stream: bool) -> None:
+    usage = Usage(input_tokens=10, output_tokens=5)
+    sim.use(Scenario([Rule(*TWO, when=When(after_tool=False), usage=usage), Rule(Fail(400))]))
+    with Client("openai-chat/m", base_url=sim.base_url("openai-chat"), api_key="any") as llm:
+        chat = llm.conversation(tools=[weather])
+        with pytest.raises(InvalidRequestError) as caught:
+            if stream:
+                with chat.stream_run("?") as events:
+                    list(events)
+            else:
+                chat.run("?")
+        assert [step.response.usage.input_tokens for step in caught.value.steps] == [10]
+        assert (chat.usage.input_tokens, chat.usage.output_tokens, chat.messages) == (10, 5, ())

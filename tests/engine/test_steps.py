@@ -66,6 +66,15 @@ def test_what_came_before_the_turn_that_is_next() -> None:
     assert [attempt.at for attempt in so_far.attempts] == [1.0, 4.0]
 
 
+def test_steps_that_an_error_tells_of() -> None:
+    steps = Steps(10.0)
+    steps.add(reply("a", "0.5", usage=Usage(input_tokens=1)), 11.0)
+    steps.add(reply("b", "0.25", usage=Usage(input_tokens=3)), 14.0)
+    told = Steps.of(steps.all).so_far(0.0)
+    assert (told.steps, told.cost, told.usage) == (steps.all, Decimal("0.75"), Usage(input_tokens=4))
+    assert [attempt.at for attempt in told.attempts] == [0.0, 0.0]
+
+
 def test_an_unknown_cost_is_unknown_of_all() -> None:
     for costs in ((None, "1"), ("1", None)):
         steps = Steps(0.0)

@@ -142,7 +142,7 @@ class Turn:
             history.keep()
         else:
             history.cut(history.kept)
-        if came is not None and (messages or came.message.parts):
+        if came is not None and (messages or came.message.parts or came.steps):
             history.spend(came.usage, came.cost)
         self._talk.saved()
 
@@ -150,6 +150,10 @@ class Turn:
 def came_with(error: BaseException) -> Response | None:
     """The answer, whole or not, that an error tells of."""
     came = getattr(error, "response", None) or getattr(error, "partial", None)
+    if came is None and (steps := getattr(error, "steps", None)):  # turns of a run before the one that failed
+        from ..engine.steps import Steps
+
+        return Steps.of(steps).so_far(0.0)
     return came if isinstance(came, Response) else None
 
 

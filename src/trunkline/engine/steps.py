@@ -22,6 +22,13 @@ class Steps:
         self._steps: list[Step] = []
         self._at: list[float] = []
 
+    @classmethod
+    def of(cls, steps: Sequence[Step]) -> Steps:
+        """Those that an error tells of."""
+        made = cls(0.0)
+        made._steps, made._at = list(steps), [0.0] * len(steps)
+        return made
+
     def __len__(self) -> int:
         return len(self._steps)
 
