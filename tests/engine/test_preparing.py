@@ -14,11 +14,13 @@ from tests.virtual import World
 from trunkline.engine import engine
 from trunkline.engine.call import Hooks
 from trunkline.engine.destination import Destination, Own, Sought
+from trunkline.engine.media_step import MediaStep
 from trunkline.engine.stream import LiveStream
 from trunkline.policy.turns import TurnMemory
 from trunkline.ports import IO
 from trunkline.sim.scripted import Scripted
-from trunkline.values.message import Message
+from trunkline.values.media import Data
+from trunkline.values.message import Image, Message
 from trunkline.values.request import Request
 from trunkline.values.response import Warning
 
@@ -76,3 +78,11 @@ def test_whether_it_streams_is_the_calls_own_business(world: MakeIO, stream: boo
         io.run(engine.generate(io, asked))
     body = msgspec.json.decode(io.requests[0].body)
     assert (body.get("stream", False), body["seed"]) == (stream, 7)
+
+
+def test_media_that_were_fetched_before_are_kept(world: MakeIO) -> None:
+    """A run fetches for its first turn what its others need."""
+    io, known = world(), MediaStep()
+    asked = call(Own(Parrot()), message=Message.user(Image(Data(b"\x89PNG\r\n\x1a\n", "image/png"))))
+    assert io.run(engine.prepare(io, msgspec.structs.replace(asked, media=known))).media is known
+    assert isinstance(io.run(engine.prepare(io, asked)).media, MediaStep)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,6 +32,10 @@ class Form(pydantic.BaseModel):
     z: str
 
 
+class Place(pydantic.BaseModel):
+    path: PurePosixPath
+
+
 PICTURE = Image(Data(b"\x89PNG\r\n\x1a\n", "image/png"))
 
 
@@ -51,6 +56,7 @@ PICTURE = Image(Data(b"\x89PNG\r\n\x1a\n", "image/png"))
         (Row(1.5), (Text('{"y":1.5}'),)),
         (Form(z="é"), (Text('{"z":"é"}'),)),
         ([Form(z="a")], (Text('[{"z":"a"}]'),)),
+        (Place(path=PurePosixPath("/a")), (Text('{"path":"/a"}'),)),
     ],
 )
 def test_results(given: Any, parts: Any) -> None:
@@ -58,8 +64,10 @@ def test_results(given: Any, parts: Any) -> None:
 
 
 def test_what_has_no_json_form_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"tools.tool: what it returned has no JSON form; got object"):
+    with pytest.raises(UsageError, match=r"tools.tool: what it returned has no JSON form; got object") as caught:
         as_parts(object(), "tool")
+    assert caught.value.allowed == "text, JSON, parts such as Image"
+    assert str(caught.value.__cause__) == "object"
 
 
 class Word(str):
@@ -92,7 +100,7 @@ class Photo:
         file.write(b"\x89PNG\r\n\x1a\npixels")
 
 
-Photo.__module__ = "PIL.Image"
+Photo.__module__ = "PIL.plugins.Png"
 
 
 @pytest.mark.parametrize(
@@ -112,10 +120,11 @@ def test_bytes_are_the_file_that_they_are(data: bytes, kind: Any, media_type: st
 
 def test_other_bytes_are_text_or_refused() -> None:
     assert as_parts("é\n".encode(), "tool") == (Text("é\n"),)
-    with pytest.raises(
-        UsageError, match=r"tools.tool: the bytes that it returned are no text, nor a known kind of file; allowed:"
-    ):
+    with pytest.raises(UsageError) as caught:
         as_parts(b"\x00\xff\xfe", "tool")
+    assert caught.value.field == "tools.tool"
+    assert caught.value.allowed == "text, or a File.bytes that says its media_type"
+    assert "the bytes that it returned are no text, nor a known kind of file;" in str(caught.value)
 
 
 def test_pictures_of_other_libraries() -> None:
@@ -165,7 +174,7 @@ def test_a_list_with_one_part_is_parts() -> None:
 def test_what_cannot_be_said_is_refused() -> None:
     endless: list[Any] = []
     endless.append(endless)
-    for given in (endless, iter(()), {(1, 2): 3}, ["\ud800"], [PICTURE, object()]):
+    for given in (endless, SimpleNamespace(ndim=3), iter(()), {(1, 2): 3}, ["\ud800"], [PICTURE, object()]):
         with pytest.raises(UsageError, match="no JSON form"):
             as_parts(given, "tool")
 

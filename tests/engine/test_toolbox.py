@@ -65,8 +65,9 @@ def test_coroutine_functions_are_for_the_asynchronous_client(world: MakeIO) -> N
     async def tool(what: str) -> str:
         return what
 
-    with pytest.raises(UsageError, match=r"tools\[1\]: a coroutine function"):
+    with pytest.raises(UsageError, match=r"tools\[1\]: a coroutine function") as caught:
         box(look, tool)
+    assert caught.value.allowed == "a plain function here; AsyncClient takes both"
     assert box(tool, blocking=False).runs("tool")
 
 
@@ -128,6 +129,7 @@ def test_what_goes_wrong_is_told_to_the_model(world: MakeIO) -> None:
     assert told.is_error
     assert told.name == "raising"
     assert told.text == f"ValueError: {'x' * 3000}"[:WORDS] + "…"
+    assert WORDS == 2000
     assert result(io, made, "silent").text == "KeyError"
     assert result(io, made, "stopping").text == "StopIteration"
     assert result(io, made, "nobody").text == "there is no tool of this name; the tools are: look, raising, silent, stopping"
@@ -384,3 +386,23 @@ def test_what_a_source_raises_while_it_lists_is_raised(world: MakeIO) -> None:
     io = world()
     with pytest.raises(TimeoutError, match="its own"):
         io.run(box(Broken()).opened(io, INFINITY, Waiting()))
+
+
+def test_what_is_wrong_with_a_call_is_known_before(world: MakeIO) -> None:
+    io = world()
+    made = io.run(box(look, Shelf()).opened(io, INFINITY, Waiting()))
+    for name, arguments, words in (
+        ("look", '{"what": "a", "times": "3"}', None),
+        ("take", "{}", None),
+        ("take", '{"anything": 1}', None),
+        ("nobody", "{}", "there is no tool of this name; the tools are: look, take"),
+        ("look", '{"times": 1}', "what"),
+        ("look", "[", "not a JSON object"),
+        ("take", "[", "not a JSON object"),
+    ):
+        fault = made.fault(ToolCall("c1", name, arguments))
+        assert (fault is None) is (words is None)
+        if fault is not None and words is not None:
+            assert words in fault.text
+            assert (fault.is_error, fault.tool_call_id, fault.name) == (True, "c1", name)
+            assert fault.text == result(io, made, name, arguments).text

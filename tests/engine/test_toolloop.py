@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from io import BytesIO
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ from trunkline.values.errors import (
     UsageError,
 )
 from trunkline.values.events import Event, StepEnded, ToolEnded, ToolStarted
+from trunkline.values.media import Data
 from trunkline.values.message import Image, Message, Text, ToolCall, ToolResult
 from trunkline.values.output import Output
 from trunkline.values.request import Tool, ToolChoice
@@ -553,3 +555,37 @@ def test_ending_it_ends_its_waits() -> None:
     loop = Loop(io, asking(Oracle(DONE)), Toolbox.of([tool], False), Rules())
     io.run(main())
     assert len(loop.so_far().steps) == 1
+
+
+def test_files_of_the_prompt_are_read_once(world: MakeIO) -> None:
+    """An open file gives what it has but once; and what was fetched for one turn is there for the next."""
+    data = b"\x89PNG\r\n\x1a\n"
+    message = Message.user("what is it?", Image.file(BytesIO(data)))
+    oracle, io = Oracle(CALLS, CALLS, DONE), world()
+    assert ran(io, asking(oracle, message=message)).text == "done"
+    assert [request.messages[0].parts[1] for request in oracle.asked] == [Image(Data(data, "image/png"))] * 3
+
+    loop = Loop(io, asking(oracle, message=Message.user(Image(Data(data, "image/png")))), Echo().box(), Rules())
+    io.run(loop.begin())
+    first = loop.turn()
+    io.run(loop.act(CALLS))
+    assert first.media is not None
+    assert loop.turn().media is first.media
+    loop = Loop(io, asking(oracle), Echo().box(), Rules())
+    io.run(loop.begin())
+    assert (loop.turn().media, loop.turn().plain) == (None, False)
+
+
+def test_nobody_is_asked_about_a_call_that_is_wrong_in_itself(world: MakeIO) -> None:
+    asked: list[str] = []
+
+    def approve(call: ToolCall) -> bool:
+        asked.append(call.id)
+        return bool(call.arguments["word"])
+
+    calls = [ToolCall("1", "nobody"), tool_call(arguments="{no"), tool_call(arguments='{"words": "a"}'), tool_call(id="4")]
+    results = ran(world(), asking(Oracle(reply(*calls), DONE)), approve=approve).steps[0].results
+    assert asked == ["4"]
+    assert [result.is_error for result in results] == [True, True, True, False]
+    plain = ran(world(), asking(Oracle(reply(*calls), DONE))).steps[0].results
+    assert [texts(result.parts) for result in plain] == [texts(result.parts) for result in results]

@@ -127,7 +127,7 @@ async def prepare(io: IO, call: Call) -> Call:
         from .media_step import MediaStep, read_files  # few calls have any
 
         request = await read_files(io, request)
-        call = msgspec.structs.replace(call, media=MediaStep(call.fetch_urls))
+        call = msgspec.structs.replace(call, media=call.media or MediaStep(call.fetch_urls))
     if request is not call.request:
         call = msgspec.structs.replace(call, request=request)
     if any(isinstance(planned, Sought) for planned in call.plan):

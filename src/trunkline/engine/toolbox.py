@@ -26,10 +26,11 @@ WORDS = 2_000
 
 class Runner(NamedTuple):
     """What runs one tool: takes the arguments. ``begin``: in place of ``run``, what can be given up in the middle; see
-    ``ToolSource``."""
+    ``ToolSource``. ``bind``: raises where a model's arguments are wrong."""
 
     run: Callable[[dict[str, Any]], Any]
     asynchronous: bool
+    bind: Callable[[dict[str, Any]], Any] | None = None
     begin: Callable[[dict[str, Any]], Any] | None = None
 
 
@@ -54,7 +55,7 @@ class Toolbox:
         plain = [item for item in items if not is_source(item)]
         tools = to_tools(plain)
         runners = {
-            tool.name: Runner(partial(_bound, item), declared_async(item))
+            tool.name: Runner(partial(_bound, item), declared_async(item), partial(bind_arguments, item))
             for item, tool in zip(plain, tools, strict=True)
             if tool.name is not None and callable(item) and not isinstance(item, Mapping)
         }
@@ -81,18 +82,33 @@ class Toolbox:
             asynchronous, begin = declared_async(source.call_tool), getattr(source, "begin_call", None)
             for tool in found:
                 begins = None if begin is None else partial(begin, tool.name)
-                runners[tool.name] = Runner(partial(source.call_tool, tool.name), asynchronous, begins)
+                runners[tool.name] = Runner(partial(source.call_tool, tool.name), asynchronous, begin=begins)
         return Toolbox(to_tools(tools), runners)
 
     def runs(self, name: str) -> bool:
         return name in self._runners
 
+    def _unknown(self) -> str:
+        return f"there is no tool of this name; the tools are: {', '.join(sorted(self._runners)) or 'none'}"
+
+    def fault(self, call: ToolCall) -> ToolResult | None:
+        """What is wrong with the call in itself, in words for the model; known before anything is run."""
+        runner = self._runners.get(call.name)
+        if runner is None:
+            return failed(call, self._unknown())
+        try:
+            arguments = call.arguments
+            if runner.bind is not None:
+                runner.bind(arguments)
+        except Exception as error:  # noqa: BLE001 - as below
+            return failed(call, _words(error))
+        return None
+
     async def result(self, io: IO, call: ToolCall, seconds: float, waiting: Waiting) -> ToolResult:
         """What the tool gave, or how it failed, in words for the model; it is given ``seconds``."""
         runner = self._runners.get(call.name)
         if runner is None:
-            known = ", ".join(sorted(self._runners)) or "none"
-            return failed(call, f"there is no tool of this name; the tools are: {known}")
+            return failed(call, self._unknown())
         try:
             given, error = await _outcome(io, call, runner, seconds, waiting)
         except TimeoutError:

@@ -13,11 +13,11 @@ from ..values.check import check_request
 from ..values.errors import DeadlineError, MalformedResponseError, ProviderError, StepLimitError, StreamInterruptedError
 from ..values.events import Event, StepEnded, ToolEnded, ToolStarted
 from ..values.input_tools import to_tool_choice
-from ..values.message import ToolCall
+from ..values.message import Message, ToolCall, ToolResult
 from ..values.request import ToolChoice
 from ..values.response import Response
 from .call import Call
-from .media import holds_media
+from .media import holds_media, with_media
 from .repair import generate
 from .settlement import called
 from .steps import Steps
@@ -66,7 +66,12 @@ class Loop:
             choice = to_tool_choice(self._rules.tool_choice, box.tools) or call.request.tool_choice
             request = msgspec.structs.replace(call.request, tools=box.tools, tool_choice=choice)
             check_request(request)
+            self._call = call = msgspec.structs.replace(call, request=request)
+        if not call.plain:
+            request = await with_media(self._io, call.request)  # once: a file object can be read but once
             self._call = msgspec.structs.replace(call, request=request)
+            self._messages = request.messages
+            self._look(self._messages)
 
     def _left(self) -> float:
         """Seconds until the whole run ends. Raises ``DeadlineError`` when it is over."""
@@ -129,18 +134,24 @@ class Loop:
         step = self._steps.add(response, self._since, [one.result for one in ended])
         self._messages += step.messages
         self._has_called = self._has_called or bool(response.tool_calls)
+        self._look(step.messages)
+
+    def _look(self, messages: tuple[Message, ...]) -> None:
+        """Where there are media, what is fetched for one turn is there for the next."""
         call = self._call
-        if call.plain and holds_media(msgspec.structs.replace(call.request, messages=step.messages)):
-            self._call = msgspec.structs.replace(call, plain=False)
+        if call.media is None and messages and holds_media(msgspec.structs.replace(call.request, messages=messages)):
+            from .media_step import MediaStep  # few runs have any
+
+            self._call = msgspec.structs.replace(call, plain=False, media=MediaStep(call.fetch_urls))
 
     async def _run(self, calls: Sequence[ToolCall]) -> list[ToolEnded]:
-        why_not = [await self._refusal(call) for call in calls]
+        refused = [await self._refusal(call) for call in calls]
         ended: dict[int, ToolEnded] = {}
         places = iter(range(len(calls)))
 
         async def work(places: Iterator[int]) -> None:
             for n in places:  # which the others take from, too
-                ended[n] = await self._one(calls[n], why_not[n])
+                ended[n] = await self._one(calls[n], refused[n])
 
         if len(calls) == 1:
             await work(places)
@@ -148,18 +159,20 @@ class Loop:
             await self._io.all([work(places) for _ in calls[:AT_ONCE]])
         return [ended[n] for n in range(len(calls))]
 
-    async def _refusal(self, call: ToolCall) -> str | None:
-        """Why it may not be run; None where it may. One is asked about after the other."""
+    async def _refusal(self, call: ToolCall) -> ToolResult | None:
+        """Why it is not run; None where it is. One is asked about after the other, and about none that is wrong in itself."""
         approve = self._rules.approve
         if approve is None:
             return None
+        if (fault := self._box.fault(call)) is not None:
+            return fault
         answer: object = approve(call)
         if isinstance(answer, Awaitable):
             answer = await self._answer(answer)
         if answer is True:
             return None
         if answer is False or isinstance(answer, str):
-            return answer or REFUSED
+            return failed(call, answer or REFUSED)
         return expect.wrong("approve", answer, "True, False, or a text that says why not", "gave no answer")
 
     async def _answer(self, given: Awaitable[Any]) -> object:
@@ -171,9 +184,9 @@ class Loop:
             raise error
         return answer
 
-    async def _one(self, call: ToolCall, why_not: str | None) -> ToolEnded:
-        if why_not is not None:
-            return ToolEnded(call, failed(call, why_not))
+    async def _one(self, call: ToolCall, refused: ToolResult | None) -> ToolEnded:
+        if refused is not None:
+            return ToolEnded(call, refused)
         began = self._io.now()
         seconds = min(self._rules.tool_timeout, self._call.until - began)
         if seconds <= 0:
