@@ -204,7 +204,7 @@ def test_an_answer_with_nothing_in_it_is_taken_back(blocking: bool) -> None:
     assert held.chat.messages == ()
     held.send("two")
     assert held.said() == turns("two", "2")
-    assert held.chat.usage.input_tokens == 3
+    assert held.chat.usage.input_tokens == 6  # both were paid for
 
 
 @WORLDS

@@ -296,7 +296,7 @@ def test_a_list_that_cannot_be_written_stops_no_turn(caplog: pytest.LogCaptureFi
     assert "the disk is full" in caplog.text
 
 
-def test_rows_that_were_lost_and_rows_of_somebody_else() -> None:
+def test_rows_that_were_lost_and_rows_of_somebody_else(caplog: pytest.LogCaptureFixture) -> None:
     store, other = MemoryStore(), MemoryStore()
     llm = client()
     talk = llm.conversation(saved_in=store)
@@ -310,9 +310,84 @@ def test_rows_that_were_lost_and_rows_of_somebody_else() -> None:
     for row in rows[1:]:
         other.append(log, row.data)
     assert texts(llm.conversation(id=talk.id, saved_in=other)) == ["two", "re two", "three", "re three"]
-    other.append(log, b"no row")
-    with pytest.raises(UsageError, match="no row of a conversation"):
-        llm.conversation(id=talk.id, saved_in=other)
+    assert "lacks a row; it begins behind it, with 4 messages" in caplog.text
+    newer = {"chat": talk.id, "kind": "mood", "value": "good", "colour": "red"}
+    for data in (b"no row", b"7", rows[1].data[:-9], b'{"chat":"x","kind":"head","parent":1}', msgspec.json.encode(newer)):
+        other.append(log, data)
+    with llm.conversation(id=talk.id, saved_in=other) as more:
+        more.send("four")
+    assert caplog.text.count("is no row of a conversation") == 4
+    assert texts(llm.conversation(id=talk.id, saved_in=other))[-2:] == ["four", "re four"]
+    (found,) = Conversations(other).search("FOUR")
+    Conversations(other).delete(found.id)
+    assert other.query(log) == []
+
+
+def test_rows_that_are_each_others_parents(caplog: pytest.LogCaptureFixture) -> None:
+    store, value = MemoryStore(), msgspec.Raw(to_json(Message.user("hi")))
+    store.put(PREFIX + "x", msgspec.json.encode(Entry(log="l", created=0, used=0)))
+    for id, parent in (("a", "c"), ("b", "a"), ("c", "b")):
+        store.append("l", msgspec.json.encode(Row(chat="x", kind="message", id=id, parent=parent, begins=id == "b", value=value)))
+    assert texts(client().conversation(saved_in=store, id="x")) == ["hi", "hi"]
+    assert "lacks a row" in caplog.text
+
+
+def test_one_that_nobody_can_read_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    store = MemoryStore()
+    talk = client().conversation(saved_in=store)
+    talk.send("one")
+    store.put(PREFIX + "x", b"garbage")
+    saved = Conversations(store)
+    assert [one.id for one in saved.list()] == [one.id for one in saved.search("ONE")] == [talk.id]
+    assert "cannot be read" in caplog.text
+    with pytest.raises(UsageError, match="no conversation of that id"):
+        saved.delete("x")
+    with pytest.raises(UsageError, match="text: wrong type"):
+        saved.search(7)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_half_a_character_is_kept_as_it_is(kind: str, tmp_path: Path) -> None:
+    store: Any = MemoryStore() if kind == "memory" else SQLiteStore(tmp_path / "chats.db")
+    talk = client().conversation("\ud83d", saved_in=store)
+    talk.send("\ud83d cut")
+    again = client().conversation(saved_in=store, id=talk.id)
+    assert (texts(again), again.system, again.title) == (["\ud83d cut", "re \ud83d cut"], "\ud83d", "? cut")
+    assert [one.id for one in Conversations(store).search("re \ud83d CUT")] == [talk.id]
+    store.close()
+
+
+def test_forks_that_live_on_lose_nothing_when_the_first_is_deleted() -> None:
+    """Whether they have been saved by then, or have said nothing of their own yet."""
+    store, llm = MemoryStore(), client()
+    talk = llm.conversation(saved_in=store)
+    talk.send("a")
+    talk.send("b")
+    said = llm.conversation(saved_in=store, id=talk.id).fork()
+    said.send("c")
+    silent, added, back = said.fork(), said.fork(), said.fork()
+    Conversations(store).delete(str(talk.id))
+    Conversations(store).delete(str(said.id))
+    said.send("d")
+    silent.send("e")
+    added.add("f")
+    back.undo(3)
+    back.send("g")
+    before = ["a", "re a", "b", "re b", "c", "re c"]
+    for fork, last in ((silent, [*before, "e", "re e"]), (added, [*before, "f"]), (back, ["g", "re g"])):
+        assert texts(fork) == texts(llm.conversation(saved_in=store, id=fork.id)) == last
+
+
+def test_a_closed_one_takes_no_more(tmp_path: Path) -> None:
+    with client().conversation(saved_in=tmp_path / "chats.db") as talk:
+        talk.send("one")
+    for act in (lambda: talk.send("two"), lambda: talk.add("two"), talk.undo):
+        with pytest.raises(UsageError, match="this conversation is closed"):
+            act()
+    assert texts(talk) == ["one", "re one"]
+    with client().conversation() as unsaved:
+        pass
+    assert unsaved.send("two").text == "re two"
 
 
 def test_a_row_names_no_file() -> None:

@@ -6,14 +6,16 @@ changed. Messages stand in them in the JSON form that ``docs/json-form.md`` desc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from secrets import token_hex
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from ..ports import Record, Store
+from ..ports import Store
 from ..values.errors import UsageError
 from ..values.json_form import from_json, to_json
 from ..values.message import Message
@@ -22,10 +24,13 @@ from ..values.transcript import Transcript
 from .conversation_state import History
 
 PREFIX = "conversation/"
+MOVED = "conversation-moved/"
+"""With the name of a log behind it: the log that stands before it, of what was left of a family when one of it was deleted."""
 _NOTHING = msgspec.Raw(b"null")
 _TITLE = 60
 AGAIN = 60.0
 """Seconds after which it is noted anew when a conversation was last used."""
+_log = logging.getLogger("trunkline.stores")
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,10 +46,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One row of the log. ``message``: its ``id``, its ``parent``, whether it ``begins`` a turn. ``head``: the conversation goes
     on behind ``parent``. ``pins``: the ``ids`` of those that are pinned. ``summary``: of all up to ``parent``. ``spent``: tokens
-    as ``value``, USD as ``text``."""
+    as ``value``, USD as ``text``. Other kinds are of newer versions, and are passed over."""
 
     chat: str
-    kind: Literal["message", "head", "system", "pins", "summary", "spent"]
+    kind: str
     id: str | None = None
     parent: str | None = None
     begins: bool = False
@@ -61,8 +66,7 @@ class Log:
         self.chat: str = chat
         self.log: str = log
         self.entry: Entry | None = entry
-        self._session = token_hex(4)
-        self._saved = self._count = 0
+        self._saved = 0
         self._begun = False
         self._system: Message | None = None
         self._pins: list[int] = []
@@ -78,7 +82,7 @@ class Log:
     def forked(self, chat: str, history: History) -> Log:
         """Of a fork: what it has in common with this one is not written again."""
         other = Log(self.store, chat, self.log)
-        other._saved = min(self._saved, history.kept)
+        other._saved = min(self._saved, history.kept, len(history.ids))
         return other
 
     def catch_up(self, history: History) -> None:
@@ -86,14 +90,14 @@ class Log:
         if not history.kept and not self._begun:
             return
         ids, window = history.ids, history.window
-        if not self._begun or history.kept < self._saved:
-            self._saved = min(self._saved, history.kept)
+        shared = min(self._saved, history.kept, len(ids))
+        if not self._begun or shared < self._saved:
+            self._saved = shared
             self._write(Row(chat=self.chat, kind="head", parent=ids[self._saved - 1] if self._saved else None))
             self._begun = True
         while self._saved < history.kept:
             if len(ids) == self._saved:
-                self._count += 1
-                ids.append(f"{self._session}.{self._count}")
+                ids.append(token_hex(8))  # from the system: a child of this process has others
             self._write_message(history, self._saved)
             self._saved += 1
         if history.system != self._system:
@@ -131,13 +135,17 @@ class Log:
             for message in history.window.items:
                 if message.role == "user" and (title := " ".join(message.text[: 4 * _TITLE].split())[:_TITLE]):
                     break
-        title = title or None
+        title = title.encode("utf-8", "replace").decode() if title else None  # half a character is none
         if old is not None and (old.title, old.model) == (title, model) and now < old.used + AGAIN:
             return None
         return Entry(log=self.log, created=old.created if old else now, used=now, title=title, model=model)
 
-    def enter(self, entry: Entry) -> None:
-        """May wait for the store."""
+    def enter(self, entry: Entry, history: History) -> None:
+        """May wait for the store. What a fork has in common with one that was deleted meanwhile is written again."""
+        if self.entry is None and (shared := min(self._saved, len(history.ids))):
+            last = history.ids[shared - 1]
+            if all(row.id != last for row, _ in rows(self.store, self.log, last.encode())):
+                self._saved = 0
         self.store.put(PREFIX + self.chat, msgspec.json.encode(entry))
         self.entry = entry
 
@@ -153,45 +161,79 @@ class Saved(NamedTuple):
 def entry_of(store: Store, chat: str) -> Entry:
     """Raises ``UsageError`` where there is no such conversation."""
     data = store.get(PREFIX + chat)
-    if data is None:
+    entry = None if data is None else as_entry(chat, data)
+    if entry is None:
         raise UsageError("no conversation of that id is saved here", field="id", allowed="one of Conversations(...).list()")
-    return msgspec.json.decode(data, type=Entry)
+    return entry
 
 
-def rows(records: Iterator[Record]) -> Iterator[Row]:
-    """Those of a log. Raises ``UsageError`` for what is none."""
-    for record in records:
-        try:
-            yield msgspec.json.decode(record.data, type=Row)
-        except msgspec.DecodeError:
-            raise UsageError("holds what is no row of a conversation", field="saved_in", got=f"record {record.number}") from None
+def as_entry(chat: str, data: bytes) -> Entry | None:
+    """None, and a warning in the log, where ``data`` is none."""
+    try:
+        return msgspec.json.decode(data, type=Entry)
+    except msgspec.DecodeError:
+        _log.warning("what the list of conversations tells of %r cannot be read: passed over", chat[:_TITLE])
+        return None
+
+
+def moved(store: Store, log: str) -> str | None:
+    """The log before this one."""
+    name = store.get(MOVED + log)
+    return None if name is None else name.decode()
+
+
+def rows(store: Store, log: str, containing: bytes | None = None) -> Iterator[tuple[Row, bytes]]:
+    """Those of a family of conversations, and as they are stored. What is none is passed over, with a warning in the log."""
+    before = moved(store, log)
+    for name in (log,) if before is None else (before, log):
+        for record in store.query(name, containing=containing):
+            try:
+                yield _row(record.data), record.data
+            except (ValueError, TypeError, AttributeError, RecursionError):
+                _log.warning("record %d of %s is no row of a conversation: passed over", record.number, name)
+
+
+def _row(data: bytes) -> Row:
+    try:
+        return msgspec.json.decode(data, type=Row)
+    except msgspec.DecodeError:  # half a character is escaped, and msgspec refuses it; half a row fails here, too
+        tree = json.loads(data)
+        value = msgspec.Raw(json.dumps(tree.pop("value", None)).encode())
+        return msgspec.structs.replace(msgspec.convert(tree, Row), value=value)
 
 
 def read(store: Store, chat: str) -> Saved:
     """The conversation. May wait. Raises ``UsageError`` where there is none, or where it cannot be read; ``StoreError``."""
     entry = entry_of(store, chat)
+    return Saved(entry, *_told(entry, *branch([row for row, _ in rows(store, entry.log)], chat)))
+
+
+def branch(rows: Iterable[Row], chat: str) -> tuple[list[Row], dict[str, Row]]:
+    """Of all rows of a family those of one conversation: its messages in order, and the last of each kind."""
     messages: dict[str | None, Row] = {}
     last: dict[str, Row] = {}
     head: str | None = None
-    for row in rows(iter(store.query(entry.log))):
+    for row in rows:
         if row.kind == "message":
             messages[row.id] = row
         if row.chat == chat:
             last[row.kind] = row
             if row.kind in ("message", "head"):
                 head = row.id if row.kind == "message" else row.parent
-    return Saved(entry, *_told(entry, _path(messages, head), last))
+    return _path(messages, head), last
 
 
 def _path(messages: Mapping[str | None, Row], head: str | None) -> list[Row]:
     """From the first message to ``head``; where rows before it were lost, from the first turn that is whole."""
-    path: list[Row] = []
-    while (row := messages.get(head)) is not None:
-        path.append(row)
+    back: dict[str, Row] = {}
+    while head is not None and head not in back and (row := messages.get(head)) is not None:
+        back[head] = row
         head = row.parent
-    path.reverse()
-    while head is not None and path and not path[0].begins:
-        del path[0]
+    path = list(reversed(back.values()))
+    if head is not None:
+        begin = next((place for place, row in enumerate(path) if row.begins), len(path))
+        _log.warning("a saved conversation lacks a row; it begins behind it, with %d messages", len(path) - begin)
+        del path[:begin]
     return path
 
 
@@ -221,3 +263,25 @@ def _raw(value: Message | Usage) -> msgspec.Raw:
 def _value(row: Row) -> Any:
     data = bytes(row.value)
     return None if data == b"null" else from_json(data)
+
+
+class _Part(msgspec.Struct):
+    type: str = ""
+    text: Any = None
+
+
+class _Parts(msgspec.Struct):
+    parts: tuple[_Part, ...] = ()
+
+
+class _Said(msgspec.Struct):
+    value: _Parts
+
+
+def words(row: Row) -> str:
+    """The text of a message, and no more of it: a search reads many."""
+    try:
+        said = msgspec.json.decode(row.value, type=_Said).value.parts
+        return "".join([part.text for part in said if part.type == "text"])
+    except (msgspec.DecodeError, TypeError):
+        return str(_value(row).text)

@@ -269,14 +269,15 @@ class Talking:
         messages = (await with_media(io, request)).messages
         with self._alone() as history:
             history.say(messages)
-        await self._talk.enter(io)
+            await self._talk.enter(io)
 
     async def _closed(self) -> None:
         opened, self._opened = self._opened, None
-        if opened is not None and self._ready:
+        if opened is not None:
             io = self._port.get()
             if self._talk.log is not None and self._talk.log.entry is not None:
                 await self._talk.enter(io)
+            self._talk.closed = True
             await io.offload(opened.less)
 
     def __repr__(self) -> str:

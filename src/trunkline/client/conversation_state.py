@@ -47,7 +47,7 @@ class History:
         self.cost: Decimal | None = Decimal(0)
         self.media: bool = False
         """Whether any message holds, or held, more than words."""
-        self._answers = 0
+        self._answers = self._changes = 0
         self._whole = True
 
     @property
@@ -56,7 +56,7 @@ class History:
 
     def add(self, message: Message, *, begins: bool) -> None:
         """One more message of the turn under way; ``begins``: it begins a turn."""
-        self._whole = False
+        self._whole, self._changes = False, self._changes + 1
         calls: list[str] = []
         answers: list[str] = []
         kinds = set(map(type, message.parts))
@@ -80,12 +80,13 @@ class History:
 
     def keep(self) -> None:
         """All that was added is said."""
+        self._changes += 1
         self.kept, self._whole = len(self.window.items), True
 
     def cut(self, length: int) -> None:
         """As though all but the first so many had never been said; also mends what an interruption left."""
         if not self._whole or self.kept != length:
-            self._whole = False
+            self._whole, self._changes = False, self._changes + 1
             self.kept = min(self.kept, length)
             self.window.cut(length)
             del self.ids[length:]
@@ -126,10 +127,11 @@ class History:
     def summarized(self) -> int:
         return self.summaries[-1].upto if self.summaries else 0
 
-    def summarize(self, message: Message) -> None:
-        """``message`` stands for all that is left out."""
-        self.summaries += (Summary(self.window.first, message),)
-        self.lead()
+    def summarize(self, message: Message, upto: int) -> None:
+        """``message`` stands for the first ``upto`` messages; not, where some of them were taken back while it was written."""
+        if self.summarized <= upto <= self.kept:
+            self.summaries += (Summary(upto, message),)
+            self.lead()
 
     def spend(self, usage: Usage, cost: Decimal | None) -> None:
         """What an answer took; who does not tell makes the sum unknown."""
@@ -147,10 +149,13 @@ class History:
         return other
 
     def still(self) -> History:
-        """A copy without the turn under way."""
-        other = self.copy()
-        other.cut(self.kept)
-        return other
+        """A copy without the turn under way, whoever adds to it meanwhile."""
+        while True:
+            changes, other = self._changes, self.copy()
+            if self._changes == changes:
+                other._whole = False
+                other.cut(other.kept)
+                return other
 
     def transcript(self) -> Transcript:
         still = self.still()

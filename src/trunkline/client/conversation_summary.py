@@ -51,7 +51,7 @@ class Summarizer:
     async def summarize(self, io: IO, history: History) -> tuple[Warning, ...]:
         """Has ``history`` hold a summary of all that is left out. Where no model gives one, what was left out stays so, a warning
         tells of it, and the next summary is of it, too."""
-        left = history.left_out()
+        left, upto = history.left_out(), history.window.first
         if not left:
             return ()
         before = history.summaries[-1].message.text.removeprefix(_HEAD) if history.summaries else None
@@ -61,7 +61,7 @@ class Summarizer:
             return (_lost(left, type(error).__name__),)
         if not words.strip():
             return (_lost(left, "the summary is empty"),)
-        history.summarize(Message.user(_HEAD + words.strip()))
+        history.summarize(Message.user(_HEAD + words.strip()), upto)
         return ()
 
     async def _written(self, io: IO, history: History, left: tuple[Message, ...], before: str | None) -> str:

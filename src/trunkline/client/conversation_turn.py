@@ -14,7 +14,7 @@ from ..ports import IO
 from ..values.errors import StoreError, UsageError
 from ..values.events import Event
 from ..values.message import Message
-from ..values.response import Response
+from ..values.response import Response, Usage
 from .calls import Calls
 from .conversation_log import Log
 from .conversation_state import History
@@ -41,9 +41,13 @@ class Talk:
         self.model: str | None = None
         """As the list of saved conversations tells it."""
         self.held: dict[int, object] = {}
+        self.closed: bool = False
+        """It is saved, and has let go of its store."""
 
     def take(self, holder: object) -> History:
-        """The history, for ``holder`` alone. Raises ``UsageError`` while somebody else has it."""
+        """The history, for ``holder`` alone. Raises ``UsageError`` while somebody else has it, and once it is closed."""
+        if self.closed:
+            raise UsageError("this conversation is closed: go on with it by conversation(id=..., saved_in=...)")
         if self.held.setdefault(0, holder) is not holder:
             raise UsageError(
                 "a turn of this conversation is under way: wait until it has ended (a stream: read or close it), or fork()"
@@ -62,7 +66,7 @@ class Talk:
         log = self.log
         if log is not None and (entry := log.entered(self.history, io.wall(), self.model)) is not None:
             try:
-                await io.offload(lambda: log.enter(entry))
+                await io.offload(lambda: log.enter(entry, self.history))
                 self.history.title = entry.title
             except StoreError as error:
                 _log.warning("the list of conversations lacks one: %s", error)
@@ -78,11 +82,18 @@ class Turn:
         self.call: Call = call
         self._ended: dict[int, object] = {}
 
+    @property
+    def under_way(self) -> bool:
+        """Not once it has ended, perhaps by another thread or task."""
+        return self._talk.held.get(0) is self
+
     async def begin(self, io: IO) -> Call:
-        """What is sent: the conversation as far as its window shows it, and the new words."""
+        """What is sent: the conversation as far as its window shows it, and the new words; nothing once it is not under way."""
         talk, call = self._talk, self.call
         history = talk.take(self)
         new = (await with_media(io, call.request)).messages
+        if not self.under_way:
+            return call
         window = history.window
         first = window.first
         begins = "user" in [message.role for message in new]
@@ -91,6 +102,8 @@ class Turn:
         warnings = call.warnings
         if talk.summarizer is not None and window.first > first:
             warnings += await talk.summarizer.summarize(io, history)
+            if not self.under_way:
+                return call
         request = msgspec.structs.replace(call.request, messages=window.sent())
         call = msgspec.structs.replace(call, request=request, warnings=warnings, plain=not history.media)
         if not talk.calls.experience[1]:
@@ -113,7 +126,7 @@ class Turn:
         """It is part of the conversation now; where the answer has nothing in it, it is not."""
         if not response.message.parts and not response.steps:
             self.take_back(response)
-        elif self._talk.held.get(0) is self:
+        elif self.under_way:
             await self._talk.enter(io)
             self.end(response, response.messages)
 
@@ -124,7 +137,7 @@ class Turn:
     def end(self, came: Response | None, messages: tuple[Message, ...]) -> None:
         """``messages`` follow what was asked; none: nothing was asked."""
         ended, held, one = self._ended, self._talk.held, object()
-        if held.get(0) is not self:
+        if not self.under_way:
             return
         try:
             if ended.setdefault(0, one) is one:
@@ -142,7 +155,7 @@ class Turn:
             history.keep()
         else:
             history.cut(history.kept)
-        if came is not None and (messages or came.message.parts or came.steps):
+        if came is not None and (messages or came.message.parts or came.steps or came.usage != Usage()):
             history.spend(came.usage, came.cost)
         self._talk.saved()
 
@@ -204,7 +217,7 @@ class TurnStream:
             await self._ready()
             call = await self._turn.begin(self._io)
             before, self._live = self._live, self._make(call)
-            if before.ended:  # closed by another thread meanwhile
+            if before.ended or not self._turn.under_way:  # closed by another thread meanwhile
                 self._live.abort("close")
             await self._live.open()
         except BaseException as error:

@@ -11,10 +11,10 @@ from types import TracebackType
 import msgspec
 
 from ..ports import Store
-from ..values.errors import UsageError
-from ..values.expect import kind_of
+from ..values.errors import StoreError, UsageError
+from ..values.expect import kind_of, text as text_of
 from ..values.json_form import from_json, to_json
-from .conversation_log import PREFIX, Entry, Log, read, rows
+from .conversation_log import MOVED, PREFIX, Entry, Log, as_entry, branch, entry_of, moved, read, rows, words
 from .conversation_state import History
 from .options import SavedIn
 
@@ -78,13 +78,13 @@ class Conversations:
 
     def list(self) -> tuple[SavedConversation, ...]:
         """All of them, the one used last first."""
-        found = [_listed(id, entry) for id, entry in self._entries().items()]
-        return tuple(sorted(found, key=lambda one: one.used, reverse=True))
+        return _listed(self._entries())
 
     def search(self, text: str) -> tuple[SavedConversation, ...]:
         """Those in whose title or messages ``text`` stands, in whatever case. Reads them all."""
-        wanted = text.casefold()
-        return tuple(one for one in self.list() if wanted in (one.title or "").casefold() or self._says(one.id, wanted))
+        wanted, entries = text_of(text, "text").casefold(), self._entries()
+        saying = self._saying(wanted, entries)
+        return _listed({id: entry for id, entry in entries.items() if id in saying or wanted in (entry.title or "").casefold()})
 
     def export(self, id: str) -> bytes:
         """As ``Conversation.export`` gives it. Raises ``UsageError`` where there is none of that id."""
@@ -101,16 +101,26 @@ class Conversations:
 
     def delete(self, id: str) -> None:
         """It is gone, and so are its rows; those that it shares with forks stay with them. Raises ``UsageError`` where there is
-        none of that id."""
-        store, entries = self._opened.get(), self._entries()
-        read(store, id)
-        log = entries.pop(id).log
-        family = [other for other, entry in entries.items() if entry.log == log]
-        if family:
-            self._move(log, f"{PREFIX}{token_hex(6)}", id, {other: entries[other] for other in family})
-        store.clear(log)
+        none of that id, ``StoreError`` where nothing can be written: then some or all of it may still be there."""
+        store = self._opened.get()
+        log = entry_of(store, id).log
+        before, family = moved(store, log), list(rows(store, log))
+        others = {row.chat for row, _ in family if row.kind != "message"} - {id}
+        needed = {row.id for other in others for row in branch([row for row, _ in family], other)[0]}
+        if others:
+            left = f"{PREFIX}{token_hex(6)}"
+            for row, data in family:
+                if row.id in needed if row.kind == "message" else row.chat != id:
+                    store.append(left, data)
+            self._write_all()
+            store.put(MOVED + log, left.encode())
+            self._write_all()
+        elif before is not None:
+            store.delete(MOVED + log)
         store.delete(PREFIX + id)
-        store.flush()
+        for emptied in (log,) if before is None else (before, log):
+            store.clear(emptied)
+        self._write_all()
 
     def close(self) -> None:
         """Lets go of the store, where it was given as a path."""
@@ -123,13 +133,29 @@ class Conversations:
         self.close()
 
     def _entries(self) -> dict[str, Entry]:
-        store = self._opened.get()
-        values = {key.removeprefix(PREFIX): store.get(key) for key in store.keys(PREFIX)}
-        return {id: msgspec.json.decode(value, type=Entry) for id, value in values.items() if value is not None}
+        store, found = self._opened.get(), {}
+        for key in store.keys(PREFIX):
+            id, value = key.removeprefix(PREFIX), store.get(key)
+            if value is not None and (entry := as_entry(id, value)) is not None:
+                found[id] = entry
+        return found
 
-    def _says(self, id: str, wanted: str) -> bool:
-        messages = read(self._opened.get(), id).transcript.messages
-        return any(wanted in message.text.casefold() for message in messages)
+    def _saying(self, wanted: str, entries: dict[str, Entry]) -> set[str]:
+        """The ids of those in whose messages it stands. What forks share is read once."""
+        store = self._opened.get()
+        found: set[str] = set()
+        families: dict[str, list[str]] = {}
+        for id, entry in entries.items():
+            families.setdefault(entry.log, []).append(id)
+        for log, ids in families.items():
+            family = [row for row, _ in rows(store, log)]
+            said = {row.id for row in family if row.kind == "message" and wanted in words(row).casefold()}
+            found.update(id for id in ids if said and any(row.id in said for row in branch(family, id)[0]))
+        return found
+
+    def _write_all(self) -> None:
+        if not self._opened.get().flush():
+            raise StoreError("the store could not be written: what was changed may be lost")
 
     def _write(self, id: str, history: History) -> str:
         store = self._opened.get()
@@ -137,22 +163,14 @@ class Conversations:
         log.catch_up(history)
         entry = log.entered(history, time(), None)
         assert entry is not None  # it has none yet
-        log.enter(entry)
-        store.flush()
+        log.enter(entry, history)
+        self._write_all()
         return id
 
-    def _move(self, log: str, to: str, gone: str, family: dict[str, Entry]) -> None:
-        """All that others than the one that is ``gone`` still need."""
-        store = self._opened.get()
-        needed = {row for other in family for row in read(store, other).ids}
-        for row in rows(iter(store.query(log))):
-            if row.id in needed or (row.chat != gone and row.kind != "message"):
-                store.append(to, msgspec.json.encode(row))
-        store.flush()
-        for other, entry in family.items():
-            store.put(PREFIX + other, msgspec.json.encode(msgspec.structs.replace(entry, log=to)))
-        store.flush()
 
-
-def _listed(id: str, entry: Entry) -> SavedConversation:
-    return SavedConversation(id=id, title=entry.title, created=entry.created, used=entry.used, model=entry.model)
+def _listed(entries: dict[str, Entry]) -> tuple[SavedConversation, ...]:
+    found = [
+        SavedConversation(id=id, title=entry.title, created=entry.created, used=entry.used, model=entry.model)
+        for id, entry in entries.items()
+    ]
+    return tuple(sorted(found, key=lambda one: one.used, reverse=True))
