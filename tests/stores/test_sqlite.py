@@ -194,7 +194,22 @@ def test_what_is_deleted_is_not_in_the_file(path: Path, opened: Opened) -> None:
         assert store.flush()
         store.delete("key")
         store.clear("log")
-    assert b"a secret" not in path.read_bytes()
+        assert store.flush()
+        assert not any(b"a secret" in file.read_bytes() for file in path.parent.iterdir())
+
+
+def test_what_is_deleted_while_somebody_reads_is_gone_with_the_next_batch(path: Path, opened: Opened) -> None:
+    with opened() as store, closing(sqlite3.connect(path)) as reader:
+        store.append("log", b"a secret")
+        assert store.flush()
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM record").fetchone() == (1,)
+        store.clear("log")
+        assert store.flush()
+        reader.execute("COMMIT")
+        store.append("log", b"new")
+        assert store.flush()
+        assert not any(b"a secret" in file.read_bytes() for file in path.parent.iterdir())
 
 
 def test_many_bookings_are_few_rows(path: Path, opened: Opened) -> None:

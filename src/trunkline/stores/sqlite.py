@@ -7,6 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from secrets import token_hex
 from types import TracebackType
@@ -68,6 +69,7 @@ class SQLiteStore:
         self._patience = arguments.number(patience, "patience", 0.0)
         self._closed = False
         self._swept = 0.0
+        self._unwiped = False
         self._reads, self._writes = Database(self.path), Database(self.path)
         self._spool = Spool(
             self.path,
@@ -228,6 +230,7 @@ class SQLiteStore:
         try:
             if batch:
                 _write_all(connection, batch)
+                self._wipe(connection, batch)
             written = True
         except sqlite3.Error:
             raise
@@ -241,6 +244,13 @@ class SQLiteStore:
             connection.execute("DELETE FROM pair WHERE ends <= ?", (now,))
             connection.execute("DELETE FROM lease WHERE ends <= ?", (now - arguments.REMEMBERED,))
             self._swept = now
+
+    def _wipe(self, connection: sqlite3.Connection, batch: Sequence[Order]) -> None:
+        """What was forgotten is not in the write-ahead log either; while somebody reads, the next batch tries again."""
+        if self._unwiped or any(order.what in ("clear", "delete") for order in batch):
+            self._unwiped = True
+            with suppress(sqlite3.Error):  # the batch is written in any case
+                self._unwiped = bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
 
 
 def _write_all(connection: sqlite3.Connection, batch: Sequence[Order]) -> None:
