@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from trunkline import AsyncClient, AsyncConversation, Client, Conversation
+from trunkline import AsyncClient, AsyncConversation, Client, Conversation, TokenEstimate
 from trunkline.client.streams import AsyncStream, Stream
 
 TWINS = {"__enter__": "__aenter__", "__exit__": "__aexit__", "__iter__": "__aiter__", "__next__": "__anext__"}
@@ -61,8 +61,8 @@ def test_whatever_waits_is_awaited() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_annotations_can_be_read_at_run_time(name: str) -> None:
     for kind in (Client, AsyncClient):
-        # Loaded with the first conversation; whoever reads hints has them from the package.
-        late = {"Conversation": Conversation, "AsyncConversation": AsyncConversation}
+        # Loaded with the first conversation or estimate; whoever reads hints has them from the package.
+        late = {"Conversation": Conversation, "AsyncConversation": AsyncConversation, "TokenEstimate": TokenEstimate}
         hints = typing.get_type_hints(getattr(kind, name), localns=late)
         assert "return" in hints or name == "__init__"
 

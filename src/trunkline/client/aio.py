@@ -14,7 +14,6 @@ from ..ports import IO
 from ..values.inputs import System
 from ..values.model import Model
 from ..values.response import Response
-from ..values.token_estimate import TokenEstimate
 from ..wire.http import HttpReply
 from . import listing
 from .calls import Calls, raw_options
@@ -41,6 +40,7 @@ T = TypeVar("T")
 
 
 if TYPE_CHECKING:
+    from ..values.token_estimate import TokenEstimate
     from .conversation import AsyncConversation
 
 

@@ -30,7 +30,6 @@ from .aio_faults import translated
 from .aio_place import Place
 from .aio_sessions import Home, Homes, look_up
 from .aio_signals import AsyncSignal, Waits
-from .files import read_file
 from .proxy import Proxies
 from .request import parse_origin, split_url, target_of, unsendable
 from .resolve import plain
@@ -344,6 +343,8 @@ class AsyncIO:
         return await apart(function, signal or self.signal(), seconds)
 
     def read_file(self, path: str, most: int) -> bytes:
+        from .files import read_file  # few calls have any
+
         return read_file(path, most)
 
     async def resolve(self, host: str, until: float = INFINITY) -> list[str]:

@@ -26,7 +26,6 @@ from . import faults
 from .body import BodyReader, Inflated, body_reader
 from .branches import Branches
 from .connect import StoppedError, addresses, open_socket, secure, tunnel
-from .files import read_file
 from .head import ReplyHead, end_of_head, garbled, parse_head
 from .pool import Connection, LateError, Pool
 from .request import compose, split_url, target_of, unsendable
@@ -381,6 +380,8 @@ class BlockingIO:
         return await apart(function, signal or self.signal(), seconds)
 
     def read_file(self, path: str, most: int) -> bytes:
+        from .files import read_file  # few calls have any
+
         return read_file(path, most)
 
     async def resolve(self, host: str, until: float = INFINITY) -> list[str]:

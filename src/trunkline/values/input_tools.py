@@ -13,7 +13,6 @@ from .errors import UsageError
 from .expect import Json
 from .input_fields import optional, read_cache
 from .request import EFFORTS, AnyTool, CustomTool, HostedTool, OutputFormat, ReasoningOptions, Tool, ToolChoice
-from .schema import output_name, output_plan
 
 ToolLike = AnyTool | Mapping[str, Any] | Callable[..., Any]
 """A tool: one of our values, a dict in OpenAI's or Anthropic's shape, or a plain function (sync or async)."""
@@ -247,6 +246,8 @@ def to_output(output: Any) -> tuple[OutputFormat | None, Any]:
         return OutputFormat(), None
     if isinstance(output, Mapping):
         return _output_from_dict(output, "output"), None
+    from .schema import output_name, output_plan  # few ask for an output of a type
+
     try:
         plan = output_plan(output)
     except UsageError as error:

@@ -10,7 +10,6 @@ from ..cache_marks import auto_marked
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
 from ..request_body import json_bytes, merged
-from ..schemas import BEYOND, closed
 from . import thinking
 from .tools import Names, cache_control, encode_tools
 from .turns import Turns
@@ -118,6 +117,8 @@ def _output(output: OutputFormat, body: dict[str, Any], turns: Turns, target: Ta
     """A schema goes into ``output_config.format``; any JSON, or a schema where the model takes none, is asked for in words."""
     if output.description is not None:
         losses.dropped("output.description", "a schema has no description beside it here")
+    from ..schemas import BEYOND, closed  # only who asks for an output pays for it
+
     demandable = output.schema is not None and not target.quirks.no_response_format
     if demandable and (schema := closed(output.schema or {}, "output.schema", losses)) is not None:
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}

@@ -9,7 +9,6 @@ from ...values.message import CacheMark
 from ...values.model import Quirks
 from ...values.request import AnyTool, CustomTool, HostedTool, Request
 from ..losses import Losses
-from ..schemas import closed_parameters
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}").fullmatch
 _NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9_-]")
@@ -70,6 +69,8 @@ def encode_tool(tool: AnyTool, names: Names, losses: Losses, quirks: Quirks) -> 
     elif isinstance(tool, CustomTool):
         return _custom(tool, names, losses)
     else:
+        from ..schemas import closed_parameters  # only who has tools pays for it
+
         encoded = {"name": names.of(tool.name)}
         if tool.description:
             encoded["description"] = tool.description

@@ -11,7 +11,6 @@ from ..cache_marks import auto_marked
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
 from ..request_body import json_bytes, merged
-from ..schemas import BEYOND, closed
 from . import thinking
 from .tools import Names, encode_tools
 from .turns import Turns
@@ -88,6 +87,8 @@ def encode_request(request: Request, target: Target) -> Encoded:
 
 def _output(output: OutputFormat, body: dict[str, Any], turns: Turns, target: Target, losses: Losses) -> None:
     """A schema goes into ``outputConfig``, as text; any JSON, or a schema where the model takes none, is asked for in words."""
+    from ..schemas import BEYOND, closed  # only who asks for an output pays for it
+
     demandable = output.schema is not None and not target.quirks.no_response_format
     if demandable and (schema := closed(output.schema or {}, "output.schema", losses)) is not None:
         said: dict[str, Any] = {"schema": json_bytes(schema, losses).decode()}

@@ -10,7 +10,6 @@ from ...values.message import CacheMark
 from ...values.model import Quirks
 from ...values.request import AnyTool, CustomTool, HostedTool, Request
 from ..losses import Losses
-from ..schemas import closed_parameters
 from .pieces import CUSTOM_INPUT, SYSTEM_TOOL
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}").fullmatch
@@ -79,6 +78,8 @@ def encode_tool(tool: AnyTool, names: Names, losses: Losses, quirks: Quirks) -> 
             return []
         encoded: dict[str, Any] = {SYSTEM_TOOL: {"name": tool.name, **tool.options}}
     else:
+        from ..schemas import closed_parameters  # only who has tools pays for it
+
         schema, strict = closed_parameters(tool, losses, no_strict=quirks.no_strict is True)
         spec = _spec(names.of(tool.name), tool.description, schema)
         if strict is not None:

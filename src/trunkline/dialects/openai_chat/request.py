@@ -11,7 +11,6 @@ from ..cache_marks import auto_marked
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
 from ..request_body import json_bytes, merged
-from ..schemas import strict_parameters
 from .messages import MessageWriter, mark_end
 from .names import Names
 from .output import REFUSED, write_format, write_strict
@@ -218,6 +217,8 @@ def _tools(request: Request, quirks: Quirks, names: Names, losses: Losses, body:
 
 
 def _function(tool: Tool, quirks: Quirks, names: Names, losses: Losses) -> Wire:
+    from ..schemas import strict_parameters  # only who has tools pays for it
+
     function: Wire = {"name": names.tool(tool.name)}
     if tool.description is not None:
         function["description"] = tool.description

@@ -10,7 +10,6 @@ from ...values.model import Quirks
 from ...values.request import AnyTool, CustomTool, HostedTool, Request, Tool, ToolChoice
 from ..losses import Losses
 from ..request_body import merged
-from ..schemas import strict_parameters
 from .names import Names
 
 Wire = dict[str, Any]
@@ -66,6 +65,8 @@ def _tool(tool: AnyTool, quirks: Quirks, names: Names, losses: Losses) -> Wire:
 
 def _function(tool: Tool, quirks: Quirks, names: Names, losses: Losses) -> Wire:
     """``strict`` and ``parameters`` always stand, null where nothing is said: the protocol's types demand the keys."""
+    from ..schemas import strict_parameters  # only who has tools pays for it
+
     parameters, strict = strict_parameters(tool, losses, no_strict=quirks.no_strict is True)
     if tool.strict and quirks.no_strict:
         losses.dropped("tools.strict", REFUSED)
