@@ -128,3 +128,24 @@ def test_json_as_it_stands_or_as_it_was_found() -> None:
     assert json_in('\ufeff {"a" : 1}\n') == ('{"a" : 1}', {"a": 1})
     assert json_in('x {"a" : 1}') == ('{"a":1}', {"a": 1})
     assert json_in('"x:y"') == ('"x:y"', "x:y")
+
+
+@pytest.mark.parametrize(
+    "fence", ["```json\n{}\n```", " ```\n{}```\n", "```json5 \r\n{}\r\n  ```", "Sure:\n```\n{}\n```\nBye", "```{}```"]
+)
+def test_a_fence_around_it_is_taken_away(fence: str) -> None:
+    assert json_in(fence.replace("{}", '{"a":1}')) == ('{"a":1}', {"a": 1})
+
+
+def test_what_is_no_code_fence() -> None:
+    assert json_in('```{"a":1}\n{"b":2}```') == ('{"a":1}', {"a": 1})
+    assert json_in('{"a":"\\\\","b:":1}') == ('{"a":"\\\\","b:":1}', {"a": "\\", "b:": 1})
+    for text in ("```", "``````", "```\n```"):
+        with pytest.raises(MalformedResponseError, match="not JSON"):
+            json_in(text)
+
+
+def test_blanks_without_end_are_read_once() -> None:
+    for text in ("```json\n" + "\n" * 200_000, "```\n" + " \n" * 200_000 + "```x", "\n" * 200_000 + "```"):
+        with pytest.raises(MalformedResponseError):
+            json_in(text)

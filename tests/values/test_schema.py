@@ -173,7 +173,6 @@ def test_a_reply_becomes_the_type_that_was_asked_for() -> None:
         (int, "3", 3),
         (str | None, '{"value": null}', None),
         (Literal["a", "b"], '{"value": "b"}', "b"),
-        (Item, '```json\n{"name": "a"}\n```', Item("a")),
         (Item, ' \n{"name": "a"}\n', Item("a")),
         (Node, '{"value": 1, "children": [{"value": 2}]}', Node(1, [Node(2)])),
     ],

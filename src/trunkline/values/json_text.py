@@ -11,8 +11,8 @@ from .errors import MalformedResponseError
 from .late_pattern import LatePattern
 from .partial_json import DEEPEST, PartialJson
 
-_FENCE = LatePattern(r"\A\s*```[A-Za-z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
-_TEXT = LatePattern(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_FENCE = "```"
+_TEXT = LatePattern(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 def json_in(text: str, opening: str = "{") -> tuple[str, Any]:
@@ -21,8 +21,7 @@ def json_in(text: str, opening: str = "{") -> tuple[str, Any]:
     ``opening``: the bracket that is looked for in prose. The rules are those of ``PartialJson``: it comes to the same. Raises
     ``MalformedResponseError``, whose words are good for whoever wrote the text too.
     """
-    fenced = _FENCE().match(text)
-    whole = fenced[1] if fenced else text.strip("\ufeff \t\r\n")
+    whole = _unfenced(text.strip("\ufeff \t\r\n"))
     try:
         value = msgspec.json.decode(whole.encode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
@@ -35,6 +34,15 @@ def json_in(text: str, opening: str = "{") -> tuple[str, Any]:
     if isinstance(value, dict | list) and _keys(value) != _TEXT().sub("", whole).count(":"):
         raise MalformedResponseError("a key of the reply's JSON stands twice in one object", path="$")
     return whole, value
+
+
+def _unfenced(text: str) -> str:
+    """What stands in the code fence that ``text`` is."""
+    if not (text.startswith(_FENCE) and text.endswith(_FENCE)):
+        return text
+    language, line, inner = text[len(_FENCE) : -len(_FENCE)].partition("\n")
+    language = language.strip()
+    return inner.strip() if line and (not language or language.isalnum()) else text
 
 
 def _keys(value: Any) -> int:

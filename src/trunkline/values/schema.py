@@ -23,7 +23,6 @@ WRAPPED = "value"
 """The key under which a type that is no object travels: the reply's JSON must be an object."""
 
 _PATH = LatePattern(r"`(\$[^`]*)`$")
-_FENCE = LatePattern(r"\A\s*```[A-Za-z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
 class Plan(NamedTuple):
@@ -95,8 +94,7 @@ def parse_output(kind: Any, text: str) -> Any:
     Nulls that stand only because the strict subset knows no optional keys are taken out again. Raises
     ``MalformedResponseError`` with the JSON path, never the content.
     """
-    fenced = _FENCE().match(text)
-    data = (fenced[1] if fenced else text).encode("utf-8", "surrogatepass")
+    data = text.encode("utf-8", "surrogatepass")
     plan = output_plan(kind)
     decode = plan.read
     if not plan.wrapped:
