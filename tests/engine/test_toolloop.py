@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from io import BytesIO
 from typing import Any
 
 import msgspec
@@ -109,6 +108,25 @@ def test_so_many_run_together() -> None:
     assert io.now() - began == pytest.approx(4.0)
 
 
+@pytest.mark.parametrize(("count", "branches"), [(1, 0), (2, 1), (3, 1)])
+def test_two_run_together_and_one_by_itself(count: int, branches: int) -> None:
+    asked: list[int] = []
+
+    class Counted(World):
+        async def all(self, coros: Any) -> Any:
+            asked.append(len(coros))
+            return await super().all(coros)
+
+    async def tool() -> None:
+        await io.sleep(1)
+
+    io = Counted(blocking=False)
+    began = io.now()
+    ran(io, asking(Oracle(reply(*[ToolCall(f"c{n}", "tool") for n in range(count)]), DONE)), Toolbox.of([tool], False))
+    assert io.now() - began == pytest.approx(1.0)
+    assert asked == [count] * branches
+
+
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ClosedByCallerError("closed")])
 def test_what_is_no_mistake_of_a_tool_ends_the_run(world: MakeIO, count: int, error: BaseException) -> None:
@@ -143,6 +161,11 @@ def test_leave(world: MakeIO, answer: Any, words: str, later: bool) -> None:
     assert asked == [tool_call()]
     assert (texts(result.parts), result.is_error) == (words, answer is not True)
     assert echo.heard == (["a"] if answer is True else [])
+
+
+def test_the_words_that_a_model_is_told() -> None:
+    assert REFUSED == "the user did not allow this call"
+    assert NO_TIME == "it was not run: there is no time left"
 
 
 @pytest.mark.parametrize("answer", [None, 1, object()])
@@ -557,11 +580,17 @@ def test_ending_it_ends_its_waits() -> None:
     assert len(loop.so_far().steps) == 1
 
 
-def test_files_of_the_prompt_are_read_once(world: MakeIO) -> None:
-    """An open file gives what it has but once; and what was fetched for one turn is there for the next."""
-    data = b"\x89PNG\r\n\x1a\n"
-    message = Message.user("what is it?", Image.file(BytesIO(data)))
-    oracle, io = Oracle(CALLS, CALLS, DONE), world()
+def test_files_of_the_prompt_are_read_once(world: MakeIO, tmp_path: Any) -> None:
+    """And what was fetched for one turn is there for the next."""
+    data, file = b"\x89PNG\r\n\x1a\n", tmp_path / "a.png"
+    file.write_bytes(data)
+
+    def gone() -> Response:
+        file.unlink()
+        return CALLS
+
+    message = Message.user("what is it?", Image.file(file))
+    oracle, io = Oracle(gone, CALLS, DONE), world()
     assert ran(io, asking(oracle, message=message)).text == "done"
     assert [request.messages[0].parts[1] for request in oracle.asked] == [Image(Data(data, "image/png"))] * 3
 
