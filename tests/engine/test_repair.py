@@ -117,6 +117,7 @@ def test_it_is_given_up(world: MakeIO, corrections: int) -> None:
     assert (error.provider, error.model, error.hint) == ("p1", "m-1", "The reply stands in its `response`")
     assert "secret" not in f"{error}{error.__cause__}{error.__context__}"
     whole = error.response
+    assert error.steps == whole.steps
     assert [step.response.text for step in whole.steps] == [WRONG, "{}"][:corrections]
     assert whole.text == ["{}", "nothing"][corrections - 1]
     assert whole.cost == Decimal("0.000007") * (corrections + 1)
@@ -168,6 +169,9 @@ def test_nobody_answers_the_second_time(world: MakeIO) -> None:
     error = fails(io, asked(retries=0, observers=(book,)), ServerError)
     assert len(error.attempts) == 1
     assert [end.how for end in book.ends] == ["end", "error"]
+    assert [(step.response.text, step.correction, step.response.usage.input_tokens) for step in error.steps] == [(WRONG, SAID, 3)]
+    io = world([failed(500, "boom")])
+    assert fails(io, asked(retries=0), ServerError).steps == ()
     io = world([chat(WRONG), failed(500)])
     reply = run(io, asked(retries=0, last_resort="sorry"))
     assert (reply.text, reply.output, reply.fallback, len(reply.steps)) == ("sorry", None, True, 1)

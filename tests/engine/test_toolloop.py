@@ -505,6 +505,8 @@ def test_an_output_that_is_not_what_was_asked_for_tells_the_steps(world: MakeIO)
     assert mended.output == {"x": 1}
     assert [(len(step.results), step.correction is None) for step in mended.steps] == [(1, True), (0, False)]
     assert mended.usage.input_tokens == 30
+    later = fails(InvalidRequestError, world(), asking(Oracle(CALLS, wrong, InvalidRequestError("no")), corrections=1, **asked))
+    assert [(len(step.results), step.correction is None) for step in later.steps] == [(1, True), (0, False)]
 
 
 def test_what_is_told_on_an_error(world: MakeIO) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ..ports import IO
-from ..values.errors import MalformedResponseError
+from ..values.errors import MalformedResponseError, ProviderError
 from ..values.response import Response, Step
 from . import engine
 from .call import Call
@@ -36,8 +36,8 @@ def generate(io: IO, call: Call) -> Coroutine[Any, Any, Response]:
     """The reply to ``call``; an output that is not what was asked for goes back to the model, as often as may be.
 
     Then the reply's ``steps`` are the tries before, and its figures are of all of them; so are those of the ``response`` of the
-    ``MalformedResponseError`` that is raised when the last one is no better. Each try is settled by itself; hooks hear of the
-    whole.
+    ``MalformedResponseError`` that is raised when the last one is no better. Any other error has them as its ``steps``. Each try
+    is settled by itself; hooks hear of the whole.
     """
     return _mended(io, call) if call.corrections and call.parse is not None else engine.generate(io, call)
 
@@ -67,6 +67,8 @@ async def _mended(io: IO, call: Call) -> Response:
             settlement = Settlement(io, call)
         response = await engine.heard(call, steps.whole(own, settlement.began, io.now()))
     except BaseException as error:
+        if isinstance(error, ProviderError):
+            error.steps = steps.all
         if own is not None and isinstance(error, MalformedResponseError):
             error.response = steps.whole(own, settlement.began, io.now())
             error.attempts = error.response.attempts

@@ -211,7 +211,7 @@ class Loop:
     def tell(self, error: BaseException) -> None:
         """Says on ``error`` what came before it."""
         if isinstance(error, ProviderError):
-            error.steps = self._steps.all
+            error.steps = (*self._steps.all, *[step for step in error.steps if step.correction is not None])  # of this turn
         if isinstance(error, MalformedResponseError) and error.response is not None:
             error.response = self.whole(error.response)
         elif isinstance(error, StreamInterruptedError) and error.partial is not None:

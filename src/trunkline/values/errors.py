@@ -129,7 +129,7 @@ class ProviderError(TrunklineError):
     a stream whose status was 200); ``code, kind`` the provider's own stable words for it; ``request_id``; ``retry_after``
     in seconds, as the provider gave it; ``provider_message`` the provider's own words, keys masked; ``hint`` what to do
     next; ``should_retry`` the provider's own order to retry or not (``x-should-retry``); ``attempts`` all that was tried;
-    ``steps`` the turns of a run before this one, which have been paid for.
+    ``steps`` the turns of a run before this one, and the tries before it of an output, which have been paid for.
     """
 
     hint_default: ClassVar[str | None] = None
