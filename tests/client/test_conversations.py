@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 from tests.loopback import Loopback
-from trunkline import Client
+from trunkline import Client, MemoryStore
+from trunkline.dialects.known import DIALECTS
 from trunkline.providers.table import TABLE
+from trunkline.sim import Call, Rule, Say, Simulator, Think, When
 from trunkline.sim.scripted import Scripted
 from trunkline.values.media import Data
 from trunkline.values.message import Image, Message, Text, ToolResult
@@ -173,6 +176,39 @@ def test_a_conversation_is_handed_from_one_provider_to_the_next() -> None:
         assert (SEALS.get(name, "") in json.dumps(body)) is True  # its own, in the loop at hand
         (_check_messages if is_messages(name) else _check_chat)(body["messages"])
         history += [second.message, Message.user("And next? ")]
+
+
+SEALING = {"anthropic-messages": 1, "gemini": 1, "openai-responses": 1}
+"""How many sealed parts a turn of the simulator's that thinks, speaks and calls two tools has."""
+
+
+def test_one_conversation_in_every_dialect_with_clients_that_know_nothing_of_each_other() -> None:
+    """Each turn is resumed by another client from what is saved: strict servers take it, sealed parts go to their owner alone, and
+    ``can_move`` told what is lost."""
+    calls = [Call("weather", {"city": "Oslo"}), Call("weather", {"city": "Rome"})]
+    rules = [Rule(Say("Cold."), when=When(after_tool="weather")), Rule(Think("Hm."), Say("One moment. "), *calls)]
+    store, id, sealed = MemoryStore(), None, dict.fromkeys(SEALING, 0)
+    with Simulator(rules, speed=math.inf) as sim:
+        for turn, dialect in enumerate([*DIALECTS, *reversed(DIALECTS)]):
+            with (
+                Client(f"{dialect}/sim-small", base_url=sim.base_url(dialect), api_key=KEY, retries=0) as llm,
+                llm.conversation("Be brief", saved_in=store, id=id, tools=[weather]) as chat,
+            ):
+                move = chat.can_move(f"{dialect}/sim-small")
+                if turn % 2:
+                    with chat.stream_run("Weather?") as stream:
+                        assert "".join(stream.text).endswith("Cold.")
+                    reply = stream.response
+                else:
+                    reply = chat.run("Weather?")
+                assert (move.to, move.refused, len(reply.steps)) == (f"{dialect}/sim-small", None, 1)
+                assert set(move.losses) == set(reply.warnings)
+                id = chat.id
+                first, second = (request.http.body.count(b"dHJ1bmtsaW5l") for request in sim.requests[-2:])
+                sealed[dialect] = sealed.get(dialect, 0)
+                assert (first, second) == (sealed[dialect], sealed[dialect] + SEALING.get(dialect, 0)), dialect
+                sealed[dialect] = second
+                assert all(request.status == 200 for request in sim.requests)
 
 
 def _check_chat(messages: list[dict[str, Any]]) -> None:
