@@ -25,6 +25,7 @@ from trunkline import (
     Tool,
     ToolCall,
     ToolResult,
+    Url,
     UsageError,
     Video,
 )
@@ -67,6 +68,22 @@ def test_state_of_others_stays_behind_and_is_there_again() -> None:
     assert str(move).startswith("openai/gpt-5.4-mini\n")
     assert not made.can_move("anthropic/claude-sonnet-5").losses
     assert made.messages == tuple(said)
+
+
+def test_media_are_as_they_would_be_sent_and_nobody_fetches_them() -> None:
+    """Addresses that the target does not take itself are no loss, as they are fetched then; its limits are told."""
+    url = Image(Url("https://h.test/a.png"))
+    sim: Any = {"base_url": "http://127.0.0.1:9", "api_key": "k"}
+    for dialect in ("ollama", "bedrock-converse", "openai-chat"):
+        llm = Client(f"{dialect}/m", settings=Settings({}), **sim)
+        made, kept = llm.conversation(), llm.conversation(fetch_urls=False)
+        for each in (made, kept):
+            each.add([Message.user("see", url)])
+        assert (bool(made.can_move(f"{dialect}/m")), made.can_move(f"{dialect}/m").losses) == (True, ())
+        move = kept.can_move(f"{dialect}/m")
+        assert (bool(move) and not move.losses) is (dialect == "openai-chat")
+    made = talk(Message.user("see", Image(Data(b"x", "image/tiff"))))
+    assert "takes no such pictures; got image/tiff" in str(made.can_move("anthropic/claude-sonnet-5").refused)
 
 
 def test_parts_and_tools_that_a_model_does_not_take() -> None:

@@ -9,6 +9,7 @@ import msgspec
 from ..engine.attempt import encode
 from ..engine.call import Call
 from ..engine.destination import Destination, Own, Sought, Wire
+from ..engine.media import holds_media
 from ..policy.token_estimates import estimate
 from ..policy.tokens import parts_of
 from ..providers.token_families import family_of
@@ -48,7 +49,7 @@ def move(call: Call, name: str) -> Move:
     request, losses = call.request, list(_unable(call.request, to))
     refused = None
     try:
-        losses += encode(msgspec.structs.replace(call, strict=False), to).warnings
+        losses += encode(_with_media(msgspec.structs.replace(call, strict=False), to), to).warnings
     except (UsageError, ProviderError) as error:
         refused = str(error)
     room = None if to.record is None else to.record.context
@@ -68,6 +69,14 @@ def _target(call: Call) -> Destination:
     if to is None:
         raise UsageError("whom it leads to shows only when it is asked", field="to", got=str(first), allowed="'provider/model'")
     return to
+
+
+def _with_media(call: Call, to: Wire) -> Call:
+    if call.plain or not holds_media(call.request):
+        return call
+    from ..engine.media_step import foreseen  # few conversations hold any
+
+    return foreseen(call, to.target)
 
 
 def _unable(request: Request, to: Wire) -> Iterator[Warning]:

@@ -23,6 +23,8 @@ from .fetching import Fetched, fetch
 AT_ONCE = 6
 """So many addresses are fetched side by side."""
 
+_LIKELY = {"image": "image/jpeg", "audio": "audio/mpeg", "video": "video/mp4", "file": "application/pdf"}
+
 
 class _New(msgspec.Struct):
     """What takes the place of a source, and the name that it came under."""
@@ -58,7 +60,7 @@ class MediaStep:
     async def fitted(self, io: IO, call: Call, target: Target, limits: Deadlines) -> Call:
         """``call`` as ``target`` is to hear it. Raises ``UsageError`` for what cannot be fetched, and for what is refused."""
         request = call.request
-        wanted = [] if self._urls is False else [held for held in media_in(request.messages) if _is_wanted(held, target)]
+        wanted = _wanted(request, self._urls, target)
         if wanted:
             await self._fetch(io, wanted, limits)
             request = _changed(request, {id(held.part): self._new(held) for held in wanted})
@@ -101,6 +103,26 @@ class MediaStep:
         name = unquote(urlsplit(url).path).rpartition("/")[2] or None
         given = held.part.source.media_type if isinstance(held.part.source, Url) else None
         return _New(Data(data, media_type_of(data, _kind(held.part), _at(held), name=name, said=given or said)), name)
+
+
+def foreseen(call: Call, target: Target) -> Call:
+    """``call`` about as ``target`` would hear it: nothing is fetched, a byte of the likely type stands for what would be. Raises
+    ``UsageError`` for what is surely refused."""
+    from ..values.sniffing import named
+
+    changes = {}
+    for held in _wanted(call.request, call.fetch_urls, target):
+        path = urlsplit(_url(held)).path
+        likely = getattr(held.part.source, "media_type", None) or named(path) or _LIKELY[_kind(held.part)]
+        changes[id(held.part)] = _New(Data(b"\0", likely), unquote(path).rpartition("/")[2] or None)
+    request = _changed(call.request, changes)
+    if (refused := beyond(request.messages, target)) is not None:
+        raise refused
+    return msgspec.structs.replace(call, request=request)
+
+
+def _wanted(request: Request, urls: FetchUrls, target: Target) -> list[Held]:
+    return [] if urls is False else [held for held in media_in(request.messages) if _is_wanted(held, target)]
 
 
 def _is_wanted(held: Held, target: Target) -> bool:
@@ -163,7 +185,7 @@ async def _read(io: IO, local: LocalFile, kind: str) -> _New:
             data = await io.offload(partial(io.read_file, local.path, LARGEST_FILE))
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             why = getattr(error, "strerror", None) or type(error).__name__
-            raise UsageError(f"cannot be read: {why}", field=at) from None
+            raise UsageError(f"cannot be read: {why}", field=at, got=repr(local.path)[:500]) from None
         if len(data) > LARGEST_FILE:
             raise too_large(at, LARGEST_FILE)
     else:
