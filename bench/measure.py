@@ -295,35 +295,42 @@ class Steps:
 
 
 def conversation(url: str, _names: list[str], rounds: int, size: int) -> Figures:
-    """CPU µs of one call at turn 10 and at turn 10,000; of it making the body and sending it, and ``own``: the rest.
+    """CPU µs of ``send`` at turn 10 and at turn 10,000; of it making the body and sending it, and ``own``: the rest. Once for a
+    conversation that sends all that was said, once for one that sends its last 10 turns.
 
     A long body leaves every cache cold for what comes after it. ``turn 10, cold`` is turn 10 while such a body is made at each
     step of it: what differs from turn 10,000 then is our own.
     """
     from trunkline import Client, Message, Request, Target
-    from trunkline.client import calls as making
     from trunkline.dialects.known import dialect_of
-    from trunkline.engine import attempt, engine
+    from trunkline.engine import attempt
+    from trunkline.policy.context import ContextWindow
 
-    client = Client(f"openai/{MODEL}", base_url=f"{url}/burst/v1", api_key=KEY)
-    turns: dict[int, list[Message]] = {10: [], 10_000: []}
-    for count, messages in turns.items():
-        messages += [Message.user("And then?") if n % 2 else Message.assistant("It goes on.") for n in range(1, 2 * count)]
-    long = Request(model=MODEL, messages=tuple(turns[10_000]))
-    dialect, target = dialect_of("openai-chat"), Target("openai-chat", "openai", MODEL)
+    model = "gpt-4.1-mini"  # has room for that much
+    client = Client(f"openai/{model}", base_url=f"{url}/burst/v1", api_key=KEY)
+    said = [Message.user("And then?") if n % 2 else Message.assistant("It goes on.") for n in range(1, 2 * 10_000 - 1)]
+    talks = {}
+    for name, most, turns in (("all", None, 10), ("all", None, 10_000), ("last 10", 10, 10), ("last 10", 10, 10_000)):
+        talks[f"{name}, turn {turns}"] = talk = client.conversation(max_turns=most)
+        talk.add(said[: 2 * turns - 2])
+    plan = [(name, talk, False) for name, talk in talks.items()]
+    plan.insert(1, ("all, turn 10, cold", talks["all, turn 10"], True))
+    long = Request(model=model, messages=(*said, Message.user("And then?")))
+    dialect, target = dialect_of("openai-chat"), Target("openai-chat", "openai", model)
     steps = Steps()
-    for module, name in ((making, "to_messages"), (engine, "with_media"), (attempt, "encode")):
-        steps.watch("body", module, name)
+    steps.watch("body", ContextWindow, "sent")
+    steps.watch("body", attempt, "encode")
     steps.watch("send", attempt, "fetch")
     found: Figures = {}
     for number in range(-1, rounds):
-        for name, count, cold in (("turn 10", 10, False), ("turn 10, cold", 10, True), ("turn 10000", 10_000, False)):
+        for name, talk, cold in plan:
             for _ in range(size):
                 steps.clear()
                 steps.beside = (lambda: dialect.encode_request(long, target)) if cold else None
                 before = time.process_time_ns()
-                client.generate(turns[count])
+                talk.send("And then?")
                 whole = (time.process_time_ns() - before) / 1e3
+                talk.undo()
                 if number >= 0:
                     for step, spent in {"call": whole, "own": whole - sum(steps.spent.values()), **steps.spent}.items():
                         found.setdefault(f"{name}: {step}", []).append(spent)

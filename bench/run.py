@@ -138,9 +138,10 @@ in the same process, taking turns with us, sending bytes that were made before a
 median less raw's, and the ratio stands beside it. Everything that is on by default is on: retry, cost, usage, events,
 the hooks' seams. Memory is what the process holds (VmRSS). A start is a fresh interpreter with bytecode written before.
 
-The conversation is a list of messages that is handed over whole. Making its body (`to_messages`, the look for files,
-`encode_request`) and sending it are timed inside the call, and *own* is the rest. A body of half a megabyte leaves all
-caches cold, which makes the same code two or three times slower; so turn 10 is also measured while such a body is made
+The conversation is `client.conversation()`, once as it is and once with `max_turns=10`; what is timed is `send`, and the turn
+is undone again. Making the body (listing what is sent, `encode_request`) and sending it are timed inside the turn, and *own* is
+the rest. A body of half a megabyte leaves all caches cold, which makes the same code two or three times slower; so turn 10 of
+the one that sends everything is also measured while such a body is made
 at each step of it, and that is what turn 10,000 is held against."""
 
 
