@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import sys
+import threading
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
@@ -289,6 +290,78 @@ def test_one_turn_is_under_way_at_a_time() -> None:
             assert [message.text for message in talk.messages] == ["one", "slow", "four", "slow"]
 
     asyncio.run(main())
+
+
+def test_a_stream_that_is_closed_before_it_is_asked_leaves_the_next_turn_alone() -> None:
+    """While its file is read, and while a summary is written for it."""
+    inside, gate = threading.Event(), threading.Event()
+
+    class Slow:
+        def read(self, size: int = -1) -> bytes:
+            inside.set()
+            assert gate.wait(5)
+            return b"late"
+
+    def slow_summary(messages: Any, before: Any) -> str:
+        return Slow().read().decode()
+
+    async def main(options: dict[str, Any], prompt: Any) -> list[str]:
+        inside.clear()
+        gate.clear()
+        echo = Echo()
+        async with AsyncClient(echo, settings=Settings({})) as llm:
+            talk = llm.conversation(max_turns=1, **options)
+            await talk.add("zero")
+            stream = talk.stream(prompt)
+            begun = asyncio.ensure_future(stream.__aenter__())
+            while not inside.is_set():
+                await asyncio.sleep(0.001)
+            await stream.close()
+            talk.undo()
+            following = asyncio.ensure_future(talk.send("two")) if not options else None
+            gate.set()
+            await asyncio.gather(begun, return_exceptions=True)
+            await (following or talk.send("two"))
+            assert [message[-1] for message in echo.seen] == [("user", "two")]
+            assert talk._talk.history.summaries == ()
+            return [message.text for message in talk.messages]
+
+    assert asyncio.run(main({}, [Message.user("one", File(LocalFile(file=Slow(), media_type="text/plain")))])) == [
+        "two",
+        "re two",
+    ]
+    assert asyncio.run(main({"summarize": slow_summary}, "one")) == ["two", "re two"]
+
+
+def test_forks_and_exports_are_whole_while_another_thread_talks() -> None:
+    llm = Client(Echo(), settings=Settings({}))
+    talk = llm.conversation(max_turns=3, saved_in=MemoryStore())
+    over = threading.Event()
+
+    def chatter() -> None:
+        while not over.is_set():
+            talk.send("x")
+            if len(talk.messages) > 20:
+                talk.undo(10)
+
+    thread = threading.Thread(target=chatter)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    thread.start()
+    try:
+        for _ in range(60):
+            said = from_json(talk.export()).messages
+            fork = talk.fork()
+            assert (len(said) % 2, len(fork.messages) % 2) == (0, 0)
+            before = fork.messages
+            fork.send("y")
+            assert [message.text for message in fork.messages] == [*(message.text for message in before), "y", "re y"]
+            fork.undo()
+            assert fork.messages == before
+    finally:
+        over.set()
+        thread.join()
+        sys.setswitchinterval(interval)
 
 
 @pytest.mark.parametrize("module", [context, conversation_log, conversation_shared, conversation_state, conversation_turn])

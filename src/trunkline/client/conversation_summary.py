@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from ..engine.backend import declared_async
@@ -39,6 +40,8 @@ class Summarizer:
             return
         if isinstance(how, str) or hasattr(how, "generate") or hasattr(how, "stream"):
             self._model = how  # type: ignore[assignment]
+            if isinstance(how, str):
+                calls.call("?", {"model": how}, False)  # a name that leads nowhere is told now
         elif callable(how):
             self._own = how
             if blocking and declared_async(how):
@@ -66,7 +69,7 @@ class Summarizer:
 
     async def _written(self, io: IO, history: History, left: tuple[Message, ...], before: str | None) -> str:
         if self._own is not None:
-            words = await called(self._own(left, before))
+            words = await called(await io.offload(partial(self._own, left, before)))
             return expect.text(words, "summarize")
         said = [f"Summary of what came before: {before}"] if before else []
         prompt = "\n\n".join([*said, *_lines(left)])
