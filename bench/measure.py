@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from subjects import KEY, MODEL, SUBJECTS, Asynchronous, Blocking
+from subjects import KEY, SUBJECTS, Asynchronous, Blocking
 
 Figures = dict[str, list[float]]
 IN_FLIGHT = 64
