@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 
+from trunkline.providers.catalog import PLAIN, read
 from trunkline.providers.table import TABLE
 from trunkline.values.model import Model
 
@@ -77,9 +78,20 @@ def _written(rows: Rows) -> bytes:
         if row.get("aliases"):
             row["aliases"] = list(dict.fromkeys(alias for alias in row["aliases"] if alias != row["id"]))
         plain = {field: value for field, value in row.items() if value and field[0] != "_"}
-        shelves[row["provider"]].append(msgspec.json.encode(msgspec.convert(plain, Model)))
+        shelves[row["provider"]].append(_line(msgspec.convert(plain, Model)))
     written = [f'"{provider}":[\n'.encode() + b",\n".join(models) + b"\n]" for provider, models in shelves.items() if models]
     return b"{\n" + b",\n".join(written) + b"\n}\n"
+
+
+def _line(model: Model) -> bytes:
+    """A model as ``providers.catalog.read`` reads it: its provider is told above, and prices of ``PLAIN`` by their places."""
+    row = msgspec.to_builtins(model)
+    del row["provider"]
+    if len(prices := row.get("prices", ())) == 1 and not prices[0].keys() - set(PLAIN):
+        last = max(map(PLAIN.index, prices[0]))
+        usd = [prices[0].get(name) for name in PLAIN[: last + 1]]
+        row = {name: value for name, value in row.items() if name != "prices"} | {"usd": usd}
+    return msgspec.json.encode(row)
 
 
 # -- what catalog.toml says -------------------------------------------------------------------------------------------
@@ -277,8 +289,8 @@ SHEETS = {"x-ai": "xai", "google": "gemini", "moonshotai": "moonshot", "voyageai
 
 def disagreements(sheet: str, catalog: bytes) -> list[tuple[str, str, str, str]]:
     """Where the sheet says something else: model, what of it, the sheet's word, ours."""
-    shelves = msgspec.json.decode(catalog, type=dict[str, list[Model]])
-    ours = {model.name: model for models in shelves.values() for model in models}
+    shelves = msgspec.json.decode(catalog, type=dict[str, msgspec.Raw])
+    ours = {model.name: model for provider, part in shelves.items() for model in read(provider, part)}
     found = []
     for line in sheet.splitlines():
         if line.startswith("| `"):

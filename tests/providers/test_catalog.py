@@ -98,8 +98,8 @@ def known_as(model_id: str, prices: Any, **facts: Any) -> ModelInfo:
 
 def taken(script: dict[str, Any], models: list[PackageProvider], facts: str = "") -> dict[str, Model]:
     head = '[package]\nversion = "1"\n[package.providers]\ntheirs = { to = "openai", prefix = "p/" }\n'
-    shelves = msgspec.json.decode(script["build"](models, head + facts), type=dict[str, list[Model]])
-    return {model.id: model for shelf in shelves.values() for model in shelf}
+    shelves = msgspec.json.decode(script["build"](models, head + facts), type=dict[str, msgspec.Raw])
+    return {model.id: model for provider, part in shelves.items() for model in catalog.read(provider, part)}
 
 
 def test_the_script_reads_what_the_package_says(script: dict[str, Any]) -> None:

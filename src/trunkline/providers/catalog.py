@@ -17,6 +17,7 @@ from .provider import Provider
 from .table import is_provider, provider as provider_row
 
 _FILE = f"{__file__.rpartition('catalog.py')[0]}catalog.json"
+PLAIN = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 Own = Mapping[str, Mapping[str, Any]]
 """Fields of models by ``provider/model``, as builtins."""
 
@@ -51,12 +52,22 @@ def _parts() -> dict[str, msgspec.Raw]:
         return msgspec.json.decode(file.read(), type=dict[str, msgspec.Raw])
 
 
+def read(provider: str, part: msgspec.Raw) -> tuple[Model, ...]:
+    """The models of a provider's part of the file. Prices that always hold stand there as ``usd``, in the order of ``PLAIN``."""
+    rows: list[dict[str, Any]] = msgspec.json.decode(part)
+    for row in rows:
+        row["provider"] = provider
+        if usd := row.pop("usd", None):
+            row["prices"] = [{name: price for name, price in zip(PLAIN, usd, strict=False) if price is not None}]
+    return msgspec.convert(rows, tuple[Model, ...])
+
+
 @cache
 def _shelf(provider: str) -> _Shelf | None:
     """What the catalog says itself; where it has nothing of a provider, what it has of the one whose models that serves."""
     part = _parts().get(provider)
     if part is not None:
-        return _filled(msgspec.json.decode(part, type=tuple[Model, ...]))
+        return _filled(read(provider, part))
     row = provider_row(provider) if is_provider(provider) else None
     if row is None or row.models_of is None or (other := _shelf(row.models_of)) is None:
         return None
