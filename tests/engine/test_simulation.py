@@ -9,8 +9,8 @@ import pytest
 from tests.engine.simulated.tally import missing, tally
 from tests.engine.simulation import play
 
-SCENARIOS = 2_000
-BLOCKS = 4
+SCENARIOS = 1_200
+BLOCKS = 2
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
