@@ -12,7 +12,9 @@ import pytest
 from tests.replies import chat, failed
 from tests.virtual import World
 from trunkline import AsyncClient, Client
+from trunkline.client.destinations import Destinations
 from trunkline.client.settings import Settings
+from trunkline.engine.destination import Wire
 from trunkline.sim.scripted import Scripted
 from trunkline.values.errors import AuthenticationError, NoProviderError, TransportError, UsageError
 from trunkline.values.request import Request
@@ -441,3 +443,18 @@ def test_a_key_for_another_provider_does_not_go_to_the_address_of_the_first() ->
     assert went(model="anthropic/y", api_key=ANTHROPIC) == ("https://api.anthropic.com/v1/messages", ANTHROPIC)
     assert went(model="openai/y", api_key=OPENAI) == ("https://mine.test/v1/chat/completions", OPENAI)
     assert went(model="openai-chat/y", api_key=OPENAI) == ("https://mine.test/v1/chat/completions", OPENAI)
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "room"),
+    [
+        ("openai/gpt-4o-mini", {}, 128_000),
+        ("openai/gpt-4o-mini", {"OPENAI_BASE_URL": "http://localhost:8000/v1"}, None),
+        ("bedrock/meta.llama3-8b-instruct-v1:0", {"AWS_REGION": "eu-west-1", "AWS_BEARER_TOKEN_BEDROCK": "any"}, 8_192),
+        ("openai/gpt-unheard-of", {}, None),
+    ],
+)
+def test_how_much_room_there_surely_is(name: str, more: dict[str, str], room: int | None) -> None:
+    found = Destinations(Settings({"OPENAI_API_KEY": "any", **more})).find(name)
+    assert isinstance(found, Wire)
+    assert found.room == room

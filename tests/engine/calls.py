@@ -29,6 +29,7 @@ def wire(
     record: Model | None = None,
     model: str = "m",
     station: Station | None = None,
+    room: int | None = None,
 ) -> Wire:
     return Wire(
         dialect_of(dialect),
@@ -37,6 +38,7 @@ def wire(
         Bearer(),
         Secret(key),
         record=record,
+        room=room,
         station=station,
     )
 

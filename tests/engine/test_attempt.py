@@ -340,12 +340,12 @@ def test_only_a_body_of_more_than_two_bytes_a_token_is_looked_into(
     monkeypatch.setattr(room, "refuse_too_long", lambda call, wire, most: asked.append(most))
     body = attempt.encode(call(wire(), prompt="x" * 1_001), wire()).wire.body
     most = -(-len(body) // 2) - spare
-    encoded = attempt.encode_to_fit(call(wire(), prompt="x" * 1_001), wire(record=Model(id="m", provider="p1", context=most)))
+    encoded = attempt.encode_to_fit(call(wire(), prompt="x" * 1_001), wire(room=most))
     assert encoded.wire.body == body
     assert asked == ([most] if looked else [])
 
 
 def test_a_model_of_which_nobody_knows_the_room_takes_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "refuse_too_long", None)
-    for record in (None, Model(id="m", provider="p1")):
+    for record in (None, Model(id="m", provider="p1", context=1)):
         assert attempt.encode_to_fit(call(wire(), prompt="x" * 9_999), wire(record=record)).wire.body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ REPLY = (
 
 def client(**options: Any) -> tuple[Client, ScriptedIO]:
     io = ScriptedIO([Scripted(200, {}, [REPLY])] * 2)
-    return Client(SMALL, dialect="openai-chat", settings=Settings(KEYS), io=io, **options), io
+    return Client(SMALL, **{"dialect": "openai-chat", "settings": Settings(KEYS), "io": io, **options}), io
 
 
 LONG = "that and the other " * 50_000
@@ -57,6 +58,35 @@ def test_the_next_that_has_room_is_asked() -> None:
 def test_nobody_is_asked_who_has_no_more_room() -> None:
     llm, io = client(fallbacks=["openai/gpt-4o"])
     with pytest.raises(ContextLengthError):
+        llm.generate(LONG)
+    assert not io.requests
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({"extra_body": {"truncation": "auto"}}, True),
+        ({"extra_headers": {"Anthropic-Beta": "context-1m"}}, True),
+        ({"extra_headers": {"x-trace": "1"}, "extra_body": {}}, False),
+    ],
+)
+def test_your_own_fields_may_make_it_fit(options: dict[str, Any], sent: bool) -> None:
+    llm, io = client()
+    if sent:
+        assert llm.generate(LONG, **options).text == "hi"
+    else:
+        with pytest.raises(ContextLengthError):
+            llm.generate(LONG, **options)
+    assert len(io.requests) == sent
+
+
+def test_at_an_address_of_ones_own_only_ones_own_word_counts(tmp_path: Path) -> None:
+    llm, io = client(base_url="https://gateway.test/v1")
+    assert llm.generate(LONG).text == "hi"
+    own = tmp_path / "own.toml"
+    own.write_text('["openai/gpt-4o-mini"]\ncontext = 100_000')
+    llm, io = client(base_url="https://gateway.test/v1", settings=Settings({**KEYS, "TRUNKLINE_MODELS": str(own)}))
+    with pytest.raises(ContextLengthError, match="room for 100000"):
         llm.generate(LONG)
     assert not io.requests
 

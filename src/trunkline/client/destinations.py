@@ -26,7 +26,7 @@ from .options import BACKUP_OPTIONS, ModelName
 from .routes import Route
 from .settings import Settings
 from .trust import at_place, checked_base_url, refuse_key
-from .wiring import Place, Shown, as_text, profile_region, target_of
+from .wiring import Place, Shown, as_text, profile_region, room_of, target_of
 
 if TYPE_CHECKING:
     from .choosing import Seeker
@@ -305,8 +305,7 @@ class Destinations:
         handed = at or (self._base_url if self.owns(row) else None)
         if "region" not in values.texts and (region := profile_region(self.settings, row)) is not None:
             values.set("region", region, Origin.USER)
-        given_by = Origin.ARGUMENT if at else self._origin
-        base_url = self.settings.base_url(row) if handed is None else (handed, given_by)
+        base_url = self.settings.base_url(row) if handed is None else (handed, Origin.ARGUMENT if at else self._origin)
         address = address_of(row, endpoint, values, model, base_url)
         shown = self._shown(row, endpoint, values, handed is not None)
         place = Place(address.url, self._region or values.region, self._quota)
@@ -389,6 +388,7 @@ class Destinations:
             shown.auth,
             shown.secret,
             record=record,
+            room=room_of(row, model, record, address.origin),
             headers=address.headers,
             signer=shown.signer,
             query=address.query,

@@ -10,6 +10,7 @@ import msgspec
 
 from ..engine.destination import Signer
 from ..providers.auth import Auth, SigV4
+from ..providers.catalog import find
 from ..providers.provider import Endpoint, Provider
 from ..providers.table import is_dialect
 from ..values.errors import UsageError
@@ -73,6 +74,15 @@ def target_of(
         key=shown.account,
         address=address,
     )
+
+
+def room_of(row: Provider, model: str, record: Model | None, origin: Origin) -> int | None:
+    """Tokens that ``model`` surely has room for and no more. ``origin``: whose word decided the address. Who is at an address of
+    your own may serve something else by that name, unless you describe the model too."""
+    if record is None or origin is Origin.BUILT_IN:
+        return None if record is None else record.context
+    known = find(row.name, model)
+    return None if known is not None and known.context == record.context else record.context
 
 
 def hashable(value: object) -> object:

@@ -49,11 +49,10 @@ DENSEST = 2
 def encode_to_fit(call: Call, wire: Wire) -> Encoded:
     """The request in the endpoint's protocol. Raises ``ContextLengthError`` too, where it surely does not fit the model."""
     encoded = encode(call, wire)
-    record = wire.record
-    if record is not None and record.context is not None and len(encoded.wire.body) > DENSEST * record.context:
+    if wire.room is not None and len(encoded.wire.body) > DENSEST * wire.room:
         from .room import refuse_too_long  # few prompts are that long
 
-        refuse_too_long(call, wire, record.context)
+        refuse_too_long(call, wire, wire.room)
     return encoded
 
 

@@ -88,7 +88,8 @@ class Turns:
 
 
 class Wire:
-    """A provider's endpoint: a ``target`` for the codec, the address, and the key. ``record`` is what the catalog knows.
+    """A provider's endpoint: a ``target`` for the codec, the address, and the key. ``record`` is what the catalog knows; ``room``
+    the tokens that surely are all that the model has room for, None where that is not sure.
 
     ``query`` goes with every request. ``models_url`` is where the models are listed, if that is elsewhere. ``ring`` are the
     endpoints that differ in nothing but their key, of which each call takes the next. ``secret`` is the key, or what a ``signer``
@@ -96,8 +97,8 @@ class Wire:
     """
 
     __slots__ = (
-        "_headers", "_merged", "_query", "_urls", "base_url", "dialect", "gate", "models_url", "record", "ring", "secret",
-        "signer", "station", "target", "turns",
+        "_headers", "_merged", "_query", "_urls", "base_url", "dialect", "gate", "models_url", "record", "ring", "room",
+        "secret", "signer", "station", "target", "turns",
     )  # fmt: skip
 
     def __init__(
@@ -109,6 +110,7 @@ class Wire:
         secret: Secret | None,
         *,
         record: Model | None = None,
+        room: int | None = None,
         headers: tuple[tuple[str, str], ...] = (),
         signer: Signer | None = None,
         query: tuple[tuple[str, str], ...] = (),
@@ -119,6 +121,7 @@ class Wire:
         self.dialect: ClientHalf = dialect
         self.target: Target = target
         self.record: Model | None = record
+        self.room: int | None = room
         self.secret: Secret | None = secret
         self.signer: Signer | None = signer
         self.models_url: str | None = models_url

@@ -25,7 +25,9 @@ class Program(Wire):
         secret: Secret | None = None,
         record: Model | None = None,
     ) -> None:
-        super().__init__(dialect, target, name, _InItsEnvironment(), secret, record=record)
+        super().__init__(
+            dialect, target, name, _InItsEnvironment(), secret, record=record, room=None if record is None else record.context
+        )
         self._env = env
 
     async def exchange(self, io: IO, wire: WireRequest, limits: Deadlines, note: Note | None = None) -> Exchange:

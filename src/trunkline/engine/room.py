@@ -10,7 +10,10 @@ from .destination import Wire
 
 
 def refuse_too_long(call: Call, wire: Wire, room: int) -> None:
-    """Raises ``ContextLengthError`` where even the lower bound of the estimate is more than the ``room`` (tokens)."""
+    """Raises ``ContextLengthError`` where even the lower bound of the estimate is more than the ``room`` (tokens). Not where you
+    send fields of your own, by which a provider may cut what is too long or give more room."""
+    if call.request.extra_body or any("beta" in name.lower() for name in call.request.extra_headers):
+        return
     told = estimate(call.request, family_of(wire.provider, wire.model))
     if told.low <= room:
         return
