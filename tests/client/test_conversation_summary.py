@@ -159,8 +159,33 @@ def test_what_writes_no_summary() -> None:
         with pytest.raises(UsageError) as caught:
             llm.conversation(max_turns=1, summarize=wrong)
         assert caught.value.field == "summarize"
+    with pytest.raises(UsageError, match=r"^model: the catalog has no model of that name"):
+        llm.conversation(max_turns=1, summarize="nobody")
+    with pytest.raises(UsageError, match=r"^summarize: nothing is ever left out; allowed: with max_turns or max_context_tokens"):
+        llm.conversation(summarize=True)
     held = Held(True, [chat("1")], max_turns=1, summarize=lambda messages, before: None)
     held.send("one")
     with pytest.raises(UsageError, match="summarize"):
         held.send("two")
     assert len(held.chat.messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"max_turn": 3}, r"^max_turn: unknown option; did you mean 'max_turns'\?; allowed: .*max_context_tokens"),
+        ({"summarise": True}, r"^summarise: unknown option; did you mean 'summarize'\?"),
+        ({"max_context_tokens": "3"}, "^max_context_tokens: wrong type; got str"),
+        ({"max_context_tokens": 0}, "^max_context_tokens: out of range"),
+        (
+            {"keep_partial": True},
+            r"^keep_partial: unknown option; allowed: stream\(...\) and stream_run\(...\) of a conversation",
+        ),
+    ],
+)
+def test_options_that_there_are_not(options: dict[str, Any], words: str) -> None:
+    llm = Client("openai-chat/m", base_url="http://h.test", settings=Settings({}))
+    with pytest.raises(UsageError, match=words):
+        llm.conversation(**options)
+    with pytest.raises(UsageError, match=r"^max_turns: unknown option; allowed: conversation\(...\)"):
+        llm.conversation().send("x", max_turns=3)

@@ -40,6 +40,8 @@ NODE = {
         ({"type": "string", "minLength": 12}, "simulated..."),
         ({"type": "string", "maxLength": 3}, "sim"),
         ({"type": "string", "format": "date"}, "2026-01-01"),
+        ({"type": "string", "format": "decimal"}, "0"),
+        ({"type": "string", "contentEncoding": "base64"}, "c2lt"),
         ({"type": "array", "items": {"type": "integer"}}, []),
         ({"type": "array", "items": {"type": "integer"}, "minItems": 2, "uniqueItems": True}, [0, 1]),
         ({"type": "array", "items": {"type": "string"}, "minItems": 2}, ["simulated", "simulated1"]),

@@ -422,6 +422,8 @@ CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{
         ([], "messages", "empty"),
         ((), "messages", "empty"),
         ([CANARY], "messages[0]", "str"),
+        ([CANARY, b"x"], "prompt[1]", "bytes"),
+        ([Text("x"), CANARY, 5, None], "prompt[2]", "int"),
         ([None], "messages[0]", "None"),
         ([Message.user("x"), Image(Url("https://a"))], "messages[1]", "Image"),
         ([{}], "messages[0].role", "None"),

@@ -27,7 +27,7 @@ from .conversation_summary import Summarizer
 from .conversation_turn import Talk, Turn, TurnStream
 from .conversations import Opened
 from .moving import Move, move
-from .options import CALL_OPTIONS, RUN_OPTIONS, ModelName, Prompt, SavedIn, Summarize, known
+from .options import CALL_OPTIONS, CONVERSATION_OPTIONS, RUN_OPTIONS, ModelName, Prompt, SavedIn, Summarize, known
 from .port import Port
 
 
@@ -49,7 +49,11 @@ class Talking:
         max_context_tokens: int | None,
         summarize: Summarize | None,
     ) -> None:
-        known(options, RUN_OPTIONS)
+        known(options, CONVERSATION_OPTIONS)
+        if max_context_tokens is not None:
+            expect.whole(max_context_tokens, "max_context_tokens", 1)
+        if summarize and max_turns is None and max_context_tokens is None:
+            raise UsageError("nothing is ever left out", field="summarize", allowed="with max_turns or max_context_tokens")
         if options.get("system") is not None:
             if system is not None:
                 raise UsageError("said twice", field="system", allowed="once")

@@ -234,6 +234,8 @@ class NewOptions(ClientOptions, total=False):
 
 CALL_OPTIONS = frozenset(CallOptions.__annotations__)
 RUN_OPTIONS = frozenset(RunOptions.__annotations__)
+OF_CONVERSATIONS = ("saved_in", "id", "title", "max_turns", "max_context_tokens", "summarize")
+CONVERSATION_OPTIONS = RUN_OPTIONS.union(OF_CONVERSATIONS)
 BACKUP_OPTIONS = frozenset(BackupOptions.__annotations__)
 CLIENT_OPTIONS = frozenset(ClientOptions.__annotations__)
 NEW_OPTIONS = frozenset(NewOptions.__annotations__)
@@ -242,6 +244,8 @@ ELSEWHERE = {
     "approve": "run(...), which carries tools out",
     "max_steps": "run(...), which carries tools out",
     "tool_timeout": "run(...), which carries tools out",
+    **dict.fromkeys(OF_CONVERSATIONS, "conversation(...)"),
+    "keep_partial": "stream(...) and stream_run(...) of a conversation",
     "stream": "the method stream(...), in place of generate(...)",
     "provider": "model='provider/model'",
     "messages": "the list of messages as the first argument",

@@ -31,6 +31,8 @@ _FORMATS = {
     "regex": ".*",
     "json-pointer": "/a",
     "byte": "c2lt",
+    "base64": "c2lt",
+    "decimal": "0",
 }
 _HINTS = {
     "object": ("properties", "required", "additionalProperties", "minProperties", "patternProperties"),
@@ -169,7 +171,7 @@ def _array(schema: Schema, root: Schema, depth: int) -> list[Any]:
 def _text(schema: Schema, number: int) -> str:
     if isinstance(pattern := schema.get("pattern"), str) and (found := text_like(pattern)) is not None:
         return found
-    text: str = _FORMATS.get(schema.get("format", ""), WORD) + (str(number) if number else "")
+    text: str = _FORMATS.get(schema.get("format", schema.get("contentEncoding", "")), WORD) + (str(number) if number else "")
     text += "." * (schema.get("minLength", 0) - len(text))
     longest: int = schema.get("maxLength", len(text))
     return text[len(text) - longest :] if number and longest else text[:longest]

@@ -82,7 +82,9 @@ def _built(value: object, kind: Any, at: str) -> None:
     except msgspec.ValidationError as error:
         place, types = _PLACE.search(str(error)), _TYPES.match(str(error))
         field = at + (place[1] if place else "")
-        allowed = types and ("a value of ours, such as Url, Data or LocalFile" if types[1] == "object" else types[1])
+        allowed = types and (
+            "Url, Data or LocalFile, as Image.file(path), .url(url) and the like make them" if types[1] == "object" else types[1]
+        )
         raise UsageError("wrong type", field=field, got=types and types[2], allowed=allowed) from None
     except (TypeError, ValueError, RecursionError):
         raise UsageError(

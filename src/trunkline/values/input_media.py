@@ -11,7 +11,7 @@ from .errors import UsageError
 from .expect import Json
 from .media import Data, FileId, LocalFile, Source, Url
 
-ADDRESS = "an https: or data: URL (a file of this machine only as LocalFile(path=...))"
+ADDRESS = "an https: or data: URL (a file of this machine: Image.file(path) or its like, never in a dict)"
 _SOUND = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 
 

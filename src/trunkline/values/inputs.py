@@ -37,6 +37,7 @@ System = str | Part | Sequence[Part | Mapping[str, Any]]
 """What they take as ``system``."""
 
 _ALLOWED = "text, a Message, parts (Text, Image, ...), or a list of messages (Message or dict)"
+_BESIDE = "texts and parts of one turn (Image.file(path), .bytes(data), .pil(picture), ...), or a list of messages alone"
 _PLAIN_ROLES: dict[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 _DICT_ROLES = (*ROLES, "developer", "function")
 _UNBOUND = Scope()
@@ -76,8 +77,11 @@ def _other_prompt(prompt: object, scope: Scope) -> tuple[Message, ...]:
         expect.wrong("prompt", prompt, _ALLOWED)
     if not prompt:
         raise UsageError("no messages", field="messages", got="empty", allowed="at least one message")
-    if any(isinstance(item, Part) for item in prompt) and all(isinstance(item, (str, Part)) for item in prompt):
+    odd = next((n for n, item in enumerate(prompt) if not isinstance(item, (str, Part))), None)
+    if odd is None and any(isinstance(item, Part) for item in prompt):
         return (Message.user(*prompt),)
+    if odd:
+        expect.wrong(f"prompt[{odd}]", prompt[odd], _BESIDE)
     return tuple(_Reading(scope).messages(prompt))
 
 
@@ -126,7 +130,7 @@ class _Reading:
                 for message in self._message(item, at):
                     yield _distinct(message, at)
             else:
-                hint = "; several parts of one turn: Message.user(part, ...)" if isinstance(item, Part) else ""
+                hint = "; several parts of one turn: Message.user(part, ...)" if isinstance(item, (str, Part)) else ""
                 expect.wrong(at, item, "a Message, or a dict with 'role' and 'content'" + hint)
 
     def _message(self, fields: Json, at: str) -> Iterator[Message]:
