@@ -6,7 +6,17 @@ import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from trunkline.policy.token_estimates import MEASURES, estimate, measure, schema_text, text_of, thinks, tools_text, weighed
+from trunkline.policy.token_estimates import (
+    MEASURES,
+    estimate,
+    measure,
+    schema_text,
+    text_of,
+    thinks,
+    tools_text,
+    unmeasured,
+    weighed,
+)
 from trunkline.values.media import Data
 from trunkline.values.message import Audio, File, HostedToolCall, Image, Message, Reasoning, Refusal, Text, ToolCall, ToolResult
 from trunkline.values.request import CustomTool, HostedTool, OutputFormat, ReasoningOptions, Request, Tool
@@ -177,3 +187,24 @@ def test_media_have_wide_bounds() -> None:
 def test_calls_and_earlier_thought() -> None:
     assert told(ONES, HUNDRED, Message.assistant(ToolCall("c", "to", ""))) == (109, 83, 151)
     assert told(ONES, HUNDRED, Message.assistant(Reasoning("x" * 20))) == (100, 83, 127)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "most"),
+    [
+        ("two words", 2, 0.0),
+        ("two words", 1, 0.0),
+        ("a  \t\n\r b", 2, 0.5),
+        ("\n" * 8_000, 0, 1_000.0),
+        ("\x01\x1f\x7f~", 0, 3.0),
+        ("a\0b\0c", 3, 0.0),
+        ("\0" * 10, 0, 10.0),
+    ],
+)
+def test_what_no_measure_counts_has_an_upper_bound(text: str, words: int, most: float) -> None:
+    assert unmeasured(text, words) == most
+
+
+def test_blanks_without_words_may_be_many() -> None:
+    assert told(ONES, Message.user("\n" * 8_000)) == (1, 1, 1_002)
+    assert told(ONES, Message.user("a" + " " * 9)) == (1, 1, 5)

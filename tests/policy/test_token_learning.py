@@ -72,7 +72,17 @@ def test_the_figures() -> None:
     assert taught((100, 200), (100, 100)).applied(about(100)).tokens == 149
 
 
-@pytest.mark.parametrize("counted", [1, 5])
+@pytest.mark.parametrize("counted", [100, 120])
 def test_no_prompt_has_less_than_one_token(counted: int) -> None:
     told = taught((500, counted), (500, counted)).applied(about(3))
     assert told.tokens >= 1 and 1 <= told.low <= told.tokens <= told.high
+
+
+@pytest.mark.parametrize(
+    ("counted", "learnt"), [(20, True), (19, False), (50_488, True), (50_489, False), (-1, False), (10**12, False)]
+)
+def test_a_count_that_cannot_be_teaches_nothing(counted: int, learnt: bool) -> None:
+    told = about(100)
+    assert (told.low, told.high) == (78, 122)
+    seen = taught((100, counted))
+    assert (seen.seen, seen.applied(told) != told) == (learnt, learnt)

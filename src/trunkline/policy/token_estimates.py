@@ -33,6 +33,9 @@ MEDIA: dict[type[Part], tuple[int, int, int]] = {
     Image: (60, 800, 5_000), Audio: (10, 400, 200_000), Video: (50, 3_000, 1_000_000), File: (50, 3_000, 1_000_000),
 }  # fmt: skip
 """Tokens of one: the fewest, about, and the most. No sheet gives a formula, and sizes and lengths are not read for this."""
+_BLANKS, _CONTROLS = b" \t\n\r", bytes({*range(1, 32), 127} - {9, 10, 13})
+_BLANK = 1 / 8
+"""Tokens of each blank beyond one for each word, at most: long runs are few tokens."""
 _PER_CALL = 8
 """Tokens around a tool's call, and around its answer."""
 
@@ -100,6 +103,14 @@ def measure(text: str) -> list[int]:
     return [*found, *scripts, len(beyond) - sum(scripts)]
 
 
+def unmeasured(text: str, words: int) -> float:
+    """Tokens, at most, of what is in none of the ``MEASURES``: blanks beyond one for each of its ``words``, control signs."""
+    data = text.encode("utf-8", "surrogatepass")
+    blanks = len(data) - len(data.translate(None, _BLANKS))
+    controls = len(data) - len(data.translate(None, _CONTROLS)) + 2 * data.count(b"\0\0")  # one stands between two pieces
+    return max(0, blanks - words) * _BLANK + controls
+
+
 def weighed(counts: Iterable[float], rates: Iterable[float]) -> float:
     """So many times so much, added up."""
     return sum(map(float.__mul__, map(float, counts), rates))
@@ -152,13 +163,17 @@ def thinks(request: Request) -> bool:
 
 def estimate(request: Request, family: TokenFamily) -> TokenEstimate:
     """About how many tokens ``request`` sends, as ``family`` counts. O(length of its text); media are not looked into."""
-    counts = measure(text_of(request))
+    counts = measure(text := text_of(request))
     rates = family.rates
     tokens = weighed(counts, rates)
     doubt = weighed(counts, map(abs, map(float.__mul__, rates, _DOUBTS)))
     frame = around(request, family)
     wide = max(doubt, family.off[1] * tokens) + min(family.off[1], 0.25) * max(0.0, frame) + 2.0
-    total, low, high = tokens + frame, tokens + frame - wide, tokens + frame + wide + counts[_LONG] * _DENSE
+    total, low, high = (
+        tokens + frame,
+        tokens + frame - wide,
+        tokens + frame + wide + counts[_LONG] * _DENSE + unmeasured(text, counts[0]),
+    )
     for few, about, most in _besides(request, family):
         total, low, high = total + about, low + few, high + most
     about = max(1, round(total))

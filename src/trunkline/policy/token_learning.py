@@ -18,6 +18,8 @@ SHARE = 0.03
 """By what share of itself an estimate is off on its own."""
 FORGETS = 0.98
 """What weighs what was seen before, at each new prompt: a provider may change what it adds."""
+STRAY, HIDDEN = 4, 50_000
+"""A count that is so many times beyond the bounds, and by more than any hidden prompt has tokens, says nothing of prompts."""
 WIDTHS = 2.5
 """Standard deviations to either bound."""
 
@@ -34,7 +36,9 @@ class Experience:
         self.seen: int = 0
 
     def learn(self, told: TokenEstimate, counted: int) -> None:
-        """A prompt that was estimated so has so many tokens."""
+        """A prompt that was estimated so has so many tokens. What cannot be is passed over."""
+        if not told.low / STRAY <= counted <= told.high * STRAY + HIDDEN:
+            return
         weight = 1.0 / _noise(told) ** 2
         size, missed = float(told.tokens), float(counted - told.tokens)
         new = (weight, weight * size, weight * size * size, weight * missed, weight * size * missed)
