@@ -366,3 +366,87 @@ def test_tokens_are_right_after_a_cut() -> None:
     assert window.tokens == 6
     add(window, Said("u", 4, tokens=5))
     assert (window.tokens, shown(window)) == (5, "u4")
+
+
+def test_what_is_added_without_more_goes_on_with_the_turn_and_counts_nothing() -> None:
+    window = ContextWindow[str](max_turns=1, max_tokens=1)
+    for item in "abc":
+        window.add(item)
+    assert (window.begins, window.tokens, window.pins, window.sent()) == ([0], 0, [], ("a", "b", "c"))
+
+
+def test_pins_count_whatever_the_order_in_which_they_are_set() -> None:
+    """And whatever was counted before, cut off, or copied."""
+    window = ContextWindow[int](max_tokens=1)
+    for n in range(8):
+        window.add(n, begins=True, tokens=10**n)
+    for place, tokens in (
+        (2, 10**7 + 100),
+        (5, 10**7 + 100_100),
+        (0, 10**7 + 100_101),
+        (5, 10**7 + 100_101),
+        (7, 10**7 + 100_101),
+    ):
+        window.pin(place)
+        assert window.tokens == window.copy().tokens == tokens
+    assert window.sent() == (0, 2, 5, 7)
+    window.cut(5)
+    assert (window.tokens, window.sent()) == (10_101, (0, 2, 4))
+    for n in (5, 6):
+        window.add(n, begins=True, tokens=7)
+    assert (window.tokens, window.sent()) == (108, (0, 2, 6))
+
+
+def test_many_pins_in_one_long_turn_are_set_in_time_that_grows_with_them() -> None:
+    window = ContextWindow[int](max_tokens=1)
+    window.add(0, begins=True)
+    for n in range(4_000):
+        window.add(2 * n + 1, calls=(str(n),), pinned=True)
+        window.add(2 * n + 2, answers=(str(n),), tokens=1)
+    assert window.pins == list(range(1, 8_001))
+    assert window.tokens == 4_000
+
+
+def test_calls_that_came_after_a_pin_are_pinned_with_the_next_of_their_turn() -> None:
+    window = ContextWindow[str](max_turns=1)
+    window.add("q", begins=True)
+    window.add("c1", calls=("1",), pinned=True)
+    window.add("c2", calls=("2",))
+    assert window.pins == [1]
+    other = window.copy()
+    window.add("r2", answers=("2",))
+    assert window.pins == [1]
+    window.add("q", begins=True)
+    window.add("c3", calls=("3",))
+    window.pin(3)
+    assert window.pins == [1, 2, 3]
+    assert window.sent() == ("c1", "c2", "r2", "q", "c3")
+    window.pin(5)
+    assert window.pins == [1, 2, 3, 5]
+    other.pin(1)
+    assert other.pins == [1, 2]
+    window.cut(2)
+    window.add("c4", calls=("4",))
+    window.pin(1)
+    assert window.pins == [1, 2]
+
+
+def test_a_late_result_of_the_first_turn_that_is_sent_brings_back_nothing_before_it() -> None:
+    window = ContextWindow[str](max_turns=8)
+    for n in range(9):
+        window.add(f"q{n}", begins=True)
+        if n == 2:
+            window.add("c", calls=("1",))
+    assert window.sent()[0] == "q2"
+    window.add("r", answers=("1",))
+    assert (window.sent()[0], window.turns, window.begins) == ("q2", 1, [0, 1, 2])
+
+
+def test_a_cut_forgets_calls_that_have_one_id() -> None:
+    window = ContextWindow[str](max_turns=1)
+    window.add("q", begins=True)
+    window.add("c", calls=("1", "1"))
+    window.cut(1)
+    window.add("q2", begins=True)
+    window.add("r", answers=("1",))
+    assert window.sent() == ("q2", "r")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from ..values import expect
@@ -45,7 +44,8 @@ class ContextWindow(Generic[T]):
         self._calls: dict[str, tuple[int, ...]] = {}
         self._tools: dict[int, tuple[str, ...]] = {}  # who calls, or answers calls; and the ids of what it calls
         self._joined: dict[int, list[int]] = {}  # turns that are none any more, by the result that made one of them
-        self._pin_sums: list[int] | None = None
+        self._loose: list[int] = []  # those of them that are not pinned
+        self._pin_sums = [0]  # as `_sums`, of the pinned items, as far as they were needed
         self._sent: list[T] | None = None
 
     @property
@@ -95,6 +95,7 @@ class ContextWindow(Generic[T]):
             self._join(place, min(callers))
         if calls or answers:
             self._tools[place] = tuple(calls)
+            self._loose.append(place)
             for id in calls:
                 self._calls[id] = (*self._calls.get(id, ()), place)
         if pinned or any(_holds(self.pins, caller) for caller in callers):
@@ -108,15 +109,21 @@ class ContextWindow(Generic[T]):
 
     def pin(self, place: int) -> None:
         """From now on it is always sent, in its place; with the calls and results of its turn, if it is one of them."""
-        places: Iterable[int] = (place,)
+        places: Sequence[int] = (place,)
+        start = end = 0
         if place in self._tools:
             turn = bisect_right(self.begins, place) - 1
-            end = self.begins[turn + 1] if turn + 1 < len(self.begins) else len(self.items)
-            places = [other for other in range(self.begins[turn], end) if other in self._tools]
+            start = bisect_left(self._loose, self.begins[turn])
+            end = bisect_left(self._loose, self.begins[turn + 1]) if turn + 1 < len(self.begins) else len(self._loose)
+            places = self._loose[start:end]
         for one in places:
-            if not _holds(self.pins, one):
-                insort(self.pins, one)
-        self._pin_sums = self._sent = None
+            at = bisect_left(self.pins, one)
+            if self.pins[at : at + 1] != [one]:
+                self.pins.insert(at, one)
+                del self._pin_sums[at + 1 :]
+        del self._loose[start:end]
+        if place < self.first:
+            self._sent = None
 
     def cut(self, length: int) -> None:
         """Forgets all but the first ``length`` messages, as though the others had never been said."""
@@ -128,15 +135,17 @@ class ContextWindow(Generic[T]):
                 self._calls[id] = tuple(caller for caller in self._calls.get(id, ()) if caller < place)
                 if not self._calls[id]:
                     del self._calls[id]
-        del self.begins[bisect_left(self.begins, length) :], self.pins[bisect_left(self.pins, length) :]
+        for places in (self.begins, self.pins, self._loose):
+            del places[bisect_left(places, length) :]
+        del self._pin_sums[len(self.pins) + 1 :]
         del self.items[length:], self._sums[length + 1 :], self._firsts[length:]
         self._oldest = bisect_left(self.begins, self._firsts[-1]) if self._firsts else 0
-        self._pin_sums = self._sent = None
+        self._sent = None
 
     def copy(self) -> ContextWindow[T]:
         """The same, to be gone on with in another way."""
         other = ContextWindow[T](self.max_turns, self.max_tokens, at_once=self._at_once)
-        for name in ("items", "begins", "pins", "_sums", "_firsts", "_calls", "_tools", "_joined"):
+        for name in ("items", "begins", "pins", "_sums", "_firsts", "_calls", "_tools", "_joined", "_loose", "_pin_sums"):
             setattr(other, name, getattr(self, name).copy())
         other._head, other._head_tokens, other._oldest = self._head, self._head_tokens, self._oldest
         return other
@@ -161,9 +170,8 @@ class ContextWindow(Generic[T]):
 
     def _size(self, oldest: int) -> int:
         first = self.begins[oldest]
-        if self._pin_sums is None:
-            pinned = (self._sums[place + 1] - self._sums[place] for place in self.pins)
-            self._pin_sums = list(accumulate(pinned, initial=0))
+        for place in self.pins[len(self._pin_sums) - 1 :]:
+            self._pin_sums.append(self._pin_sums[-1] + self._sums[place + 1] - self._sums[place])
         return self._head_tokens + self._sums[-1] - self._sums[first] + self._pin_sums[bisect_left(self.pins, first)]
 
     def starts(self, place: int) -> bool:
