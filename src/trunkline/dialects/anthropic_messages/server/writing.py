@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from ...losses import Losses
+from ...served_words import json_bytes
 from ..blocks import encode
 from . import stand_in
 from .pieces import Block, opened
-from .response import Object, json_bytes
+from .response import Object
 
 _DELTA = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":"%s","%s":'
 _STOP = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'

@@ -15,37 +15,32 @@ from ....values.message import (
     Image,
     Opaque,
     Part,
-    ProviderState,
     Reasoning,
     Refusal,
     Text,
     ToolCall,
 )
-from ....wire.loose_json import clean_text, loads
+from ....wire.loose_json import clean_text
 from ...losses import Losses
+from ...served_words import SaidParts
 from ..blocks import RESULT
 from ..media import Media
-from ..pieces import CUSTOM_INPUT, ID, REFUSED, SERVER_TOOL, encode
+from ..pieces import ID, REFUSED, SERVER_TOOL, encode
 from . import stand_in
 
 Block = dict[str, Any]
-INVALID = "INVALID_JSON"
-"""Under this key stand arguments that are no JSON object: the protocol's ``input`` is always one."""
-_FOREIGN = "another protocol's, which this one has no words for"
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _any = msgspec.json.Decoder().decode
 
 
-class Blocks:
-    """Parts to blocks; ``losses`` grows with what cannot be said. ``refused``: one of them was a refusal; ``called``: one was a
-    call, of whosoever's tool."""
+class Blocks(SaidParts):
+    """Parts to blocks. ``called``: one was a call, of whosoever's tool."""
 
-    __slots__ = ("_calls", "_media", "called", "losses", "refused")
+    __slots__ = ("_calls", "_media", "called")
+    dialect = ID
 
     def __init__(self, losses: Losses) -> None:
-        self.losses: Losses = losses
+        super().__init__(losses)
         self._media = Media(losses)
-        self.refused: bool = False
         self.called: bool = False
         self._calls = 0
 
@@ -71,35 +66,8 @@ class Blocks:
         self.losses.dropped(f"message.{type(part).__name__.lower()}", "replies hold no such thing here")
         return None
 
-    def refusal(self) -> None:
-        self.refused = True
-        self.losses.approximated("message.refusal", "a refusal is text, and the reason to stop")
-
     def transcript(self) -> None:
         self.losses.approximated("message.audio", "sound of this form cannot be said here: the transcript alone")
-
-    def clean(self, text: str) -> str:
-        """``text`` as JSON can say it."""
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            self.losses.approximated("message.text", "half of a surrogate pair is no text: U+FFFD in its place")
-            return clean_text(text)
-        return text
-
-    def own(self, state: ProviderState | None, what: str) -> Block | None:
-        """The fields that only this protocol knows; None where there are none."""
-        if state is None:
-            return None
-        if state.dialect == ID:
-            try:
-                _any(state.data)
-                return dict(_fields(state.data))
-            except REFUSED:
-                self.losses.dropped(f"message.{what}.state", "it is not JSON")
-                return None
-        self.losses.dropped(f"message.{what}.state", _FOREIGN)
-        return None
 
     # --- kinds --------------------------------------------------------------------------------------------------------------
 
@@ -163,42 +131,8 @@ class Blocks:
             return msgspec.Raw(data)
         return [] if value is None else [{"json": msgspec.Raw(data)}]
 
-    def input(self, text: str, *, custom: bool = False) -> Any:
-        """Arguments as an object, as they stand where they are one; else inside one, under ``INVALID``."""
-        if custom:
-            self.losses.approximated("message.tool_call", f"plain input stands in an object, as {CUSTOM_INPUT}")
-            return {CUSTOM_INPUT: self.clean(text)}
-        if not text or text.isspace():
-            return {}
-        try:
-            if isinstance(_any(text), dict):
-                return msgspec.Raw(text)
-        except REFUSED:
-            if (value := _mended(text)) is not None:
-                return value
-        self.losses.approximated("message.tool_call.arguments", f"they are no JSON object: sent inside one, as {INVALID}")
-        return {INVALID: self.clean(text)}
-
     def citation(self, citation: Citation) -> Block | msgspec.Raw | None:
-        """In its own form, or in the form that this protocol has for its kind, where all that this needs is known."""
-        if citation.state is not None and citation.state.dialect == ID:
-            own = self.own(citation.state, "citations")
-            return None if own is None else msgspec.Raw(citation.state.data)
-        made = rebuilt(citation)
-        if made is None:
-            self.losses.dropped("message.citations", "this protocol has no such form of them")
-        elif citation.text_start is not None or citation.text_end is not None:
-            self.losses.approximated("message.citations.place", "a citation is of the whole text of its block here")
-        return made
-
-
-def _mended(text: str) -> dict[str, Any] | None:
-    """The object that ``text`` plainly means though a strict parser refuses it."""
-    try:
-        value = loads(clean_text(text).encode())
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+        return self.cited(citation, rebuilt)
 
 
 _PLACES = {"char": "documentChar", "page": "documentPage", "block": "documentChunk", "search_result": "searchResultLocation"}

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from ....values.headers import Headers
 from ....values.response import FinishReason, Response, Usage
-from ....wire.loose_json import DEEPEST, clean_text
 from ...dialect import Context, EncodedReply
 from ...losses import Losses
+from ...served_words import beside_cache, json_bytes, printable
 from ..response import NAMED, stop_sequence_of, tier_of, usage_of
 from . import stand_in
 from .parts import Blocks
 
 Object = dict[str, Any]
-_encode = msgspec.json.Encoder().encode
 _REASONS: dict[FinishReason, str] = {
     "stop": "end_turn",
     "length": "max_tokens",
@@ -84,35 +81,6 @@ def reply_headers(context: Context, known: str | None = None) -> tuple[tuple[str
     return ("content-type", "application/json"), ("x-amzn-requestid", printable(request_id(context, known)))
 
 
-def printable(text: str) -> str:
-    """``text`` as a header can hold it."""
-    return "".join(letter if " " < letter < "\x7f" else "_" for letter in text[:200])
-
-
-def json_bytes(body: Object, losses: Losses) -> bytes:
-    """``body`` as JSON. Of what others put into it (``extra``, figures), what JSON cannot hold becomes null, with a warning."""
-    try:
-        return _encode(body)
-    except UnicodeEncodeError:
-        losses.approximated("message.text", "half of a surrogate pair is no text: U+FFFD in its place")
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        losses.dropped("extra", "it cannot be written as JSON")
-    return _encode(sound(body))
-
-
-def sound(value: Any, depth: int = 0) -> Any:
-    """``value`` as JSON can hold it; null in place of what it cannot."""
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, dict) and depth < DEEPEST:
-        return {clean_text(str(name)): sound(item, depth + 1) for name, item in value.items()}
-    if isinstance(value, (list, tuple)) and depth < DEEPEST:
-        return [sound(item, depth + 1) for item in value]
-    if value is None or isinstance(value, (bool, float, msgspec.Raw)) or (type(value) is int and value.bit_length() < 64):
-        return value
-    return None
-
-
 # --- reasons ----------------------------------------------------------------------------------------------------------------
 
 
@@ -151,14 +119,9 @@ def usage_in_words(usage: Usage, losses: Losses) -> Object:
 
 
 def _computed(usage: Usage, losses: Losses) -> Object:
-    read, written, hour = usage.cache_read_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens
-    fresh = (usage.input_tokens or 0) - (read or 0) - (written or 0)
-    if fresh < 0 and usage.input_tokens is not None:  # some providers count so
-        losses.approximated("usage.cache_read_tokens", "the cache holds more than the whole input: no more than that is said")
-        read = None if read is None else min(read, usage.input_tokens)
-        written = None if written is None else min(written, usage.input_tokens - (read or 0))
-        fresh = usage.input_tokens - (read or 0) - (written or 0)
-    said: Object = {"inputTokens": max(0, fresh), "outputTokens": usage.output_tokens or 0}
+    hour = usage.cache_write_1h_tokens
+    fresh, read, written = beside_cache(usage, losses)
+    said: Object = {"inputTokens": fresh, "outputTokens": usage.output_tokens or 0}
     if read is not None:
         said["cacheReadInputTokens"] = read
     if written is not None:

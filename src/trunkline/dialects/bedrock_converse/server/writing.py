@@ -7,9 +7,10 @@ from typing import Any
 
 from ....wire.aws_event_stream import encode_frame
 from ...losses import Losses
+from ...served_words import json_bytes
 from ..pieces import encode
 from .parts import Block, begun
-from .response import Object, json_bytes
+from .response import Object
 
 _DELTA = b'{"contentBlockIndex":%d,"delta":%s'
 _PIECES = {

@@ -14,9 +14,9 @@ from ....wire.http import HttpReply
 from ...dialect import Context
 from ...error_kinds import in_our_words
 from ...losses import Losses
+from ...served_words import json_bytes
 from ..errors import decode_error
 from .heads import STAND_IN, json_headers, request_id
-from .pieces import as_json
 
 # Of each class: what it is read as, the usual status, the word. The first class that an error is an instance of counts.
 _WORDS: tuple[tuple[type[ProviderError], type[ProviderError], int, str], ...] = (
@@ -64,7 +64,7 @@ def _reply(error: ProviderError, context: Context, status: int, word: str | None
     said: dict[str, Any] = {"id": request_id(context, error.request_id) or STAND_IN, "message": _message(error)}
     if word is not None:
         said |= {"error_type": word} if word != error.code else {"error_type": word, "code": word}
-    return HttpReply(status, Headers(headers), as_json(said, Losses()))
+    return HttpReply(status, Headers(headers), json_bytes(said, Losses()))
 
 
 def error_end(error: ProviderError) -> dict[str, Any]:

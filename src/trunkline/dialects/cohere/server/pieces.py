@@ -8,16 +8,15 @@ import msgspec
 
 from ....values.message import Audio, Citation, Opaque, Part, ProviderState, Reasoning, Refusal, Text, ToolCall
 from ....values.response import FinishReason, TokenLogprob, Usage
-from ....wire.loose_json import DEEPEST, clean_text
 from ...grammar import is_count
 from ...losses import Losses
+from ...served_words import FOREIGN, json_bytes
 from ..parts import tag
 from ..pieces import CUSTOM_INPUT, ID, PLAN, finish_reason
 from ..usage import read_usage
 
 Wire = dict[str, Any]
 
-_encode = msgspec.json.Encoder().encode
 _any = msgspec.json.Decoder().decode
 _CITED = ("TEXT_CONTENT", "THINKING_CONTENT", "PLAN")
 _REASONS: dict[FinishReason, str] = {
@@ -25,35 +24,12 @@ _REASONS: dict[FinishReason, str] = {
 }  # fmt: skip
 
 
-def as_json(body: Wire, losses: Losses) -> bytes:
-    """``body`` as JSON. Of what others put into it, what JSON cannot hold becomes null, with a warning."""
-    try:
-        return _encode(body)
-    except UnicodeEncodeError:
-        losses.approximated("message.text", "half of a surrogate pair is no text: U+FFFD in its place")
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        losses.dropped("extra", "it cannot be written as JSON")
-    return _encode(_sound(body))
-
-
-def _sound(value: Any, depth: int = 0) -> Any:
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, dict) and depth < DEEPEST:
-        return {clean_text(str(name)): _sound(item, depth + 1) for name, item in value.items()}
-    if isinstance(value, (list, tuple)) and depth < DEEPEST:
-        return [_sound(item, depth + 1) for item in value]
-    if value is None or isinstance(value, (bool, float)) or (type(value) is int and value.bit_length() < 64):
-        return value
-    return None
-
-
 def own(state: ProviderState | None, field: str, losses: Losses) -> Wire | None:
     """What only this protocol knows, as the fields that it is; None where there are none."""
     if state is None:
         return None
     if state.dialect != ID:
-        losses.dropped(f"message.{field}.state", "another protocol's, which this one has no words for")
+        losses.dropped(f"message.{field}.state", FOREIGN)
         return None
     try:
         value = _any(state.data)
@@ -114,7 +90,7 @@ def call_of(part: ToolCall, n: int, losses: Losses) -> Wire:
     arguments = part.raw_arguments or "{}"
     if part.kind == "custom":
         losses.approximated("message.tool_call", f"plain input stands in an object, as {CUSTOM_INPUT}")
-        arguments = as_json({CUSTOM_INPUT: part.raw_arguments}, losses).decode()
+        arguments = json_bytes({CUSTOM_INPUT: part.raw_arguments}, losses).decode()
     else:
         judge(arguments, losses)
     if not part.name:

@@ -7,9 +7,10 @@ from ....values.message import Part, Reasoning, Text, ToolCall
 from ....values.response import Response
 from ...dialect import Context, EncodedReply
 from ...losses import Losses
+from ...served_words import json_bytes
 from ..pieces import PLAN
 from .heads import STAND_IN, json_headers
-from .pieces import Wire, as_json, call_of, cite, is_plan, item_of, logprob, reason_of, thought, usage_of, words_of
+from .pieces import Wire, call_of, cite, is_plan, item_of, logprob, reason_of, thought, usage_of, words_of
 
 NAMED = frozenset({"id", "finish_reason", "message", "usage", "logprobs"})
 _IN_MESSAGE = frozenset({"role", "content", PLAN, "tool_calls"})
@@ -41,7 +42,7 @@ def encode_response(response: Response, context: Context) -> EncodedReply:
     if response.logprobs:
         body["logprobs"] = [logprob(token, losses) for token in response.logprobs]
     headers = Headers(json_headers(context, response.request_id))
-    return EncodedReply(200, headers, as_json(body, losses), tuple(losses.warnings))
+    return EncodedReply(200, headers, json_bytes(body, losses), tuple(losses.warnings))
 
 
 def reply_id(context: Context) -> str:

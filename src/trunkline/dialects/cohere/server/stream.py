@@ -25,9 +25,9 @@ from ....values.events import (
 )
 from ....values.message import Citation, Part, Reasoning, Refusal, Text, ToolCall
 from ....values.response import TokenLogprob, Usage, Warning
-from ....wire.loose_json import clean_text
 from ...dialect import Context
 from ...losses import Losses
+from ...served_words import sayable
 from ..pieces import ID, object_of, objects
 from .errors import error_end
 from .pieces import call_of, cite, is_citation, is_plan, item_of, judge, logprob, reason_of, thought, usage_of, words_of
@@ -169,7 +169,7 @@ class CohereEventEncoder:
             return
         if source == "plan":
             self._close()
-            self._writer.plan(self._clean(text))
+            self._writer.plan(sayable(text, self._losses))
         else:
             kind = "thinking" if source == "thinking" else "text"
             if self._source != source and not (not text and self._writer.kind == "thinking"):
@@ -189,7 +189,7 @@ class CohereEventEncoder:
 
     def _pieces(self, text: str, logprobs: tuple[TokenLogprob, ...]) -> None:
         """One piece, or as many as there are tokens with a log probability."""
-        text = self._clean(text)
+        text = sayable(text, self._losses)
         if not logprobs:
             self._writer.words(_encode(text))
         elif len(logprobs) > 1 and "".join(token.token for token in logprobs) == text:
@@ -198,14 +198,6 @@ class CohereEventEncoder:
         else:
             for n, token in enumerate(logprobs):
                 self._writer.words_with("" if n else text, logprob(token, self._losses))
-
-    def _clean(self, text: str) -> str:
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            self._losses.approximated("message.text", "half of a surrogate pair is no text: U+FFFD in its place")
-            return clean_text(text)
-        return text
 
     def _close(self) -> None:
         if self._held and self._source == "text":
@@ -276,7 +268,7 @@ class CohereEventEncoder:
     def _say_arguments(self, text: str) -> None:
         if text:
             self._arguments.append(text)
-            self._writer.arguments(self._clean(text))
+            self._writer.arguments(sayable(text, self._losses))
 
     def _end_call(self) -> None:
         if self._call is not None:
@@ -308,7 +300,7 @@ class CohereEventEncoder:
         self._close()
         call = call_of(part, self._writer.calls, self._losses)
         self._writer.call(call)
-        self._writer.arguments(self._clean(call["function"]["arguments"]))
+        self._writer.arguments(sayable(call["function"]["arguments"], self._losses))
         self._close()
         if index is not None:
             self._done.add(index)

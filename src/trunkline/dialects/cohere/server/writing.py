@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ...losses import Losses
+from ...served_words import json_bytes
 from ..pieces import PLAN
-from .pieces import Wire, as_json
+from .pieces import Wire
 
 _END_OF_DELTA = b"}}}}\n\n"
 LAST = b"data: [DONE]\n\n"
@@ -36,7 +37,7 @@ class Writer:
         """One event."""
         if not self.started:
             self._begin()
-        data = as_json({"type": kind, **fields}, self._losses)
+        data = json_bytes({"type": kind, **fields}, self._losses)
         self._out.append(b"event: %s\ndata: %s\n\n" % (kind.encode(), data))
 
     def raw(self, kind: str, data: bytes) -> None:

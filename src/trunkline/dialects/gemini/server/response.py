@@ -11,9 +11,9 @@ import msgspec
 from ....values.headers import Headers
 from ....values.message import Citation, Text
 from ....values.response import FinishReason, Response, TokenLogprob
-from ....wire.loose_json import sound
 from ...dialect import Context, EncodedReply
 from ...losses import Losses
+from ...served_words import json_bytes as said_as_json, printable
 from ..pieces import REPLY_FIELDS
 from . import stand_in
 from .grounding import OWN, grounded
@@ -137,18 +137,15 @@ def reply_headers(context: Context, known: str | None = None) -> tuple[tuple[str
 
 def request_id_header(context: Context, known: str | None = None) -> tuple[tuple[str, str], ...]:
     id = (context.served.request_id if context.served is not None else None) or known
-    return (("x-goog-request-id", "".join(sign if " " < sign < "\x7f" else "_" for sign in id[:200])),) if id else ()
+    return (("x-goog-request-id", printable(id)),) if id else ()
 
 
 def json_bytes(body: Object, losses: Losses) -> bytes:
-    """``body`` as JSON. Of what others put into it (``extra``, figures), what JSON cannot hold becomes null, with a warning."""
+    """``body`` as JSON; media in it as base64."""
     try:
         return _encode(body)
-    except UnicodeEncodeError:
-        losses.approximated("message.text", "half of a surrogate pair is no text: U+FFFD in its place")
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        losses.dropped("extra", "it cannot be written as JSON")
-    return _encode(sound(_plain(body)))
+    except (UnicodeEncodeError, TypeError, ValueError, OverflowError, RecursionError):
+        return said_as_json(_plain(body), losses)
 
 
 def _plain(value: Any) -> Any:

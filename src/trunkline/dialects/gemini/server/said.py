@@ -22,30 +22,27 @@ from ....values.message import (
     ToolCall,
     Video,
 )
-from ....wire.loose_json import clean_text, loads
 from ...losses import Losses
 from ...served_fields import REFUSED
+from ...served_words import FOREIGN, SaidParts
 from ..pieces import HOSTED_CALLS, HOSTED_RESULTS, ID, wire_id
 from . import stand_in
 
 Object = dict[str, Any]
-CUSTOM_INPUT = "input"
-"""The one argument of a call whose input is plain text."""
-INVALID = "INVALID_JSON"
-"""Under this key stand arguments that are no JSON object: the protocol's ``args`` is always one (gemini §13)."""
 _SIGNATURE = "thoughtSignature"
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _any = msgspec.json.Decoder().decode
 
 
-class Parts:
-    """The parts of one candidate; ``losses`` grows with what cannot be said. ``refused``: one of them was a refusal."""
+class Parts(SaidParts):
+    """The parts of one candidate."""
 
-    __slots__ = ("called", "losses", "refused")
+    __slots__ = ("called",)
+    dialect = ID
+    why_refused = "a refusal is text, and the reason why the reply ended"
 
     def __init__(self, losses: Losses) -> None:
-        self.losses: Losses = losses
-        self.refused: bool = False
+        super().__init__(losses)
         self.called: bool = False
 
     def of(self, part: Part) -> list[Object]:
@@ -60,7 +57,7 @@ class Parts:
             self.refusal()
             return self.text(part.text, part.state)
         if type(part) is Opaque:
-            own = self._own(part.state, part.kind)
+            own = self.own(part.state, part.kind)
             return [own] if own else []
         if type(part) is HostedToolCall or type(part) is HostedToolResult:
             return self._hosted(part)
@@ -70,47 +67,20 @@ class Parts:
         return []
 
     def text(self, words: str, state: ProviderState | None) -> list[Object]:
-        own = self._own(state, "text") or {}
+        own = self.own(state, "text") or {}
         return [{"text": self.clean(words), **own}] if words or own else []
 
     def thought(self, words: str, state: ProviderState | None, *, redacted: bool = False) -> list[Object]:
-        own = self._own(state, "reasoning") or {}
+        own = self.own(state, "reasoning") or {}
         if not (words or own):
             if redacted:
                 self.losses.dropped("message.reasoning", "thinking that is hidden has no place here")
             return []
         return [{"text": self.clean(words), "thought": True, **own}]
 
-    def refusal(self) -> None:
-        self.refused = True
-        self.losses.approximated("message.refusal", "a refusal is text, and the reason why the reply ended")
-
-    def clean(self, text: str) -> str:
-        """``text`` as JSON can say it."""
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            self.losses.approximated("message.text", "half of a surrogate pair is no text: U+FFFD in its place")
-            return clean_text(text)
-        return text
-
-    def _own(self, state: ProviderState | None, what: str) -> Object | None:
-        """The fields that only this protocol knows; None where there are none."""
-        if state is None:
-            return None
-        if state.dialect == ID:
-            try:
-                _any(state.data)
-                return dict(_fields(state.data))
-            except REFUSED:
-                self.losses.dropped(f"message.{what}.state", "it is not JSON")
-                return None
-        self.losses.dropped(f"message.{what}.state", "another protocol's, which this one has no words for")
-        return None
-
     def _with_own(self, state: ProviderState | None, what: str, kind: str, said: Object) -> Object:
         """A part whose data are ``said`` and what the state holds of them, with its siblings."""
-        own = self._own(state, what) or {}
+        own = self.own(state, what) or {}
         inner = own.pop(kind, None)
         if isinstance(inner, msgspec.Raw) and bytes(memoryview(inner)[:1]) == b"{":
             said = {**_fields(inner), **said}
@@ -121,7 +91,10 @@ class Parts:
     def _call(self, part: ToolCall) -> Object:
         if not part.name:
             self.losses.approximated("message.tool_call.name", "it has none: unknown was said")
-        said: Object = {"name": self.clean(part.name) or "unknown", "args": self._args(part)}
+        said: Object = {
+            "name": self.clean(part.name) or "unknown",
+            "args": self.input(part.raw_arguments, custom=part.kind == "custom"),
+        }
         if (id := wire_id(part.id)) is not None:
             said["id"] = self.clean(id)
         made = self._with_own(part.state, "tool_call", "functionCall", said)
@@ -129,23 +102,6 @@ class Parts:
             made.setdefault(_SIGNATURE, stand_in.SIGNATURE)
         self.called = True
         return made
-
-    def _args(self, part: ToolCall) -> Any:
-        """Arguments as an object, as they stand where they are one; else inside one, under ``INVALID``."""
-        text = part.raw_arguments
-        if part.kind == "custom":
-            self.losses.approximated("message.tool_call", f"plain input stands in an object, as {CUSTOM_INPUT}")
-            return {CUSTOM_INPUT: self.clean(text)}
-        if not text or text.isspace():
-            return {}
-        try:
-            if isinstance(_any(text), dict):
-                return msgspec.Raw(text.strip().encode())
-        except REFUSED:
-            if (value := _mended(text)) is not None:
-                return value
-        self.losses.approximated("message.tool_call.arguments", f"they are no JSON object: sent inside one, as {INVALID}")
-        return {INVALID: self.clean(text)}
 
     def _hosted(self, part: HostedToolCall | HostedToolResult) -> list[Object]:
         call = isinstance(part, HostedToolCall)
@@ -156,9 +112,9 @@ class Parts:
         except REFUSED:
             known = False
         if not known or (part.state is not None and part.state.dialect != ID):
-            self.losses.dropped("message.hosted_tool", "another protocol's, which this one has no words for")
+            self.losses.dropped("message.hosted_tool", FOREIGN)
             return []
-        return [{kind: msgspec.Raw(data), **(self._own(part.state, "hosted_tool") or {})}]
+        return [{kind: msgspec.Raw(data), **(self.own(part.state, "hosted_tool") or {})}]
 
     # --- media ----------------------------------------------------------------------------------------------------------------
 
@@ -179,12 +135,3 @@ class Parts:
         if not spoken:
             self.losses.dropped(f"message.{type(part).__name__.lower()}", "there is nothing of it but its name")
         return spoken
-
-
-def _mended(text: str) -> Object | None:
-    """The object that ``text`` plainly means though a strict parser refuses it."""
-    try:
-        value = loads(clean_text(text).encode())
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
