@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.virtual import World
-from trunkline.engine.fetching import LARGEST, LONGEST, REDIRECTS, TRIED, Fetched, fetch
+from trunkline.engine.fetching import ALTOGETHER, LARGEST, LONGEST, REDIRECTS, TRIED, Fetched, Room, fetch
 from trunkline.ports import INFINITY, Deadlines, Exchange
 from trunkline.sim.scripted import NO_CONNECTION, REFUSED, Scripted
 from trunkline.values.errors import ClosedByCallerError, DeadlineError, NameResolutionError, UsageError
@@ -205,6 +206,20 @@ def test_a_body_without_end(net: MakeNet) -> None:
     assert refused(io, "https://h.test/a") == f"is too large to be fetched; got more; allowed: up to {LARGEST:,} bytes"
     assert io.exchanges[0].at == 51
     assert len(get(net([found(*[piece] * 50)]), "https://h.test/a").data) == LARGEST == 50 << 20
+
+
+def test_what_fails_takes_no_room(net: MakeNet) -> None:
+    room, piece = Room(), b"x" * (1 << 20)
+    assert room.left == ALTOGETHER == 100 << 20
+    io = net([found(*[piece] * 60), found(piece), found(piece, piece)])
+    for left in (ALTOGETHER, ALTOGETHER - (1 << 20)):
+        with contextlib.suppress(UsageError):
+            io.run(fetch(io, "https://h.test/a", AT, replace(PATIENT, until=io.now() + 60.0), False, room))
+        assert room.left == left
+    room.left = (2 << 20) - 1
+    with pytest.raises(UsageError, match="too much"):
+        io.run(fetch(io, "https://h.test/a", AT, replace(PATIENT, until=io.now() + 60.0), False, room))
+    assert room.left == (2 << 20) - 1
 
 
 def test_a_slow_drip(net: MakeNet) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tests.engine.calls import KEY, Book, call, read, stream_call, texts, wire
 from tests.engine.test_fetching import Net
 from tests.replies import chat, chat_stream, failed
-from trunkline.engine import engine
+from trunkline.engine import engine, fetching
 from trunkline.engine.destination import Own, Wire
 from trunkline.engine.media import holds_media
 from trunkline.engine.media_step import AT_ONCE
@@ -333,6 +333,23 @@ def test_what_was_fetched_may_be_too_large_too(net: MakeNet) -> None:
     with pytest.raises(UsageError, match="too large for p1/m; got 8 bytes; allowed: up to 7 bytes"):
         io.run(engine.generate(io, call(target, message=Message.user(IMAGE))))
     assert len(fetched(io)) == 1
+
+
+def test_too_many_are_told_before_any_is_fetched(net: MakeNet) -> None:
+    io = net()
+    with pytest.raises(UsageError, match="takes no more pictures; got 2 pictures; allowed: 1 of a request"):
+        io.run(engine.generate(io, call(blind(media=MediaLimits(images=1)), message=Message.user(IMAGE, IMAGE))))
+    assert io.requests == []
+
+
+def test_of_all_together_so_much_is_fetched(net: MakeNet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "ALTOGETHER", 20)
+    images = [Image(Url(f"https://h.test/{n}.png")) for n in range(3)]
+    io = net(chat())
+    io.run(engine.generate(io, call(blind(), message=Message.user(*images[:2]))))
+    with pytest.raises(UsageError, match="is too much to be fetched with the others; got more; allowed: up to 20 bytes in all"):
+        io.run(engine.generate(io, call(blind(), message=Message.user(*images))))
+    assert all(exchange.closed for exchange in io.exchanges)
 
 
 def test_a_strict_call_is_looked_over_for_every_target(net: MakeNet) -> None:

@@ -60,7 +60,7 @@ def test_how_many_pictures() -> None:
 
 def test_how_many_documents() -> None:
     target = aim(files=1)
-    assert why(target, pdf(), image(), image()) is None
+    assert why(target, pdf(), image(), image(), File(Url("https://h.test/a"))) is None
     assert why(target, pdf(), File(FileId("f"))) == (
         "messages[0].parts[2]: p/m takes no more documents; got 2 documents; allowed: 1 of a request"
     )

@@ -13,13 +13,15 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from ..policy.public_address import is_public
-from ..ports import IO, Deadlines
+from ..ports import IO, Deadlines, Exchange
 from ..values.errors import ClosedByCallerError, DeadlineError, ProviderError, TrunklineError, UsageError
 from ..values.headers import Headers
 from ..wire.http import HttpRequest
 
 LARGEST = 50 << 20
 """Bytes of one file that are fetched."""
+ALTOGETHER = 100 << 20
+"""Bytes that are fetched for one call."""
 LONGEST = 120.0
 """Seconds that one fetch may take, redirects and all, where the call leaves it so long."""
 REDIRECTS = 5
@@ -38,14 +40,23 @@ class Fetched(NamedTuple):
     url: str
 
 
-async def fetch(io: IO, url: str, at: str, limits: Deadlines, private: bool = False) -> Fetched:
+class Room:
+    """Bytes that may still come, of all that is fetched for one call. What comes to nothing gives back what it took."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left: int = ALTOGETHER
+
+
+async def fetch(io: IO, url: str, at: str, limits: Deadlines, private: bool = False, room: Room | None = None) -> Fetched:
     """What lies at ``url``. Raises ``UsageError``, which names ``at`` and never the address, whatever is wrong with it; the own
     end of the call stays what it is (``DeadlineError`` of phase ``total``, ``ClosedByCallerError``)."""
-    until = limits.until
+    until, room = limits.until, room or Room()
     limits = msgspec.structs.replace(limits, until=min(until, io.now() + LONGEST))
     try:
         for _ in range(REDIRECTS + 1):
-            reply = await _ask(io, url, at, limits, private)
+            reply = await _ask(io, url, at, limits, private, room)
             if isinstance(reply, Fetched):
                 return reply
             url = reply
@@ -58,7 +69,7 @@ async def fetch(io: IO, url: str, at: str, limits: Deadlines, private: bool = Fa
     raise UsageError("could not be fetched: it is redirected again and again", field=at, allowed=f"{REDIRECTS} redirects")
 
 
-async def _ask(io: IO, url: str, at: str, limits: Deadlines, private: bool) -> Fetched | str:
+async def _ask(io: IO, url: str, at: str, limits: Deadlines, private: bool, room: Room) -> Fetched | str:
     """What one address answers: the file, or another address."""
     url, host = _checked(url, at, private)
     addresses = await io.resolve(host, min(io.now() + limits.connect, limits.until))
@@ -73,13 +84,7 @@ async def _ask(io: IO, url: str, at: str, limits: Deadlines, private: bool) -> F
                 return _joined(url, place, at)
             if head.status != 200:
                 raise UsageError(f"could not be fetched: its server answered {head.status}", field=at)
-            pieces: list[bytes] = []
-            size = 0
-            while piece := await exchange.read():
-                pieces.append(piece)
-                if (size := size + len(piece)) > LARGEST:
-                    raise UsageError("is too large to be fetched", field=at, got="more", allowed=f"up to {LARGEST:,} bytes")
-            return Fetched(b"".join(pieces), head.headers.get("content-type"), url)
+            return Fetched(await _read(exchange, at, room), head.headers.get("content-type"), url)
         except UsageError as error:
             raise error if error.field == at else UsageError(_UNUSABLE, field=at) from None
         except (ProviderError, TrunklineError) as error:
@@ -88,6 +93,24 @@ async def _ask(io: IO, url: str, at: str, limits: Deadlines, private: bool) -> F
         finally:
             await exchange.close()
     raise AssertionError("the last address returns or raises")
+
+
+async def _read(exchange: Exchange, at: str, room: Room) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while piece := await exchange.read():
+            pieces.append(piece)
+            size, room.left = size + len(piece), room.left - len(piece)
+            if size > LARGEST:
+                raise UsageError("is too large to be fetched", field=at, got="more", allowed=f"up to {LARGEST:,} bytes")
+            if room.left < 0:
+                allowed = f"up to {ALTOGETHER:,} bytes in all"
+                raise UsageError("is too much to be fetched with the others", field=at, got="more", allowed=allowed)
+    except BaseException:
+        room.left += size
+        raise
+    return b"".join(pieces)
 
 
 def _joined(url: str, place: str, at: str) -> str:

@@ -18,7 +18,7 @@ from ..values.message import File, Message, Part, ToolResult
 from ..values.model import Target
 from ..values.request import Request
 from .call import Call, FetchUrls
-from .fetching import Fetched, fetch
+from .fetching import Fetched, Room, fetch
 
 AT_ONCE = 6
 """So many addresses are fetched side by side."""
@@ -50,11 +50,12 @@ class MediaStep:
     """What the targets of one call make of its media: fetched for those that take no addresses, each address once, and refused
     where the target surely would refuse them."""
 
-    __slots__ = ("_fetched", "_under_way", "_urls")
+    __slots__ = ("_fetched", "_room", "_under_way", "_urls")
 
     def __init__(self, urls: FetchUrls = True) -> None:
         self._urls = urls
         self._fetched: dict[str, Fetched] = {}
+        self._room = Room()
         self._under_way: dict[str, Signal] = {}
 
     async def fitted(self, io: IO, call: Call, target: Target, limits: Deadlines) -> Call:
@@ -62,6 +63,8 @@ class MediaStep:
         request = call.request
         wanted = _wanted(request, self._urls, target)
         if wanted:
+            if (refused := beyond(request.messages, target)) is not None:
+                raise refused
             await self._fetch(io, wanted, limits)
             request = _changed(request, {id(held.part): self._new(held) for held in wanted})
             call = msgspec.structs.replace(call, request=request)
@@ -91,7 +94,7 @@ class MediaStep:
         if url in self._fetched:
             return
         try:
-            self._fetched[url] = await fetch(io, url, at, limits, self._urls == "private")
+            self._fetched[url] = await fetch(io, url, at, limits, self._urls == "private", self._room)
         finally:
             self._under_way.pop(url, None)
             mine.set()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..values.errors import UsageError
-from ..values.media import Data, Medium
+from ..values.media import Data, Medium, Url
 from ..values.message import Audio, File, Image, Message, Role, ToolResult, Video
 from ..values.model import Target
 
@@ -43,7 +43,7 @@ def beyond(messages: tuple[Message, ...], target: Target) -> UsageError | None:
         is_image = isinstance(part, Image) or (held is not None and held.media_type.startswith("image/"))
         if is_image and target.quirks.no_images:
             continue  # it is left out
-        images, files = images + is_image, files + (not is_image)
+        images, files = images + is_image, files + (not is_image and type(part.source) is not Url)  # which may be a picture
         if is_image and limits.images is not None and images > limits.images:
             return _refused(place, f"{whom} takes no more pictures", f"{images} pictures", f"{limits.images} of a request")
         if not is_image and limits.files is not None and files > limits.files:
