@@ -333,35 +333,30 @@ def test_a_stream_that_is_closed_before_it_is_asked_leaves_the_next_turn_alone()
     assert asyncio.run(main({"summarize": slow_summary}, "one")) == ["two", "re two"]
 
 
-def test_forks_and_exports_are_whole_while_another_thread_talks() -> None:
-    llm = Client(Echo(), settings=Settings({}))
-    talk = llm.conversation(max_turns=3, saved_in=MemoryStore())
-    over = threading.Event()
+@pytest.mark.parametrize("module", [context, conversation_log, conversation_shared, conversation_state])
+def test_forks_and_exports_are_whole_whatever_another_thread_does_meanwhile(module: ModuleType) -> None:
+    """At every place a whole turn passes, or one is taken back."""
 
-    def chatter() -> None:
-        while not over.is_set():
-            talk.send("x")
-            if len(talk.messages) > 20:
-                talk.undo(10)
+    def fork_and_export(talk: Any, into: list[Any]) -> None:
+        into.append((talk.fork(), from_json(talk.export())))
 
-    thread = threading.Thread(target=chatter)
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    thread.start()
-    try:
-        for _ in range(60):
-            said = from_json(talk.export()).messages
-            fork = talk.fork()
-            assert (len(said) % 2, len(fork.messages) % 2) == (0, 0)
-            before = fork.messages
-            fork.send("y")
-            assert [message.text for message in fork.messages] == [*(message.text for message in before), "y", "re y"]
-            fork.undo()
-            assert fork.messages == before
-    finally:
-        over.set()
-        thread.join()
-        sys.setswitchinterval(interval)
+    llm, after = Client(Echo(), settings=Settings({})), 0
+    while True:
+        talk = llm.conversation(max_turns=3, saved_in=MemoryStore())
+        for text in "ab":
+            talk.send(text)
+        act = partial(talk.send, "x") if after % 2 else talk.undo
+        forks: list[Any] = []
+        if not interrupted(module, after, partial(fork_and_export, talk, forks), act):
+            assert after > 0
+            break
+        fork, exported = forks[0]
+        for messages in (fork.messages, exported.messages):
+            assert [message.text for message in messages[::2]] in ([*"ab"], [*"a"], [*"abx"])
+        before = len(fork.messages)
+        fork.send("y")
+        assert [message.text for message in fork.messages[before:]] == ["y", "re y"]
+        after += 1
 
 
 @pytest.mark.parametrize("module", [context, conversation_log, conversation_shared, conversation_state, conversation_turn])
