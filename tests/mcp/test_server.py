@@ -112,6 +112,8 @@ def test_it_is_a_source_of_tools() -> None:
         assert mcp.list_prompts() == mcp.list_resources() == ()
         with pytest.raises(ToolSourceError, match=r"has no tool 'demo__nope'; its tools are: demo__die, demo__echo"):
             mcp.call_tool("demo__nope")
+        with pytest.raises(UsageError, match=r"^arguments\.a: has no JSON form; got object"):
+            mcp.call_tool("demo__echo", {"a": object()})
         with pytest.raises(ToolSourceError, match=r"refused the prompt x: no prompts/get with \*\*\*"):
             mcp.get_prompt("x")
         assert repr(mcp) == f"McpServer('demo', command={Path(sys.executable).name!r})"

@@ -73,7 +73,8 @@ def test_models() -> None:
     assert {"context", "prices", "abilities"} <= set(found["models"][0])
 
 
-def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_that_is_taken(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "any")
     taken = bound("127.0.0.1", 0)
     taken.listen()
     port = taken.getsockname()[1]
@@ -82,6 +83,11 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mcp", "--http", str(port), "--model", "openai/gpt-5.4"]) == 2
     assert "cannot listen there" in capsys.readouterr().err
     taken.close()
+
+
+def test_a_model_that_leads_nowhere_is_told_at_the_start(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mcp", "--model", "opnai/x"]) == 2
+    assert "model: no such provider (did you mean openai?)" in capsys.readouterr().err
 
 
 def test_without_the_sdk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
             raise
         raise UnsupportedOperationError("MCP needs its SDK", hint="pip install 'trunkline[mcp]'") from None
     client = AsyncClient(args.model, **client_options(args))
+    if args.model is not None:
+        client.conversation().model = args.model  # a name that leads nowhere is told now, and not to each caller
     if args.http is None:
         # A thread of the SDK's waits for the input, and the interpreter's end would wait for the thread.
         signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))

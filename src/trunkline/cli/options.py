@@ -19,14 +19,20 @@ class Parser(argparse.ArgumentParser):
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of a text, but for those that are too long for the terminal: their words go on in the next one."""
+    """Keeps the lines of a text; where one is too long for the terminal, its paragraph is filled anew, or itself in a list."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         import textwrap
 
-        lines = super()._fill_text(text, width, indent).splitlines()
-        short = [line if len(line) <= width else textwrap.fill(line, width, break_long_words=False) for line in lines]
-        return "\n".join(short) + "\n"
+        short: list[str] = []
+        for block in super()._fill_text(text, width, indent).rstrip("\n").split("\n\n"):
+            lines = block.splitlines()
+            if any(len(line) > width for line in lines) and not any(line.startswith(" ") for line in lines):
+                lines = [" ".join(lines)]
+            short.append(
+                "\n".join(textwrap.fill(line, width, break_long_words=False) if len(line) > width else line for line in lines)
+            )
+        return "\n\n".join(short) + "\n"
 
 
 def add_command(commands: Commands, name: str, summary: str, epilog: str = "") -> argparse.ArgumentParser:

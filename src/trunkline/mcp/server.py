@@ -154,7 +154,7 @@ class McpServer:
     def call_tool(self, name: str, arguments: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> ToolResult:
         """What the tool gave: ``parts``, and ``is_error`` where it says so itself. ``name`` as in ``list_tools``, or its own."""
         seconds = self._timeout if timeout is None else expect.number(timeout, "timeout", 0.001, LONGEST)
-        return self._called(name, arguments or {}, seconds)
+        return self._called(name, expect.json_object(dict(arguments or {}), "arguments"), seconds)
 
     def begin_call(self, name: str, arguments: Mapping[str, Any]) -> McpCall:
         """The same, not yet begun: its ``result()`` carries it out, its ``cancel()`` ends it from another thread."""
