@@ -11,7 +11,9 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from secrets import token_hex
+from threading import Lock
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import msgspec
 
@@ -27,10 +29,14 @@ PREFIX = "conversation/"
 MOVED = "conversation-moved/"
 """With the name of a log behind it: the log that stands before it, of what was left of a family when one of it was deleted."""
 _NOTHING = msgspec.Raw(b"null")
-_TITLE = 60
+_TITLE, _LONGEST = 60, 1_000
+"""Letters of a title: that is made of the first words, and that somebody gave."""
 AGAIN = 60.0
 """Seconds after which it is noted anew when a conversation was last used."""
 _log = logging.getLogger("trunkline.stores")
+_silent: WeakSet[Log] = WeakSet()
+"""Forks of which nothing is written yet: nobody sees in the store which rows they need."""
+_lock = Lock()
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,6 +89,8 @@ class Log:
         """Of a fork: what it has in common with this one is not written again."""
         other = Log(self.store, chat, self.log)
         other._saved = min(self._saved, history.kept, len(history.ids))
+        with _lock:
+            _silent.add(other)
         return other
 
     def catch_up(self, history: History) -> None:
@@ -135,17 +143,13 @@ class Log:
             for message in history.window.items:
                 if message.role == "user" and (title := " ".join(message.text[: 4 * _TITLE].split())[:_TITLE]):
                     break
-        title = title.encode("utf-8", "replace").decode() if title else None  # half a character is none
+        title = title[:_LONGEST].encode("utf-8", "replace").decode() if title else None  # half a character is none
         if old is not None and (old.title, old.model) == (title, model) and now < old.used + AGAIN:
             return None
         return Entry(log=self.log, created=old.created if old else now, used=now, title=title, model=model)
 
-    def enter(self, entry: Entry, history: History) -> None:
-        """May wait for the store. What a fork has in common with one that was deleted meanwhile is written again."""
-        if self.entry is None and (shared := min(self._saved, len(history.ids))):
-            last = history.ids[shared - 1]
-            if all(row.id != last for row, _ in rows(self.store, self.log, last.encode())):
-                self._saved = 0
+    def enter(self, entry: Entry) -> None:
+        """May wait for the store."""
         self.store.put(PREFIX + self.chat, msgspec.json.encode(entry))
         self.entry = entry
 
@@ -235,6 +239,14 @@ def _path(messages: Mapping[str | None, Row], head: str | None) -> list[Row]:
         _log.warning("a saved conversation lacks a row; it begins behind it, with %d messages", len(path) - begin)
         del path[:begin]
     return path
+
+
+def begin_anew(log: str) -> None:
+    """Rows of this log are deleted: forks of which nothing is written yet have this process write all that they hold."""
+    with _lock:
+        for fork in _silent:
+            if fork.log == log and not fork._begun:
+                fork._saved = 0
 
 
 def _told(entry: Entry, path: list[Row], last: Mapping[str, Row]) -> tuple[Transcript, list[str]]:

@@ -66,7 +66,7 @@ class Talk:
         log = self.log
         if log is not None and (entry := log.entered(self.history, io.wall(), self.model)) is not None:
             try:
-                await io.offload(lambda: log.enter(entry, self.history))
+                await io.offload(lambda: log.enter(entry))
                 self.history.title = entry.title
             except StoreError as error:
                 _log.warning("the list of conversations lacks one: %s", error)

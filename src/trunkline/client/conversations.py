@@ -14,7 +14,7 @@ from ..ports import Store
 from ..values.errors import StoreError, UsageError
 from ..values.expect import kind_of, text as text_of
 from ..values.json_form import from_json, to_json
-from .conversation_log import MOVED, PREFIX, Entry, Log, as_entry, branch, entry_of, moved, read, rows, words
+from .conversation_log import MOVED, PREFIX, Entry, Log, as_entry, begin_anew, branch, entry_of, moved, read, rows, words
 from .conversation_state import History
 from .options import SavedIn
 
@@ -120,6 +120,7 @@ class Conversations:
         store.delete(PREFIX + id)
         for emptied in (log,) if before is None else (before, log):
             store.clear(emptied)
+        begin_anew(log)
         self._write_all()
 
     def close(self) -> None:
@@ -163,7 +164,7 @@ class Conversations:
         log.catch_up(history)
         entry = log.entered(history, time(), None)
         assert entry is not None  # it has none yet
-        log.enter(entry, history)
+        log.enter(entry)
         self._write_all()
         return id
 
