@@ -310,3 +310,8 @@ def test_any_json_is_an_error(value):
 )
 def test_hostile_bodies(data):
     judged(read_error_body(data))
+
+
+@pytest.mark.parametrize("piece", [b"<title>", b"<title", b"<script>", b"<style ", b"<"])
+def test_pages_that_open_what_they_never_close_are_read_once(piece: bytes) -> None:
+    assert read_error_body(piece * 20_000 + b"</p>busy</title>").words is not None

@@ -103,8 +103,8 @@ def _seconds(value: object) -> float | None:
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
-_TITLE = LatePattern(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_TAG = LatePattern(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_TITLE = LatePattern(r"<title[^<>]*>([^<]*)</title>", re.IGNORECASE)
+_TAG = LatePattern(r"<(script|style)\b(?:(?!<\1\b).)*?</\1>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
 
 
 def read_error_body(body: bytes) -> ErrorBody:
