@@ -70,12 +70,12 @@ def ways(record: Record, replay: Replay) -> dict[str, tuple[Reading, Response | 
     for seed in SEEDS:
         url = replay.url(record, seed)
         readings: dict[str, tuple[Reading, Response | ProviderError]] = {}
-        if turn % 4 == 0 or turn % 2 == seed:
+        if turn % 16 == 0 or turn % 2 == seed:
             with probe.client(record, url) as llm:
                 readings["streamed"] = probe.streamed(llm)
                 if not record.stream:
                     readings["whole"] = probe.whole(llm)
-        if turn % 4 == 0 or turn % 2 != seed:
+        if turn % 16 == 0 or turn % 2 != seed:
             readings |= asyncio.run(asynchronous(url))
         found |= {f"{way}, seed {seed}": reading for way, reading in readings.items()}
     return found

@@ -39,7 +39,8 @@ async def health(io: IO, calls: Calls, ask: bool, deep: bool) -> Health:
     wires = {row.name: _wire(calls.destinations, row, servers) for row in TABLE}
     if isinstance(chosen, Wire):
         wires = {chosen.provider: chosen} | wires | {chosen.provider: chosen}
-    rows = await io.all([_looked_at(io, calls, name, wire, ask or deep, deep) for name, wire in wires.items()])
+    looks = [_looked_at(io, calls, name, wire, ask or deep, deep) for name, wire in wires.items()]
+    rows = await io.all(looks) if ask or deep else [await look for look in looks]  # where nobody is asked, nobody is waited for
     if isinstance(chosen, Own):
         rows.insert(0, ProviderHealth(provider=chosen.provider, configured=True))
     name = None if chosen is None else "/".join(part for part in (chosen.provider, chosen.model) if part)
