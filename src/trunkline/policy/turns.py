@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from threading import Lock
 
 import msgspec
@@ -15,6 +16,7 @@ from ..values.response import Warning
 _ANSWERED, _UNKNOWN = -1, 0  # where a result belongs that needs no turn, and one whose turn nobody remembers
 _NAMELESS = "tool"
 LIMIT = 1_000
+_role = attrgetter("role")
 
 
 class TurnMemory:
@@ -58,6 +60,8 @@ class TurnMemory:
         The turn is the remembered one, without its calls that have no result here (``dropped``), or for an unknown id one
         that is made up (``approximated``). Where nothing is amiss the same tuple comes back.
         """
+        if "tool" not in map(_role, messages):  # at C speed: a conversation may be long
+            return messages, ()
         mended: list[Message] | None = None
         warnings: list[Warning] = []
         unanswered: set[str] = set()
