@@ -75,7 +75,7 @@ try:
         asyncio.run(call(kept[0]))
 except KeyboardInterrupt:
     print(time.monotonic(), flush=True)
-    time.sleep(1)  # the socket must be closed although the process lives and holds the exchange
+    sys.stdin.read()  # the socket must be closed although the process lives and holds the exchange
 """
 
 
@@ -86,7 +86,8 @@ def test_ctrl_c_is_raised_at_once_and_closes_the_connection(port: Port, phase: s
         with Server(waiting_for(phase)) as server:
             command = [sys.executable, "-W", "error", "-c", CHILD, port.kind, address(server, phase)]
             environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as child:
+            pipe = subprocess.PIPE
+            with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as child:
                 assert server.arrived.wait(20)
                 time.sleep(0.15)
                 sent = time.monotonic()

@@ -245,8 +245,9 @@ def test_close_before_head_and_read_without_head(port: Port) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sessions")
 @pytest.mark.parametrize("apart", [False, True])
-def test_what_a_program_leaves_behind_is_not_waited_for(port: Port, apart: bool) -> None:
+def test_what_a_program_leaves_behind_is_not_waited_for(port: Port, apart: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds the pipe open; in a session of its own (``apart``) it cannot even be ended."""
+    monkeypatch.setattr("trunkline.io.process.GRACE", 0.3)
     program = (
         "import subprocess, sys\n"
         "left = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'], start_new_session=sys.argv[1] == 'True')\n"
@@ -260,12 +261,14 @@ def test_what_a_program_leaves_behind_is_not_waited_for(port: Port, apart: bool)
     assert gone_within(pid, 5)
 
 
-def test_slow_readers_of_a_program_that_is_gone_get_all_of_it(port: Port) -> None:
+def test_slow_readers_of_a_program_that_is_gone_get_all_of_it(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trunkline.io.process.GRACE", 0.3)
+
     async def slowly(io: IO) -> int:
         exchange = io.spawn(python("import sys; sys.stdout.write('x' * 1_000_000)"), Deadlines())
         try:
             size = len(await exchange.read())
-            await io.sleep(2.5)
+            await io.sleep(0.8)
             return size + len(await rest(exchange))
         finally:
             await exchange.close()

@@ -327,8 +327,9 @@ def test_a_race_that_is_cancelled_when_it_has_been_won() -> None:
             begun.clear()
             won.clear()
             task = asyncio.create_task(race())
-            for _ in range(step):
-                await asyncio.sleep(0 if step < 100 else 0.001)
+            for _ in range(min(step, 100)):
+                await asyncio.sleep(0)
+            await asyncio.sleep(max(0, step - 99) * 0.005)
             task.cancel()
             await asyncio.wait([task])
             for exchange in won:
