@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tests.engine.calls import KEY, Book, call, read, stream_call, texts, wire
 from tests.engine.test_fetching import Net
 from tests.replies import chat, chat_stream, failed
-from trunkline.engine import engine, fetching
+from trunkline.engine import engine, fetching, media_step
 from trunkline.engine.destination import Own, Wire
 from trunkline.engine.media import holds_media
 from trunkline.engine.media_step import AT_ONCE
@@ -380,3 +380,30 @@ def test_a_stream_that_is_under_way_holds_no_media(net: MakeNet) -> None:
     io.run(live.open())
     assert live._call.media is None
     io.run(live.close())
+
+
+@pytest.mark.parametrize(
+    ("part", "source", "name"),
+    [
+        (IMAGE, Data(b"\0", "image/png"), None),
+        (Image(Url("https://h.test/a")), Data(b"\0", "image/jpeg"), None),
+        (Image(Url("https://h.test/a.png", "image/webp")), Data(b"\0", "image/webp"), None),
+        (File(Url("https://h.test/x/a%20b.txt?y.pdf")), Data(b"\0", "text/plain"), "a b.txt"),
+        (File(Url("https://h.test/")), Data(b"\0", "application/pdf"), None),
+    ],
+)
+def test_what_a_target_would_hear_is_foreseen_without_a_look(part: Any, source: Data, name: str | None) -> None:
+    target = blind(file_urls=False)
+    asked = call(target, message=Message.user("see", part))
+    (foreseen,) = media_step.foreseen(asked, target.target).request.messages
+    made: Any = foreseen.parts[1]
+    assert (made.source, getattr(made, "filename", None)) == (source, name)
+    left = replace(asked, fetch_urls=False)
+    assert media_step.foreseen(left, target.target).request is left.request
+
+
+def test_what_is_surely_refused_is_foreseen() -> None:
+    target = limited(images=1)
+    asked = call(target, message=Message.user("see", IMAGE, Image(Data(PNG, "image/png"))))
+    with pytest.raises(UsageError, match="takes no more pictures"):
+        media_step.foreseen(asked, target.target)
