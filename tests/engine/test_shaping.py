@@ -66,6 +66,19 @@ def test_nothing_is_done_where_nothing_is_asked_for() -> None:
     assert mode_of(asked(), wire()) == "native"
 
 
+def test_json_of_any_kind_is_asked_for_in_words_where_no_field_may_stand() -> None:
+    alone = wire(dialect="cohere")
+    request = asked(Message.system("be brief"), Message.user("x"), output=OutputFormat())
+    assert shaped(request, alone) == (request, ())
+    request = msgspec.structs.replace(request, tools=(Tool("f"),))
+    made, (warning,) = shaped(request, alone)
+    assert (warning.kind, warning.field) == ("approximated", "output")
+    assert "in words" in warning.reason
+    assert made.messages[0].text == "be brief\n\nReply with one JSON object and nothing else: no prose, no code fence."
+    assert (made.output, made.tools, made.messages[1:]) == (None, request.tools, request.messages[1:])
+    assert (mode_of(request, alone), answer_name(request, alone)) == ("instruction", None)
+
+
 def test_a_tool_is_forced() -> None:
     request, (warning,) = shaped(asked(), TOOL)
     (tool,) = request.tools

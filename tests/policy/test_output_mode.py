@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from trunkline.dialects.known import ASKED
-from trunkline.policy.output_mode import PROTOCOLS, has_plain_json, is_object, output_mode
+from trunkline.policy.output_mode import PROTOCOLS, has_plain_json, is_crowded, is_object, output_mode
+from trunkline.values.media import Data
+from trunkline.values.message import File, Message
 from trunkline.values.model import Quirks
 from trunkline.values.request import HostedTool, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice
 
@@ -125,3 +127,35 @@ def test_gemini_2_takes_no_schema_beside_tools(dialect: str) -> None:
         asked = Request(model="m", messages=(), **functions)
         assert has_plain_json(asked, dialect, Quirks(**quirks)) is not crowded
     assert mode("openai-chat", request=hosted, no_response_format=True) == "tool"
+
+
+def test_cohere_takes_none_beside_tools_and_documents() -> None:
+    """The reference of ``response_format``: not in combination with ``documents`` or ``tools``."""
+    document = Message.user("x", File(Data(b"x", "text/plain")))
+    plain: dict[str, Any] = {"messages": (Message.user("x"),)}
+    beside: tuple[tuple[dict[str, Any], str], ...] = (
+        (plain, "native"),
+        ({**plain, "tools": (Tool("f"),)}, "tool"),
+        ({"messages": (Message.user("x"), document)}, "instruction"),
+        ({"messages": (document,), "tools": (Tool("f"),)}, "tool"),
+    )
+    for more, expected in beside:
+        for schema in (OBJECT, None):
+            asked = Request(model="m", output=OutputFormat(schema), **more)
+            crowded = expected != "native"
+            assert is_crowded(asked, "cohere", Quirks()) is crowded
+            assert has_plain_json(asked, "cohere", Quirks()) is not crowded
+            assert output_mode(asked, "cohere", Quirks(), None) == (expected if schema or not crowded else "instruction")
+            for dialect in ("openai-chat", "gemini", "unheard-of"):
+                assert not is_crowded(asked, dialect, Quirks())
+
+
+def test_hosts_that_take_none_beside_tools() -> None:
+    """400: "json mode cannot be combined with tool/function calling"."""
+    beside: dict[str, Any] = {"tools": (Tool("f"),)}
+    for flag, expected in ((True, "tool"), (False, "native"), (None, "native")):
+        assert mode(request=beside, format_alone=flag) == expected
+        assert mode(format_alone=flag) == "native"
+        assert has_plain_json(Request(model="m", messages=(), **beside), "openai-chat", Quirks(format_alone=flag)) is (
+            flag is not True
+        )

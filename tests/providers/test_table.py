@@ -227,6 +227,7 @@ def test_the_dialects_that_the_table_names_exist(dialect: str) -> None:
         ("needs_max_tokens", {"chutes": True, "mlx": True}),
         ("stop_faulty", {"mlx": True, "transformers": True}),
         ("no_response_format", {"mlx": True, "transformers": True, "perplexity": False, "cohere": False}),
+        ("format_alone", {"groq": True, "cerebras": True}),
         ("forbidden_is_context", {"together": True}),
     ],
 )

@@ -14,7 +14,7 @@ import msgspec
 from ..dialects.dialect import EventDecoder, Frame
 from ..dialects.losses import Losses
 from ..dialects.request_body import json_bytes
-from ..policy.output_mode import OutputMode, has_plain_json, output_mode
+from ..policy.output_mode import OutputMode, has_plain_json, is_crowded, output_mode
 from ..values.errors import ProviderError
 from ..values.events import Event, Finish, PartDone, TextDelta, ToolCallDelta
 from ..values.message import Message, Part, Text, ToolCall
@@ -26,18 +26,20 @@ from .destination import Wire
 ANSWER = "final_answer"
 """What the forced tool is called, unless a tool of yours is."""
 _TOLD = "Gives the answer. Call it once, with the whole answer."
-_ONLY_JSON = "Reply with one JSON object and nothing else: no prose, no code fence. It must fit this JSON Schema:"
+_ONLY_JSON = "Reply with one JSON object and nothing else: no prose, no code fence."
+_FITTING = f"{_ONLY_JSON} It must fit this JSON Schema:"
 _BY_TOOL = Warning("approximated", "output.schema", "this model takes no schema: it must call a tool that has it")
 _IN_WORDS = Warning("approximated", "output.schema", "this model takes no schema: it is asked for in words")
+_WITHOUT_FIELD = Warning("approximated", "output", "this model takes no such field beside the rest: JSON is asked for in words")
 _NAMES = frozenset({"properties", "$defs", "definitions", "patternProperties"})
 _VALUES = frozenset({"enum", "const", "default", "examples", "required"})
 
 
 def mode_of(request: Request, wire: Wire) -> OutputMode:
-    """How ``wire`` is held to the schema of ``request``; natively too where there is none."""
-    if request.output is None or request.output.schema is None:
+    """How ``wire`` is held to the output of ``request``; natively too where none is asked for."""
+    output, target, record = request.output, wire.target, wire.record
+    if output is None or (output.schema is None and not is_crowded(request, target.dialect, target.quirks)):
         return "native"
-    target, record = wire.target, wire.record
     return output_mode(request, target.dialect, target.quirks, None if record is None else record.abilities)
 
 
@@ -45,8 +47,12 @@ def shaped(request: Request, wire: Wire) -> tuple[Request, tuple[Warning, ...]]:
     """``request`` as ``wire`` can take it, and what is to be known of that."""
     mode = mode_of(request, wire)
     output = request.output
-    if mode == "native" or output is None or output.schema is None:
+    if mode == "native" or output is None:
         return request, ()
+    if output.schema is None:
+        return msgspec.structs.replace(request, messages=_instructed(request.messages, _ONLY_JSON), output=None), (
+            _WITHOUT_FIELD,
+        )
     if mode == "tool":
         return _with_tool(request, output, output.schema), (_BY_TOOL,)
     plain = OutputFormat() if has_plain_json(request, wire.target.dialect, wire.target.quirks) else None
@@ -85,7 +91,7 @@ def _with_tool(request: Request, output: OutputFormat, schema: dict[str, Any]) -
 
 def _words(output: OutputFormat, schema: dict[str, Any]) -> str:
     schema_text = json_bytes(_compact(schema), Losses()).decode()
-    return "\n".join(filter(None, (_ONLY_JSON, schema_text, output.description)))
+    return "\n".join(filter(None, (_FITTING, schema_text, output.description)))
 
 
 def _compact(node: Any, names: bool = False) -> Any:

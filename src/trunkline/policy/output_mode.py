@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Literal, NamedTuple
 
+from ..values.message import File
 from ..values.model import Quirks
 from ..values.request import HostedTool, ReasoningOptions, Request
 from ..values.schema import resolve
@@ -20,20 +21,21 @@ OutputMode = Literal["native", "tool", "instruction"]
 class Protocol(NamedTuple):
     """What a protocol has. ``schema``: which models take one, of those whose abilities are not known (``younger``: not those that
     think by a budget, or cannot; ``adaptive``: only those known to think as they see fit). ``forced``: when a tool can be forced
-    (``unthinking``: not while it thinks). ``plain``: whether any JSON can be asked for by a field. ``alone``: models that think
-    by a budget take neither beside tools."""
+    (``unthinking``: not while it thinks). ``plain``: whether any JSON can be asked for by a field. ``alone``: who takes neither
+    beside tools (``budget``: models that think by a budget; ``always``: none does, nor beside documents, says the reference of
+    Cohere's ``response_format``)."""
 
     schema: Literal["all", "younger", "adaptive"] = "all"
     forced: Literal["always", "unthinking", "never"] = "always"
     plain: bool = True
-    alone: bool = False
+    alone: Literal["never", "budget", "always"] = "never"
 
 
 PROTOCOLS = {
     "openai-chat": Protocol(),
     "openai-responses": Protocol(),
-    "gemini": Protocol(alone=True),
-    "cohere": Protocol(),
+    "gemini": Protocol(alone="budget"),
+    "cohere": Protocol(alone="always"),
     "anthropic-messages": Protocol("younger", "unthinking", plain=False),
     "bedrock-converse": Protocol("adaptive", "unthinking", plain=False),
     "ollama": Protocol(forced="never"),
@@ -68,7 +70,16 @@ def _native(protocol: Protocol, quirks: Quirks, abilities: Collection[str] | Non
 
 
 def _crowded(protocol: Protocol, request: Request, quirks: Quirks) -> bool:
-    return protocol.alone and bool(request.tools) and quirks.thinking_config == "budget"
+    if quirks.format_alone and request.tools:
+        return True
+    if protocol.alone == "always":
+        return bool(request.tools) or any(type(part) is File for message in request.messages for part in message.parts)
+    return protocol.alone == "budget" and bool(request.tools) and quirks.thinking_config == "budget"
+
+
+def is_crowded(request: Request, dialect: str, quirks: Quirks) -> bool:
+    """Whether no field for JSON may stand beside what else is asked."""
+    return _crowded(PROTOCOLS.get(dialect, _UNKNOWN), request, quirks)
 
 
 def _forceable(protocol: Protocol, request: Request, quirks: Quirks, abilities: Collection[str] | None) -> bool:
@@ -77,8 +88,8 @@ def _forceable(protocol: Protocol, request: Request, quirks: Quirks, abilities: 
         return False
     if abilities is not None and "tools" not in abilities:
         return False
-    if _crowded(protocol, request, quirks) and any(isinstance(tool, HostedTool) for tool in request.tools):
-        return False  # which go with no functions either
+    if _crowded(protocol, request, quirks) and (not request.tools or any(isinstance(tool, HostedTool) for tool in request.tools)):
+        return False  # documents and hosted tools go with no functions either
     if protocol.forced == "unthinking" and (quirks.thinking == "always" or _thinks(request.reasoning)):
         return False
     schema = request.output.schema if request.output is not None else None

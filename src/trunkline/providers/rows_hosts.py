@@ -12,13 +12,14 @@ ROWS: tuple[Provider, ...] = (
         name="groq", key_variables=("GROQ_API_KEY",), hosts=("api.groq.com",), default_model="openai/gpt-oss-120b",
         endpoints=chat("https://api.groq.com/openai/v1", Quirks(
             max_tokens_field="max_completion_tokens", reasoning_field="reasoning", reasoning_style="effort",
-            no_logprobs=True, no_n=True,
+            no_logprobs=True, no_n=True, format_alone=True,
         ).over(PLAIN)),
     ),
     Provider(
         name="cerebras", key_variables=("CEREBRAS_API_KEY",), default_model="gpt-oss-120b",
         endpoints=chat("https://api.cerebras.ai/v1", Quirks(
             max_tokens_field="max_completion_tokens", reasoning_field="reasoning", reasoning_style="effort", no_penalties=True,
+            format_alone=True,
         ).over(PLAIN)),
     ),
     Provider(

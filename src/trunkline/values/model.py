@@ -74,6 +74,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
     json_object_only: bool | None = None
     """``response_format`` knows ``json_object`` but no schema: the schema is left out, with a warning."""
     no_response_format: bool | None = None
+    format_alone: bool | None = None
+    """``response_format``, of whatever kind, is refused beside tools (400)."""
     required_tool_choice: Literal["required", "any"] | None = None
     """The word for "some tool must be called"."""
     no_allowed_tools: bool | None = None
