@@ -155,8 +155,8 @@ def test_a_type_that_is_given_goes_before_that_of_the_name(world: MakeIO, png: s
 @pytest.mark.parametrize(
     ("local", "field", "words"),
     [
-        (LocalFile("/nowhere/at/all.png"), "LocalFile.path", "LocalFile.path: cannot be read: No such file or directory; got '/nowhere/at/all.png'"),
-        (LocalFile("/nowhere/\0/at/all"), "LocalFile.path", "LocalFile.path: cannot be read: ValueError; got '/nowhere/\\x00/at/all'"),
+        (LocalFile("/nowhere/at/all.png"), "LocalFile.path", "LocalFile.path: '/nowhere/at/all.png' cannot be read: No such file or directory"),
+        (LocalFile("/nowhere/\0/at/all"), "LocalFile.path", "LocalFile.path: '/nowhere/\\x00/at/all' cannot be read: ValueError"),
         (LocalFile(file=files.BytesIO()), "LocalFile.file",
          "LocalFile.file: is empty (an open file may have been read before); got 0 bytes"),
         (LocalFile(file=files.BytesIO(b"?")), "LocalFile.file",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pydantic
 import pytest
 
 from trunkline.values.errors import UsageError
@@ -307,6 +309,34 @@ def test_bad_output_is_refused(output: Any, field: str) -> None:
     assert caught.value.field == field
     assert caught.value.allowed
     assert CANARY not in str(caught.value)
+
+
+class _Plain: ...
+
+
+class _Uncallable(pydantic.BaseModel):
+    what: Callable[[], int]
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        (
+            _Plain,
+            r"^output: a type without a JSON Schema \(no JSON Schema is known for this type\); got the type _Plain; allowed: a type, ",
+        ),
+        (list[_Plain], r"^output: a type without a JSON Schema \(no JSON Schema is known for this type\); got GenericAlias"),
+        (
+            _Uncallable,
+            r"^output: a type without a JSON Schema \(Cannot generate a JsonSchema for core_schema.CallableSchema\); got ",
+        ),
+        (pydantic.BaseModel, r"^output: a type without a JSON Schema \(model_json_schema\(\) must be called on a subclass"),
+        (5, "^output: nothing that a reply could be; got int"),
+    ],
+)
+def test_a_type_that_no_schema_says_tells_why(output: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        to_output(output)
 
 
 # -------------------------------------------------------------------------------------------------------------- reasoning

@@ -188,7 +188,7 @@ async def _read(io: IO, local: LocalFile, kind: str) -> _New:
             data = await io.offload(partial(io.read_file, local.path, LARGEST_FILE))
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             why = getattr(error, "strerror", None) or type(error).__name__
-            raise UsageError(f"cannot be read: {why}", field=at, got=repr(local.path)[:500]) from None
+            raise UsageError(f"{str(local.path)[:500]!r} cannot be read: {why}", field=at) from None
         if len(data) > LARGEST_FILE:
             raise too_large(at, LARGEST_FILE)
     else:

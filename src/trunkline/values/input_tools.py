@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_origin
 
 import msgspec
 
@@ -252,7 +252,9 @@ def to_output(output: Any) -> tuple[OutputFormat | None, Any]:
         plan = output_plan(output)
     except UsageError as error:
         allowed = "a type, a JSON Schema, a dict in OpenAI's or Anthropic's shape, OutputFormat, or 'json'"
-        raise UsageError("nothing that a reply could be", field="output", got=expect.kind_of(output), allowed=allowed) from error
+        is_type = isinstance(output, type) or get_origin(output) is not None
+        why = str(error).partition("; got ")[0] if is_type else "nothing that a reply could be"
+        raise UsageError(why, field="output", got=expect.kind_of(output), allowed=allowed) from error
     return OutputFormat(plan.sent, output_name(output), None, "if_known" if plan.strict else None), output
 
 

@@ -351,8 +351,9 @@ def schemas_of(kinds: list[Any]) -> tuple[list[dict[str, Any]], dict[str, dict[s
     """
     try:
         return _schemas(kinds, prefixed=False) or _schemas(kinds, prefixed=True) or ([], {})
-    except (TypeError, NameError, ValueError, RecursionError) as error:
-        why = str(error).partition(" - type `")[0] if isinstance(error, TypeError) else ""
+    except (TypeError, NameError, ValueError, RuntimeError, AttributeError) as error:  # the last two are pydantic's
+        told = isinstance(error, TypeError | AttributeError | RuntimeError) and not isinstance(error, RecursionError)
+        why = str(error).partition("\n")[0].partition(" - type `")[0] if told else ""
         if isinstance(error, NameError):
             why = f"{error.name} is not defined where the type is" if error.name else str(error)[:120]
         raise UsageError(
