@@ -199,6 +199,37 @@ def test_a_stream_that_is_forgotten_gives_the_conversation_back() -> None:
 
 
 @WORLDS
+@pytest.mark.parametrize("method", ["stream", "stream_run"])
+def test_a_stream_that_could_not_begin_asks_nobody_when_it_is_read_on(blocking: bool, method: str) -> None:
+    held = Held(blocking, [chat("re zero"), chat_stream(["re one"]), chat_stream(["re two"])], tools=[weather])
+    held.send("zero")
+    first, second = held.chat.stream("one"), getattr(held.chat, method)("two")
+    missing = getattr(held.chat, method)([Message.user(File(LocalFile(path="/nowhere/at/all")))])
+
+    async def awaited() -> None:
+        async with first:
+            await anext(first)
+            for refused in (second, missing):
+                with pytest.raises(UsageError):
+                    await anext(refused)
+        for refused in (second, missing):
+            assert [event async for event in refused] == []
+
+    def straight() -> None:
+        with first:
+            next(first)
+            for refused in (second, missing):
+                with pytest.raises(UsageError):
+                    next(refused)
+        for refused in (second, missing):
+            assert list(refused) == []
+
+    straight() if blocking else asyncio.run(awaited())
+    assert [len(messages) for messages in held.asked()] == [1, 3]
+    assert held.said() == turns("zero", "re zero")
+
+
+@WORLDS
 def test_an_answer_with_nothing_in_it_is_taken_back(blocking: bool) -> None:
     held = Held(blocking, [chat("", finish_reason="content_filter"), chat("2")])
     assert held.send("one").finish_reason == "content_filter"

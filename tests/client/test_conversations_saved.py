@@ -338,6 +338,12 @@ def test_one_that_nobody_can_read_hides_no_other(caplog: pytest.LogCaptureFixtur
     talk.send("one")
     store.put(PREFIX + "x", b"garbage")
     saved = Conversations(store)
+    for value in (b"null", b'{"value":{"parts":[{"type":"text","text":7}]}}', b'{"value":{"parts":7}}'):
+        bad = msgspec.json.encode(Row(chat=str(talk.id), kind="message", id="b", value=msgspec.Raw(value)))
+        store.append(PREFIX + str(talk.id), bad)
+        store.append(
+            PREFIX + str(talk.id), msgspec.json.encode(Row(chat=str(talk.id), kind="head", parent=talk._talk.history.ids[-1]))
+        )
     assert [one.id for one in saved.list()] == [one.id for one in saved.search("ONE")] == [talk.id]
     assert "cannot be read" in caplog.text
     with pytest.raises(UsageError, match="no conversation of that id"):

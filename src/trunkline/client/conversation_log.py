@@ -296,4 +296,7 @@ def words(row: Row) -> str:
         said = msgspec.json.decode(row.value, type=_Said).value.parts
         return "".join([part.text for part in said if part.type == "text"])
     except (msgspec.DecodeError, TypeError):
-        return str(_value(row).text)
+        try:
+            return str(_value(row).text)
+        except (UsageError, AttributeError):  # whoever goes on with it is told
+            return ""

@@ -222,6 +222,7 @@ class TurnStream:
             await self._live.open()
         except BaseException as error:
             self._give_up(came_with(error))
+            self._live.abort("close")  # who reads on must not ask without what was said before
             raise
 
     async def batch(self) -> list[Event]:
