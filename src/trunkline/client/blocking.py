@@ -76,9 +76,9 @@ class Client:
     @overload
     def generate(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Response: ...
     def generate(self, prompt: Prompt, **options: Unpack[CallOptions]) -> Response:
-        """The whole reply. ``prompt`` is text, a ``Message``, or a list of messages (``Message``, or dicts in OpenAI's or
-        Anthropic's shape); ``options`` as in ``CallOptions``. Raises ``UsageError`` before anything is sent, ``ProviderError``
-        (its subclasses) when no target answers."""
+        """The whole reply. ``prompt`` is text, a list of texts and parts (``Image.file(path)``) of one turn, a ``Message``, or
+        a list of messages (``Message``, or dicts in OpenAI's or Anthropic's shape); ``options`` as in ``CallOptions``. Raises
+        ``UsageError`` before anything is sent, ``ProviderError`` (its subclasses) when no target answers."""
         return run_blocking(repair.generate(self._port.get(), self._calls.call(prompt, options, False)))
 
     @overload
