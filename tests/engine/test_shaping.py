@@ -315,6 +315,14 @@ def test_a_name_that_comes_late() -> None:
     assert told(*others) == others
 
 
+def test_a_name_that_never_comes() -> None:
+    pieces: list[Event] = [ToolCallDelta(0, "c"), ToolCallDelta(1, "d", None, "{}"), PartDone(ToolCall("d", "t", "{}"), 1)]
+    decoder = TextDecoder(Inner(pieces, [], []), "t")
+    assert decoder.feed([]) == [PartDone(Text("{}"), None)]
+    assert decoder.finish() == pieces[:1]
+    assert decoder.finish() == []
+
+
 def test_what_is_whole_takes_the_place_of_its_pieces() -> None:
     answer, other = ToolCall("c", "t", "{}"), ToolCall("d", "f", "{}")
     events = [ToolCallDelta(0, "c", "t", "{}", 1), PartDone(answer, 0, 1, b"r"), Finish("tool_calls", "x", 1)]

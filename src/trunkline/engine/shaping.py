@@ -169,7 +169,9 @@ class TextDecoder:
         return self._told(self._inner.feed(frames))
 
     def finish(self) -> list[Event]:
-        return self._told(self._inner.finish())
+        made = self._told(self._inner.finish())
+        nameless, self._unnamed = self._unnamed, {}
+        return [*made, *(event for held in nameless.values() for event in held)]
 
     def _told(self, events: list[Event]) -> list[Event]:
         made: list[Event] = []
@@ -177,6 +179,7 @@ class TextDecoder:
             if isinstance(event, ToolCallDelta):
                 made += self._delta(event)
             elif isinstance(event, PartDone) and isinstance(part := event.part, ToolCall):
+                self._unnamed.pop((event.choice, event.index or 0), None)
                 if part.name != self.name:
                     self._others.add((event.choice, event.index or 0))
                     made.append(event)
