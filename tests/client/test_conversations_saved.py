@@ -296,6 +296,31 @@ def test_a_list_that_cannot_be_written_stops_no_turn(caplog: pytest.LogCaptureFi
     assert "the disk is full" in caplog.text
 
 
+def test_rows_that_cannot_be_written_stop_no_turn_and_follow(caplog: pytest.LogCaptureFixture) -> None:
+    class Full(MemoryStore):
+        full = False
+
+        def append(self, log: str, record: bytes) -> None:
+            if self.full:
+                raise StoreError("the disk is full")
+            super().append(log, record)
+
+    store = Full()
+    talk = client().conversation("s", saved_in=store)
+    for text in ("one", "two", "three"):
+        store.full = text == "two"
+        assert talk.send(text).text == f"re {text}"
+        if store.full:
+            talk.undo()
+            talk.send("2")
+    assert "not saved yet: the disk is full" in caplog.text
+    assert (
+        texts(client().conversation(saved_in=store, id=talk.id))
+        == texts(talk)
+        == ["one", "re one", "2", "re 2", "three", "re three"]
+    )
+
+
 def test_rows_that_were_lost_and_rows_of_somebody_else(caplog: pytest.LogCaptureFixture) -> None:
     store, other = MemoryStore(), MemoryStore()
     llm = client()

@@ -56,13 +56,16 @@ class Talk:
         return self.history
 
     def saved(self) -> None:
-        """Writes down what has changed, where that is wanted."""
+        """Writes down what has changed, where that is wanted. That it cannot is no error of the turn's: the log tells of it, and
+        the next turn tries again."""
         if self.log is not None:
-            self.log.catch_up(self.history)
+            try:
+                self.log.catch_up(self.history)
+            except StoreError as error:
+                _log.warning("what was said is not saved yet: %s", error)
 
     async def enter(self, io: IO) -> None:
-        """Has the list of saved conversations tell of it. That it cannot is no error of the turn's: the log tells of it, and the
-        next turn tries again."""
+        """Has the list of saved conversations tell of it; likewise."""
         log = self.log
         if log is not None and (entry := log.entered(self.history, io.wall(), self.model)) is not None:
             try:
