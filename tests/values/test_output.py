@@ -79,7 +79,7 @@ def test_what_fits(output: Output, text: str, value: Any) -> None:
         (Output(Item), '{"name": 1, "kind": "secret"}', "$.name", ["- at $.name: must be string, and is integer", '- at $.kind: must be one of ["a","b"]']),
         (Output(list[Item]), '{"value": [{}]}', None, ["- at $.value[0]: the key 'name' is missing"]),
         (Output(Adult), '{"age": 3}', "$.age", ["- at $.age: Value error, younger than 18"]),
-        (Output(list[Adult]), '{"value": [{"age": 3}]}', None, ["younger than 18"]),
+        (Output(list[Adult]), '{"value": [{"age": 3}]}', "$[0].age", ["- at $.value[0].age: ", "younger than 18"]),
         (Output(Even), '{"number": 3}', "$", ["- at $: it is odd"]),
         (Output(None, POINT), '{"x": "secret"}', "$.x", ["- at $.x: must be integer, and is string"]),
         (Output(None, POINT), "secret", "$", ["the reply's text is not JSON"]),

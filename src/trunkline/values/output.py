@@ -8,7 +8,7 @@ import msgspec
 
 from .errors import MalformedResponseError
 from .json_text import json_in
-from .partial_json import PartialJson
+from .partial_json import WRAPPED, PartialJson
 from .schema import Plan, output_plan, parse_output, without_added_nulls
 from .schema_check import faults
 
@@ -61,7 +61,8 @@ class Output:
         try:
             parse_output(self._kind, msgspec.json.encode(value).decode())
         except MalformedResponseError as error:
-            return f"at {error.path}: {_reason(error.__cause__ or error.__context__)}"
+            inner = f".{WRAPPED}" if (plan := self._plan) is not None and plan.wrapped else ""
+            return f"at ${inner}{(error.path or '$')[1:]}: {_reason(error.__cause__ or error.__context__)}"
         return "it is not what was asked for"
 
 

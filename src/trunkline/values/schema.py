@@ -25,6 +25,13 @@ WRAPPED = "value"
 _PATH = LatePattern(r"`(\$[^`]*)`$")
 
 
+class _Wrapped(msgspec.Struct):
+    value: msgspec.Raw
+
+
+_unwrapped = msgspec.json.Decoder(_Wrapped).decode
+
+
 class Plan(NamedTuple):
     """What is known of one output type: its own schema, what the provider is sent, whether the value travels wrapped, and what
     reads it."""
@@ -97,11 +104,10 @@ def parse_output(kind: Any, text: str) -> Any:
     data = text.encode("utf-8", "surrogatepass")
     plan = output_plan(kind)
     decode = plan.read
-    if not plan.wrapped:
-        try:
-            return decode(data)
-        except (ValueError, RecursionError):
-            pass  # read again below, with the strict subset's nulls taken out
+    try:
+        return decode(bytes(_unwrapped(data).value) if plan.wrapped else data)
+    except (ValueError, RecursionError):
+        pass  # read again below, with the strict subset's nulls taken out
     try:
         value = without_added_nulls(msgspec.json.decode(data), plan.own, plan.own.get("$defs", {}))
         if plan.wrapped and isinstance(value, dict) and WRAPPED in value:
