@@ -7,6 +7,7 @@ import json
 import sys
 import types
 from collections import deque
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -424,6 +425,7 @@ CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{
         ([CANARY], "messages[0]", "str"),
         ([CANARY, b"x"], "prompt[1]", "bytes"),
         ([Text("x"), CANARY, 5, None], "prompt[2]", "int"),
+        ([CANARY, Path("x")], "prompt[1]", f"{type(Path()).__module__}.{type(Path()).__name__}"),
         ([None], "messages[0]", "None"),
         ([Message.user("x"), Image(Url("https://a"))], "messages[1]", "Image"),
         ([{}], "messages[0].role", "None"),

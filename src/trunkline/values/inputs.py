@@ -81,7 +81,9 @@ def _other_prompt(prompt: object, scope: Scope) -> tuple[Message, ...]:
     if odd is None and any(isinstance(item, Part) for item in prompt):
         return (Message.user(*prompt),)
     if odd:
-        expect.wrong(f"prompt[{odd}]", prompt[odd], _BESIDE)
+        kind = type(prompt[odd])  # with its module: PIL's Image is not ours
+        got = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+        raise UsageError("wrong type", field=f"prompt[{odd}]", got=got, allowed=_BESIDE)
     return tuple(_Reading(scope).messages(prompt))
 
 
