@@ -409,6 +409,17 @@ def test_forks_that_live_on_lose_nothing_when_the_first_is_deleted() -> None:
         assert texts(fork) == texts(llm.conversation(saved_in=store, id=fork.id)) == last
 
 
+def test_what_was_only_loaded_is_listed_once_it_is_closed() -> None:
+    store = MemoryStore()
+    with client().conversation(saved_in=store) as talk:
+        talk.load(Transcript(messages=(Message.user("one"),)))
+        fork, empty = talk.fork(), client().conversation(saved_in=store)
+    fork.close()
+    empty.close()
+    (found,) = Conversations(store).list()
+    assert (found.id, found.title) == (talk.id, "one")
+
+
 def test_a_closed_one_takes_no_more(tmp_path: Path) -> None:
     with client().conversation(saved_in=tmp_path / "chats.db") as talk:
         talk.send("one")

@@ -73,7 +73,8 @@ class Log:
         self.log: str = log
         self.entry: Entry | None = entry
         self._saved = 0
-        self._begun = False
+        self.begun: bool = False
+        """Whether anything is written of it."""
         self._system: Message | None = None
         self._pins: list[int] = []
         self._summarized = 0
@@ -81,7 +82,7 @@ class Log:
 
     def knows(self, history: History, saved: Transcript) -> None:
         """``history`` is what was ``saved``, but for what was said anew of it."""
-        self._saved, self._begun = history.kept, True
+        self._saved, self.begun = history.kept, True
         self._system, self._pins = saved.system, history.window.pins.copy()
         self._summarized, self._spent = history.summarized, (history.usage, history.cost)
 
@@ -95,14 +96,14 @@ class Log:
 
     def catch_up(self, history: History) -> None:
         """Never waits."""
-        if not history.kept and not self._begun:
+        if not history.kept and not self.begun:
             return
         ids, window = history.ids, history.window
         shared = min(self._saved, history.kept, len(ids))
-        if not self._begun or shared < self._saved:
+        if not self.begun or shared < self._saved:
             self._saved = shared
             self._write(Row(chat=self.chat, kind="head", parent=ids[self._saved - 1] if self._saved else None))
-            self._begun = True
+            self.begun = True
         while self._saved < history.kept:
             if len(ids) == self._saved:
                 ids.append(token_hex(8))  # from the system: a child of this process has others
@@ -245,7 +246,7 @@ def begin_anew(log: str) -> None:
     """Rows of this log are deleted: forks of which nothing is written yet have this process write all that they hold."""
     with _lock:
         for fork in _silent:
-            if fork.log == log and not fork._begun:
+            if fork.log == log and not fork.begun:
                 fork._saved = 0
 
 

@@ -279,7 +279,7 @@ class Talking:
         opened, self._opened = self._opened, None
         if opened is not None:
             io = self._port.get()
-            if self._talk.log is not None and self._talk.log.entry is not None:
+            if self._talk.log is not None and self._talk.log.begun:
                 await self._talk.enter(io)
             self._talk.closed = True
             await io.offload(opened.less)

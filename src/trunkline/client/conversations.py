@@ -114,12 +114,11 @@ class Conversations:
                     store.append(left, data)
             self._write_all()
             store.put(MOVED + log, left.encode())
-            self._write_all()
         elif before is not None:
             store.delete(MOVED + log)
-        store.delete(PREFIX + id)
         for emptied in (log,) if before is None else (before, log):
             store.clear(emptied)
+        store.delete(PREFIX + id)  # last: what is interrupted before can be deleted again
         begin_anew(log)
         self._write_all()
 

@@ -34,11 +34,14 @@ def chat(args: argparse.Namespace) -> int:
             session = _session(llm, args, store, plain=plain, interactive=terminal)
             if args.resume is not None:
                 where = f"It goes on after {len(session.chat.messages)} messages: {session.chat.title}. {where}"
-            if terminal:
-                return _Dialogue(session, _reader(args), colour=colourful(plain=plain)).run(where)
-            if where:
-                note(where)
-            return _from_pipe(session)
+            try:
+                if terminal:
+                    return _Dialogue(session, _reader(args), colour=colourful(plain=plain)).run(where)
+                if where:
+                    note(where)
+                return _from_pipe(session)
+            finally:
+                session.chat.close()
         finally:
             if store is not None:
                 store.close()
