@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from ...values.errors import MalformedResponseError
 from ...values.message import (
     Citation,
     HostedToolCall,
@@ -23,15 +20,9 @@ from ...values.message import (
 )
 from ...wire.loose_json import loads
 from ..dialect import Context
+from ..reply_fields import REFUSED, Fields, encode, fields_of, list_of, malformed, text_of
 from .tools import CUSTOM_INPUT
 from .turns import ID
-
-Fields = dict[str, msgspec.Raw]
-
-encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
-_PATH = re.compile(r" - at `(key in )?(\$[^`]*)`$")
-REFUSED = (ValueError, RecursionError)
-"""What a strict decoder raises: malformed, not UTF-8, of another shape, nested too deeply."""
 
 
 class _Text(msgspec.Struct, tag="text", tag_field="type", forbid_unknown_fields=True):
@@ -51,61 +42,7 @@ class _ToolUse(msgspec.Struct, tag="tool_use", tag_field="type", forbid_unknown_
 
 
 _known = msgspec.json.Decoder(_Text | _Thinking | _ToolUse).decode
-_fields = msgspec.json.Decoder(Fields).decode
-_text = msgspec.json.Decoder(str | None).decode
-_list = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
 _NULL = msgspec.Raw(b"null")
-
-
-def malformed(context: Context, path: str) -> MalformedResponseError:
-    return MalformedResponseError(path=path, provider=context.target.provider, model=context.target.model)
-
-
-def path_of(error: BaseException) -> str:
-    """Where a strict decoder stopped, from its message, which is not shown: it may quote the content."""
-    found = _PATH.search(str(error))
-    return found[2] if found else "$"
-
-
-def fields_of(data: bytes | msgspec.Raw, context: Context, path: str) -> Fields:
-    """The fields of a JSON object, each verbatim. What a strict parser refuses is mended first, where its meaning is plain."""
-    try:
-        return _fields(data)
-    except REFUSED:
-        pass
-    try:
-        return _fields(encode(loads(bytes(data))))
-    except (*REFUSED, TypeError, OverflowError):
-        raise malformed(context, path) from None
-
-
-def text_of(fields: Fields, name: str, context: Context, path: str) -> str:
-    """A field that is text; absent and null are empty."""
-    raw = fields.get(name)
-    if raw is None:
-        return ""
-    try:
-        return _text(raw) or ""
-    except REFUSED:
-        pass
-    try:
-        mended = loads(bytes(raw))
-    except REFUSED:
-        mended = None
-    if not isinstance(mended, str):
-        raise malformed(context, f"{path}.{name}")
-    return mended
-
-
-def list_of(fields: Fields, name: str, context: Context, path: str) -> list[msgspec.Raw]:
-    """A field that is a list; absent and null are empty."""
-    raw = fields.get(name)
-    if raw is None:
-        return []
-    try:
-        return _list(raw) or []
-    except REFUSED:
-        raise malformed(context, f"{path}.{name}") from None
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from ...wire.http import HttpReply
 from ...wire.loose_json import loads
 from ..dialect import Context
 from ..error_body import request_id_of
-from .blocks import Fields, fields_of, list_of, malformed, part_of, text_of
+from ..reply_fields import Fields, fields_of, list_of, malformed, text_of
+from .blocks import part_of
 from .errors import error_in_reply
 
 NAMED = frozenset({"type", "role", "id", "model", "content", "stop_reason", "stop_sequence", "usage"})

@@ -23,21 +23,8 @@ from ...values.events import (
 from ...values.message import Part, Text
 from ...wire.sse import Frame
 from ..dialect import Context
-from .blocks import (
-    REFUSED,
-    Fields,
-    citation_of,
-    encode,
-    fields_of,
-    hosted_call,
-    list_of,
-    malformed,
-    part_of,
-    part_of_fields,
-    path_of,
-    text_of,
-    tool_use,
-)
+from ..reply_fields import REFUSED, Fields, encode, fields_of, list_of, malformed, path_of, text_of
+from .blocks import citation_of, hosted_call, part_of, part_of_fields, tool_use
 from .errors import error_in_stream
 from .response import NAMED, reason_of, tier_of, usage_of, value_of, values_of
 

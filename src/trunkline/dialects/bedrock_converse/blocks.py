@@ -26,25 +26,8 @@ from ...values.message import (
 )
 from ...wire.loose_json import loads
 from ..dialect import Context
-from .pieces import (
-    AUDIOS,
-    CUSTOM_INPUT,
-    IMAGES,
-    REFUSED,
-    SERVER_TOOL,
-    VIDEOS,
-    Fields,
-    encode,
-    fields_of,
-    inner,
-    list_of,
-    malformed,
-    media_type_of,
-    state,
-    text_of,
-    value_of,
-    without_nulls,
-)
+from ..reply_fields import REFUSED, Fields, encode, fields_of, list_of, malformed, text_of, value_of
+from .pieces import AUDIOS, CUSTOM_INPUT, IMAGES, SERVER_TOOL, VIDEOS, inner, media_type_of, state, without_nulls
 
 
 class _Text(msgspec.Struct, forbid_unknown_fields=True):

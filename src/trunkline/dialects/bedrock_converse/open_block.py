@@ -10,8 +10,9 @@ import msgspec
 
 from ...values.message import Citation, Opaque, Part, Reasoning, Text
 from ..dialect import Context
+from ..reply_fields import Fields, encode, value_of
 from .blocks import RESULT, opaque, part_of, tool_use
-from .pieces import Fields, encode, state, value_of
+from .pieces import state
 
 
 class OpenBlock:

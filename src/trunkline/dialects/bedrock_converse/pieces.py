@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from ...values.errors import MalformedResponseError
 from ...values.message import ProviderState, Scope
-from ...wire.loose_json import loads
 from ..dialect import Context
+from ..reply_fields import Fields, fields_of, value_of
 
 ID = "bedrock-converse"
 SERVER_TOOL = "server_tool_use"
@@ -21,14 +16,6 @@ SYSTEM_TOOL = "systemTool"
 CUSTOM_INPUT = "input"
 """The one argument of the function that stands for a tool whose input is plain text."""
 
-Fields = dict[str, msgspec.Raw]
-encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
-REFUSED = (ValueError, RecursionError)
-"""What a strict decoder raises: malformed, not UTF-8, of another shape, nested too deeply."""
-_fields = msgspec.json.Decoder(Fields).decode
-_list = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
-_text = msgspec.json.Decoder(str | None).decode
-_PATH = re.compile(r" - at `(key in )?(\$[^`]*)`$")
 
 IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
 VIDEOS = {
@@ -55,69 +42,10 @@ def media_type_of(format: str, among: dict[str, str]) -> str | None:
     return next((kind for kind, known in among.items() if known == format), None)
 
 
-def malformed(context: Context, path: str) -> MalformedResponseError:
-    return MalformedResponseError(path=path, provider=context.target.provider, model=context.target.model)
-
-
-def path_of(error: BaseException) -> str:
-    """Where a strict decoder stopped, from its message, which is not shown: it may quote the content."""
-    found = _PATH.search(str(error))
-    return found[2] if found else "$"
-
-
-def fields_of(data: bytes | msgspec.Raw, context: Context, path: str) -> Fields:
-    """The fields of a JSON object, each verbatim. What a strict parser refuses is mended first, where its meaning is plain."""
-    try:
-        return _fields(data)
-    except REFUSED:
-        pass
-    try:
-        return _fields(encode(loads(bytes(data))))
-    except (*REFUSED, TypeError, OverflowError):
-        raise malformed(context, path) from None
-
-
 def inner(fields: Fields, name: str, context: Context, path: str) -> Fields:
     """A field that is an object; absent and null are empty."""
     raw = fields.get(name)
     return {} if raw is None or bytes(raw) == b"null" else fields_of(raw, context, f"{path}.{name}")
-
-
-def text_of(fields: Fields, name: str, context: Context, path: str) -> str:
-    """A field that is text; absent and null are empty."""
-    raw = fields.get(name)
-    if raw is None:
-        return ""
-    try:
-        return _text(raw) or ""
-    except REFUSED:
-        pass
-    try:
-        mended = loads(bytes(raw))
-    except REFUSED:
-        mended = None
-    if not isinstance(mended, str):
-        raise malformed(context, f"{path}.{name}")
-    return mended
-
-
-def list_of(fields: Fields, name: str, context: Context, path: str) -> list[msgspec.Raw]:
-    """A field that is a list; absent and null are empty."""
-    raw = fields.get(name)
-    if raw is None:
-        return []
-    try:
-        return _list(raw) or []
-    except REFUSED:
-        raise malformed(context, f"{path}.{name}") from None
-
-
-def value_of(raw: msgspec.Raw) -> Any:
-    """What a field says; None for what cannot be read."""
-    try:
-        return loads(bytes(raw))
-    except ValueError:
-        return None
 
 
 def values_of(fields: Fields, name: str) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from ...wire.http import HttpReply
 from ...wire.loose_json import loads
 from ..dialect import Context
 from ..error_body import request_id_of
+from ..reply_fields import Fields, fields_of, list_of, malformed, text_of, value_of
 from .blocks import part_of
 from .errors import error_in_reply
-from .pieces import Fields, fields_of, inner, list_of, malformed, text_of, value_of, values_of
+from .pieces import inner, values_of
 
 NAMED = frozenset({"output", "stopReason", "usage", "p", "role"})
 """The fields of a reply and its events that we name; all others are kept in ``extra``. ``p`` is padding."""

@@ -26,23 +26,11 @@ from ...values.message import HostedToolCall, ToolCall
 from ...wire.aws_event_stream import EXCEPTION
 from ...wire.sse import Frame
 from ..dialect import Context
+from ..reply_fields import REFUSED, Fields, encode, fields_of, malformed, path_of, text_of, value_of
 from .blocks import RESULT, citation_of
 from .errors import error_in_stream
 from .open_block import OpenBlock
-from .pieces import (
-    REFUSED,
-    SERVER_TOOL,
-    Fields,
-    encode,
-    fields_of,
-    inner,
-    malformed,
-    path_of,
-    text_of,
-    value_of,
-    values_of,
-    without_nulls,
-)
+from .pieces import SERVER_TOOL, inner, values_of, without_nulls
 from .response import extra_of, model_of, reason_of, stop_sequence_of, tier_of, usage_of
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from ...values.events import Event, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
 from ...values.message import Part, Reasoning, Refusal, Text, ToolCall
-from .fields import Fields, encode
+from ..reply_fields import Fields, encode
 from .pieces import BETWEEN
 
 CALLS = frozenset({"function_call", "custom_tool_call"})

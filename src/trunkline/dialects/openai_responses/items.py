@@ -24,8 +24,8 @@ from ...values.message import (
 )
 from ...values.response import TokenLogprob
 from ..dialect import Context
+from ..reply_fields import Fields, encode, fields_of, list_of, text_of, value_of
 from .errors import malformed
-from .fields import Fields, encode, fields_of, list_of, text_of, value_of
 from .pieces import BETWEEN, CALL_FIELDS, HOSTED, ID, PICTURE
 
 _MESSAGE_FIELDS = frozenset({"type", "role", "content"})

@@ -31,8 +31,8 @@ from ...values.message import (
 )
 from ...values.model import Target
 from ..losses import Losses
+from ..reply_fields import encode
 from .contents import FOREIGN, ContentWriter, Fields, Wire
-from .fields import encode
 from .names import Names
 from .pieces import ID
 

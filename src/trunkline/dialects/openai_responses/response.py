@@ -15,8 +15,8 @@ from ...wire.http import HttpReply
 from ...wire.loose_json import loads
 from ..dialect import Context
 from ..error_body import provider_error, read_error, request_id_of
+from ..reply_fields import Fields, fields_of, list_of, text_of, value_of
 from .errors import error_within, malformed
-from .fields import Fields, fields_of, list_of, text_of, value_of
 from .items import logprobs_of, parts_of
 from .pieces import ID
 from .usage import read_usage, reported_cost

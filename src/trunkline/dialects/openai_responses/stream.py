@@ -29,8 +29,9 @@ from ...values.events import (
 from ...values.message import Part
 from ...wire.sse import Frame
 from ..dialect import Context
+from ..reply_fields import REFUSED, Fields, fields_of, list_of, text_of, value_of
 from .errors import error_in_stream, error_within
-from .fields import REFUSED, Fields, fields_of, list_of, number_of, text_of, value_of
+from .fields import number_of
 from .growing import CALLS, Growing
 from .items import citation_of, logprobs_of, parts_of, tokens_of
 from .open_items import OpenItems

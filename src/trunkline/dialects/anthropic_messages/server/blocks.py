@@ -11,8 +11,9 @@ from ....values.input_media import read_base64
 from ....values.media import Data, FileId, Source, Url
 from ....values.message import CacheMark, File, Image, Opaque, Part, ProviderState, Reasoning, Text, ToolResult
 from ...dialect import Context
+from ...reply_fields import Fields
 from ...served_fields import is_null
-from ..blocks import Fields, own_state, part_of_fields
+from ..blocks import own_state, part_of_fields
 from ..turns import ID
 from . import stand_in
 from .fields import cache_mark, flag, is_list, items_at, object_at, refuse, required_text, text, value_at

@@ -19,8 +19,8 @@ from ....values.message import (
     ToolCall,
 )
 from ...losses import Losses
+from ...reply_fields import REFUSED, encode
 from ...served_words import SaidParts
-from ..blocks import REFUSED, encode
 from ..turns import ID
 from . import stand_in
 

@@ -12,7 +12,7 @@ from ....values.request import Request
 from ....wire.http import HttpRequest
 from ...dialect import Context, Decoded, Served
 from ...losses import Losses
-from ..blocks import Fields
+from ...reply_fields import Fields
 from ..request import VERSION
 from ..turns import ID
 from .fields import cache_mark, fields_of_body, flag, items_at, number, refuse, required_text, text, value_at, whole

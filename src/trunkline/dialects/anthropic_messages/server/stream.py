@@ -25,7 +25,7 @@ from ....values.events import (
 from ....values.response import FinishReason, Usage, Warning
 from ...dialect import Context
 from ...losses import Losses
-from ..blocks import REFUSED, encode
+from ...reply_fields import REFUSED, encode
 from ..response import NAMED
 from .errors import stream_error
 from .pieces import Blocks

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 from ....values.request import AnyTool, HostedTool, Tool, ToolChoice
+from ...reply_fields import Fields
 from ...served_fields import is_null
-from ..blocks import Fields
 from .fields import cache_mark, flag, items_at, object_at, refuse, required_text, text, value_at
 
 _NAMED = ("name", "description", "input_schema", "strict")

@@ -9,8 +9,8 @@ import msgspec
 from ....values.message import Message, Part, Text, ToolResult
 from ...dialect import Context
 from ...losses import Losses
+from ...reply_fields import Fields
 from ...served_fields import is_null
-from ..blocks import Fields
 from .blocks import said_part, user_part
 from .fields import is_list, items_at, object_at, refuse, required_text, value_at
 

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from ...losses import Losses
+from ...reply_fields import encode
 from ...served_words import json_bytes
-from ..blocks import encode
 from . import stand_in
 from .pieces import Block, opened
 from .response import Object

@@ -22,10 +22,11 @@ from ....values.message import (
 )
 from ....wire.loose_json import clean_text
 from ...losses import Losses
+from ...reply_fields import REFUSED, encode
 from ...served_words import SaidParts
 from ..blocks import RESULT
 from ..media import Media
-from ..pieces import ID, REFUSED, SERVER_TOOL, encode
+from ..pieces import ID, SERVER_TOOL
 from . import stand_in
 
 Block = dict[str, Any]

@@ -12,8 +12,9 @@ from ....values.request import Request
 from ....wire.http import HttpRequest
 from ...dialect import Context, Decoded, Served
 from ...losses import Losses
+from ...reply_fields import Fields
 from ...served_fields import is_null
-from ..pieces import ID, Fields
+from ..pieces import ID
 from .fields import fields_of_body, inner_object, inner_values, items_at, number, object_at, refuse, text, value_at, whole
 from .options import Object, output_of, reasoning_of
 from .tools import choice_of, tools_of

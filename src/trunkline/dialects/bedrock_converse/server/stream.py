@@ -27,7 +27,7 @@ from ....values.response import Usage, Warning
 from ....wire.aws_event_stream import EXCEPTION
 from ...dialect import Context
 from ...losses import Losses
-from ..pieces import REFUSED
+from ...reply_fields import REFUSED
 from .errors import stream_error
 from .parts import Blocks
 from .response import NO_COST, extra_in_words, stop_of, usage_in_words

@@ -8,8 +8,9 @@ import msgspec
 
 from ....values.request import AnyTool, HostedTool, Tool, ToolChoice
 from ...losses import Losses
+from ...reply_fields import Fields
 from ...served_fields import is_null
-from ..pieces import SYSTEM_TOOL, Fields, without_nulls
+from ..pieces import SYSTEM_TOOL, without_nulls
 from .fields import cache_mark, flag, inner_object, items_at, object_at, refuse, required_text, text, value_at
 
 _NAMED = ("name", "description", "inputSchema", "strict")

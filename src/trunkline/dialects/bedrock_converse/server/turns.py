@@ -22,9 +22,10 @@ from ....values.message import (
 )
 from ...dialect import Context
 from ...losses import Losses
+from ...reply_fields import Fields
 from ...served_fields import is_null
 from ..blocks import RESULT, opaque, part_of_fields
-from ..pieces import DOCUMENTS, ID, Fields, media_type_of, state, without_nulls
+from ..pieces import DOCUMENTS, ID, media_type_of, state, without_nulls
 from . import stand_in
 from .fields import cache_mark, flag, inner_object, items_at, object_at, refuse, required_text, text
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ....wire.aws_event_stream import encode_frame
 from ...losses import Losses
+from ...reply_fields import encode
 from ...served_words import json_bytes
-from ..pieces import encode
 from .parts import Block, begun
 from .response import Object
 
