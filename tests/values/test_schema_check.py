@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from tests.strategies import json_values
 from trunkline.values.schema_check import faults
+from trunkline.values.strict_schema import strict_schema
 
 KINDS = ["object", "array", "string", "integer", "number", "boolean", "null"]
 
@@ -105,3 +106,26 @@ values = st.recursive(
 @given(schemas, values | json_values)
 def test_it_judges_as_jsonschema_does(schema: Any, value: Any) -> None:
     assert (not faults(value, schema)) == jsonschema.Draft202012Validator(schema).is_valid(value)
+
+
+junk = st.recursive(
+    st.sampled_from([None, True, -1, 1.5, "", "object", "#/$defs/a"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([
+        "type", "enum", "properties", "required", "additionalProperties", "items", "prefixItems", "anyOf", "allOf", "$ref", "$defs",
+        "minimum", "minItems",
+    ]), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(["type", "required", "prefixItems", "anyOf", "allOf", "$ref"]), junk), values)
+def test_what_is_no_schema_is_no_error(schema: Any, value: Any) -> None:
+    assert all(isinstance(wanted, str) for _, wanted in faults(value, schema))
+    strict_schema(schema)
+
+
+def test_only_definitions_are_referred_to() -> None:
+    schema = {"$defs": {"a": {"type": "integer"}}, "anyOf": [{"$ref": "#/properties/a"}]}
+    assert faults("x", schema) == []
+    assert faults("x", {**schema, "anyOf": [{"$ref": "#/$defs/a"}]}) != []
+    assert faults("x", {"definitions": schema["$defs"], "allOf": [{"$ref": "#/definitions/a"}]}) != []

@@ -40,6 +40,7 @@ _BOUNDS: tuple[tuple[str, type[Any], str, Callable[[Any, Any], bool]], ...] = (
     ("minProperties", dict, "at least {} keys", lambda value, bound: len(value) >= bound),
     ("maxProperties", dict, "at most {} keys", lambda value, bound: len(value) <= bound),
 )
+_DEFINITIONS = ("#/$defs", "#/definitions")
 _MOST_SHOWN = 300
 _DEEPEST = 1000
 
@@ -78,8 +79,7 @@ class _Check:
             raise RecursionError
         if isinstance(reference := schema.get("$ref"), str):
             self.look(value, self._meant(reference), path, depth + 1)
-        kinds = schema.get("type", [])
-        kinds = [kinds] if isinstance(kinds, str) else kinds
+        kinds = _kinds_in(schema)
         if kinds and not any(_KINDS.get(kind, _anything)(value) for kind in kinds):
             self.say(path, f"must be {' or '.join(kinds)}, and is {_kind_of(value)}")
             return
@@ -94,7 +94,8 @@ class _Check:
         self._alternatives(value, schema, path, depth)
 
     def _meant(self, reference: str) -> Any:
-        return self._root if reference == "#" else self._definitions.get(reference.rpartition("/")[2], {})
+        place, _, name = reference.rpartition("/")
+        return self._root if reference == "#" else self._definitions.get(name, {}) if place in _DEFINITIONS else {}
 
     def _bounds(self, value: Any, schema: Schema, path: str) -> None:
         for word, kind, wanted, holds in _BOUNDS:
@@ -105,8 +106,8 @@ class _Check:
 
     def _object(self, value: dict[str, Any], schema: Schema, path: str, depth: int) -> None:
         members = _mapping(schema.get("properties"))
-        for name in schema.get("required", ()):
-            if name not in value:
+        for name in _listed(schema.get("required")):
+            if isinstance(name, str) and name not in value:
                 self.say(path, f"the key {name!r} is missing")
         others = schema.get("additionalProperties")
         for name, item in value.items():
@@ -119,16 +120,16 @@ class _Check:
                 self.look(item, others, f"{path}.{name}", depth + 1)
 
     def _list(self, value: list[Any], schema: Schema, path: str, depth: int) -> None:
-        first = schema.get("prefixItems", ())
+        first = _listed(schema.get("prefixItems"))
         for n, item in enumerate(value):
             self.look(item, first[n] if n < len(first) else schema.get("items"), f"{path}[{n}]", depth + 1)
 
     def _alternatives(self, value: Any, schema: Schema, path: str, depth: int) -> None:
-        for part in schema.get("allOf", ()):
+        for part in _listed(schema.get("allOf")):
             if not self._fits(value, part, depth):
                 self.look(value, part, path, depth + 1)
         for word in ("anyOf", "oneOf"):
-            alternatives = schema.get(word)
+            alternatives = _listed(schema.get(word))
             if not alternatives or any(self._fits(value, each, depth) for each in alternatives):
                 continue
             nearest = [each for each in alternatives if self._is_kind(value, each)]
@@ -153,12 +154,21 @@ class _Check:
             if not isinstance(schema, dict) or not isinstance(reference := schema.get("$ref"), str):
                 break
             schema = self._meant(reference)
-        kinds = schema.get("type", []) if isinstance(schema, dict) else []
-        return any(_KINDS.get(kind, _anything)(value) for kind in ([kinds] if isinstance(kinds, str) else kinds))
+        return any(_KINDS.get(kind, _anything)(value) for kind in _kinds_in(_mapping(schema)))
 
 
 def _anything(value: Any) -> bool:
     return True
+
+
+def _kinds_in(schema: Mapping[str, Any]) -> list[str]:
+    kinds = schema.get("type")
+    return [kinds] if isinstance(kinds, str) else [kind for kind in _listed(kinds) if isinstance(kind, str)]
+
+
+def _listed(value: Any) -> list[Any]:
+    """A schema may be anything."""
+    return value if isinstance(value, list) else []
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -85,7 +85,7 @@ def strict_schema(schema: Schema) -> Schema | None:
         _gather(made, definitions, needed, told)
         if needed:
             made["$defs"] = needed
-    except (_BeyondError, RecursionError, TypeError, ValueError, AttributeError):  # a schema may be anything
+    except (_BeyondError, RecursionError, TypeError, ValueError, AttributeError, LookupError):  # a schema may be anything
         return None
     return made
 
