@@ -385,6 +385,7 @@ def test_pins_count_whatever_the_order_in_which_they_are_set() -> None:
         (5, 10**7 + 100_100),
         (0, 10**7 + 100_101),
         (5, 10**7 + 100_101),
+        (0, 10**7 + 100_101),
         (7, 10**7 + 100_101),
     ):
         window.pin(place)
@@ -421,8 +422,10 @@ def test_calls_that_came_after_a_pin_are_pinned_with_the_next_of_their_turn() ->
     window.pin(3)
     assert window.pins == [1, 2, 3]
     assert window.sent() == ("c1", "c2", "r2", "q", "c3")
+    window.pin(4)
+    assert window.pins == [1, 2, 3, 4]
     window.pin(5)
-    assert window.pins == [1, 2, 3, 5]
+    assert window.pins == [1, 2, 3, 4, 5]
     other.pin(1)
     assert other.pins == [1, 2]
     window.cut(2)

@@ -45,7 +45,7 @@ class ContextWindow(Generic[T]):
         self._tools: dict[int, tuple[str, ...]] = {}  # who calls, or answers calls; and the ids of what it calls
         self._joined: dict[int, list[int]] = {}  # turns that are none any more, by the result that made one of them
         self._loose: list[int] = []  # those of them that are not pinned
-        self._pin_sums = [0]  # as `_sums`, of the pinned items, as far as they were needed
+        self._pin_sums = [0]  # as `_sums`, of the pinned items, as far as they were needed; a pin forgets those behind it
         self._sent: list[T] | None = None
 
     @property
@@ -137,7 +137,6 @@ class ContextWindow(Generic[T]):
                     del self._calls[id]
         for places in (self.begins, self.pins, self._loose):
             del places[bisect_left(places, length) :]
-        del self._pin_sums[len(self.pins) + 1 :]
         del self.items[length:], self._sums[length + 1 :], self._firsts[length:]
         self._oldest = bisect_left(self.begins, self._firsts[-1]) if self._firsts else 0
         self._sent = None
