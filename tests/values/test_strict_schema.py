@@ -224,3 +224,29 @@ def _assert_fits(value: Any, schema: dict[str, Any]) -> None:
             _assert_fits(item, schema["properties"][name])
     elif "anyOf" not in schema:
         assert value is not None
+
+
+@pytest.mark.parametrize(
+    ("member", "expected"),
+    [
+        ({"type": "string", "format": "uri"}, {"type": "string", "description": '(format: "uri")'}),
+        ({"type": "string", "format": "date-time", "pattern": "x"}, {"type": "string", "format": "date-time", "pattern": "x"}),
+        (
+            {"type": "string", "description": "Name.", "minLength": 1, "maxLength": 9},
+            {"type": "string", "description": "Name.\n(minLength: 1, maxLength: 9)"},
+        ),
+        ({"type": "string", "contentEncoding": "base64"}, {"type": "string", "description": '(contentEncoding: "base64")'}),
+        (
+            {"type": "array", "items": {"type": "integer", "minimum": 1}, "uniqueItems": True, "minItems": 2},
+            {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "description": "(uniqueItems: true)"},
+        ),
+        ({"type": "string", "x-note": "a" * 300}, {"type": "string", "description": f'(x-note: "{"a" * 199})'}),
+        ({"type": "string", "x-note": "\ud800"}, {"type": "string", "description": "(x-note: …)"}),
+        ({"type": "string", "format": 1}, {"type": "string", "description": "(format: 1)"}),
+    ],
+)
+def test_what_is_not_permitted_is_said_in_the_description(member: dict[str, Any], expected: dict[str, Any]) -> None:
+    given = {"type": "object", "properties": {"format": member}, "required": ["format"], "additionalProperties": False}
+    before = copy.deepcopy(given)
+    assert strict_schema(given) == {**given, "properties": {"format": expected}}
+    assert given == before

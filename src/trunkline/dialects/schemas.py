@@ -11,10 +11,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
-
 from ..values.request import Tool
-from ..values.strict_schema import strict_schema
+from ..values.strict_schema import in_words, strict_schema
 from ..wire.loose_json import DEEPEST
 from .losses import Losses
 
@@ -33,7 +31,6 @@ _VALUES = ("enum", "const", "default", "examples", "example", "required", "type"
 _FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid")
 BEYOND = "free-form objects and schemas that hold themselves cannot be demanded to the letter here"
 _MOST_NODES = 5000
-_WORDS_SHOWN = 200
 
 
 def mapped(schema: Any, change: Callable[[Schema], Schema], depth: int = 0) -> Any:
@@ -67,23 +64,6 @@ def words_of(schema: Any) -> set[str]:
                 elif name not in _VALUES:
                     waiting.append(item)
     return found
-
-
-def in_words(node: Schema, names: Iterable[str]) -> Schema:
-    """Moves keywords of one schema into its description."""
-    taken = {name: node.pop(name) for name in names if name in node}
-    if taken:
-        said = ", ".join(f"{name}: {_json(value)}" for name, value in taken.items())
-        text = node.get("description")
-        node["description"] = f"{text}\n({said})" if isinstance(text, str) and text else f"({said})"
-    return node
-
-
-def _json(value: Any) -> str:
-    try:
-        return msgspec.json.encode(value).decode()[:_WORDS_SHOWN]
-    except UnicodeEncodeError:  # half surrogates
-        return "…"
 
 
 # ------------------------------------------------------------------------------------------------------ demanded to the letter

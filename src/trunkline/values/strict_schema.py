@@ -1,12 +1,16 @@
 """The strict subset of JSON Schema that structured output wants: closed objects, every key required, optional ones nullable.
 
-Source: OpenAI's guide to structured outputs, also for the limits; Anthropic's ``output_config.format`` asks for closed objects
-likewise.
+Source: OpenAI's guide to structured outputs, also for the limits; what it does not name is refused ("'minLength' is not
+permitted", "'uri' is not a valid format"), and stands in the description here. Anthropic's ``output_config.format`` asks for
+closed objects likewise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+import msgspec
 
 Schema = dict[str, Any]
 
@@ -22,6 +26,13 @@ _BEYOND = (
     "unevaluatedProperties",
     "prefixItems",
 )
+_KNOWN = frozenset({
+    "$ref", "$schema", "additionalProperties", "anyOf", "const", "description", "enum", "exclusiveMaximum", "exclusiveMinimum",
+    "format", "items", "maxItems", "maximum", "minItems", "minimum", "multipleOf", "oneOf", "pattern", "properties", "required",
+    "title", "type",
+})  # fmt: skip
+_FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
+_WORDS_SHOWN = 200
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
 
@@ -122,6 +133,8 @@ def _strict(node: Any, definitions: Schema, told: _Told, level: int = 0) -> Sche
     made = {key: value for key, value in node.items() if key not in _DROPPED}
     made = _merged(made, definitions)
     told.count(made)
+    beyond = [word for word in made if word not in _KNOWN or (word == "format" and made[word] not in _FORMATS)]
+    made = in_words(made, beyond)
     if "oneOf" in made:
         made["anyOf"] = [*made.get("anyOf", ()), *made.pop("oneOf")]
     if "anyOf" in made:
@@ -133,6 +146,23 @@ def _strict(node: Any, definitions: Schema, told: _Told, level: int = 0) -> Sche
     elif "type" not in made and "$ref" not in made:
         made["type"] = _type_of(made)
     return made
+
+
+def in_words(node: Schema, names: Iterable[str]) -> Schema:
+    """Moves keywords of one schema into its description."""
+    taken = {name: node.pop(name) for name in names if name in node}
+    if taken:
+        said = ", ".join(f"{name}: {_json(value)}" for name, value in taken.items())
+        text = node.get("description")
+        node["description"] = f"{text}\n({said})" if isinstance(text, str) and text else f"({said})"
+    return node
+
+
+def _json(value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode()[:_WORDS_SHOWN]
+    except UnicodeEncodeError:  # half surrogates
+        return "…"
 
 
 def _merged(node: Schema, definitions: Schema) -> Schema:

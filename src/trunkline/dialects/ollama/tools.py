@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ...values.request import AnyTool, CustomTool, HostedTool, Request, Tool, ToolChoice
+from ...values.strict_schema import in_words
 from ..losses import Losses
 from ..request_body import merged
-from ..schemas import BOUNDS, CONDITIONS, in_words, mapped, rooted, words_of, written_out
+from ..schemas import BOUNDS, CONDITIONS, mapped, rooted, words_of, written_out
 from .pieces import CUSTOM_INPUT
 
 Wire = dict[str, Any]
