@@ -1,9 +1,8 @@
 """The world, blocking: sockets of the standard library, threads where several things happen at once.
 
-Nothing of asyncio is imported here. Every wait on a socket has a timeout that is computed just before it, so deadlines
-are exact whatever drips in; Ctrl-C arrives in it, and a ``shutdown`` by another thread ends it. Two limits: inside
-``asyncio.run`` the interpreter hands Ctrl-C over only when the call has ended, and on Windows waits are cut into slices
-of 0.2 s.
+Nothing of asyncio is imported here. Every wait on a socket has a timeout that is computed just before it, so deadlines are exact
+whatever drips in; Ctrl-C arrives in it, and a ``shutdown`` by another thread ends it. Two limits: inside ``asyncio.run`` the
+interpreter hands Ctrl-C over only when the call has ended, and on Windows waits are cut into slices of 0.2 s.
 """
 
 from __future__ import annotations
