@@ -216,7 +216,8 @@ def strict_parameters(tool: Tool, losses: Losses, *, no_strict: bool) -> tuple[S
         losses.dropped("tools.strict", "beyond the strict subset: free-form objects, conditions, or larger than its limits")
         return schema, None
     if made != schema:
-        losses.approximated("tools.parameters", "demanded to the letter every key is there, null where it may be left out")
+        why = "demanded to the letter every key is there, null where it may be left out; other words stand in descriptions"
+        losses.approximated("tools.parameters", why)
     return made, True
 
 
