@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from typing import Any
 
@@ -206,3 +207,23 @@ def test_cache_is_a_word_or_a_mark() -> None:
     assert llm._calls.call("hi", {"cache": False}, False).request.cache is None
     with pytest.raises(UsageError, match="'auto'"):
         llm.generate("hi", cache="always")  # type: ignore[call-overload]
+
+
+def test_a_stream_that_others_carried_on_teaches_nothing() -> None:
+    def piece(text: str, finish: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
+        chunk = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice], **more}
+        return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+    usage = {"prompt_tokens": 400, "completion_tokens": 2, "total_tokens": 402}
+    kind = {"content-type": "text/event-stream"}
+    whole = Scripted(200, kind, [piece("b", "stop", usage=usage), b"data: [DONE]\n\n"])
+    for replies, learns in (([Scripted(200, kind, [piece("a ")]), whole], False), ([whole], True)):
+        io = ScriptedIO(replies)
+        settings = Settings({"OPENAI_API_KEY": KEY})
+        llm = Client("openai/gpt-4o-mini", dialect="openai-chat", settings=settings, io=io, on_interrupt="continue")
+        before = llm.estimate("two words")
+        with llm.stream("two words") as stream:
+            list(stream)
+            assert stream.response.text.endswith("b")
+        assert (llm.estimate("two words") != before) is learns

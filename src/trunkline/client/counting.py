@@ -65,6 +65,8 @@ class _Pupil:
         to, response = (settled.provider or "", settled.model or ""), settled.response
         if to not in self._due or settled.how != "end" or response is None or response.fallback or response.steps:
             return
+        if any(attempt.interrupted for attempt in settled.attempts):  # prompts of several, added up
+            return
         if (counted := response.usage.input_tokens) and (seen := self._known.get(to)) is not None:
             self._due.discard(to)
             seen.learn(estimated(self._request, family_of(*to)), counted)
