@@ -14,6 +14,9 @@ ifeq ($(shell command -v npm >/dev/null 2>&1 && uname -sm),Linux x86_64)
 REAL += .venv-real/node/.stamp
 endif
 
+# Tests start many programs, and pytest reads some five hundred files: without bytecode each compiles all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Environments hold absolute paths: one that was made elsewhere is made anew.
 $(shell [ ! -f $(VENV)/.place ] || [ "$$(cat $(VENV)/.place)" = "$(CURDIR)" ] || rm -rf $(VENV) .venv-real)
 

@@ -39,7 +39,7 @@ def test_what_was_stored_before_there_was_more_to_tell_is_read() -> None:
 
 @pytest.mark.parametrize("kind", VALUES, ids=lambda kind: kind.__name__)
 def test_every_value_comes_back_from_json_and_from_a_pickle(kind: type[msgspec.Struct]) -> None:
-    @settings(max_examples=50)
+    @settings(max_examples=25)
     @given(strategies.of(kind))
     def law(value: msgspec.Struct) -> None:
         stored = to_json(value)
@@ -56,7 +56,7 @@ def _same(one: Any, other: Any) -> bool:
 
 @pytest.mark.parametrize("kind", strategies.ERROR_TYPES, ids=lambda kind: kind.__name__)
 def test_every_error_comes_back_from_json_and_from_a_pickle(kind: type[TrunklineError]) -> None:
-    @settings(max_examples=50)
+    @settings(max_examples=25)
     @given(strategies.errors_of(kind))
     def law(error: TrunklineError) -> None:
         for again in (from_json(to_json(error), local_files=True), pickle.loads(pickle.dumps(error))):
