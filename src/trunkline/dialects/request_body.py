@@ -24,6 +24,10 @@ def merged(body: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
+ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
+OBEY = " It must obey this JSON Schema:\n"
+
+
 def json_bytes(body: dict[str, Any], losses: Losses) -> bytes:
     """A body, or a schema within it, as JSON, with U+FFFD for half surrogates.
 

@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..values.request import Tool
+from ..values.request import OutputFormat, Tool
 from ..values.strict_schema import in_words, strict_schema
 from ..wire.loose_json import DEEPEST
 from .losses import Losses
+from .request_body import OBEY, ONLY_JSON, json_bytes
 
 Schema = dict[str, Any]
 BOUNDS = frozenset({
@@ -183,6 +184,16 @@ def _alternatives(schema: Schema) -> Iterable[tuple[Schema, bool]]:
             waiting.append((definitions.get(reference.rpartition("/")[2]), every))
         for word in ("anyOf", "oneOf", "allOf"):
             waiting += [(inner, every and word == "allOf") for inner in _listed(node.get(word))]
+
+
+def asked_in_words(output: OutputFormat, losses: Losses, *, demandable: bool) -> str:
+    """What Anthropic's models are told in place of a schema. ``demandable``: only this schema is not taken."""
+    if output.schema is None:
+        losses.approximated("output", "JSON without a schema is asked for in words")
+        return ONLY_JSON
+    reason = f"{BEYOND}: it is asked for in words" if demandable else "this model takes no schema: it is asked for in words"
+    losses.approximated("output.schema", reason)
+    return ONLY_JSON + OBEY + json_bytes(output.schema, losses).decode()
 
 
 def closed_parameters(tool: Tool, losses: Losses, *, no_strict: bool) -> tuple[Schema, bool | None]:

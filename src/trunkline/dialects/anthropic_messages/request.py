@@ -110,27 +110,17 @@ def _tools(request: Request, target: Target, body: dict[str, Any], names: Names,
         body.update(encode_tools(request, names, losses, target.quirks, forceable=not (thinks or target.quirks.no_forced_tool)))
 
 
-_ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
-
-
 def _output(output: OutputFormat, body: dict[str, Any], turns: Turns, target: Target, losses: Losses) -> None:
     """A schema goes into ``output_config.format``; any JSON, or a schema where the model takes none, is asked for in words."""
     if output.description is not None:
         losses.dropped("output.description", "a schema has no description beside it here")
-    from ..schemas import BEYOND, closed  # only who asks for an output pays for it
+    from ..schemas import asked_in_words, closed  # only who asks for an output pays for it
 
     demandable = output.schema is not None and not target.quirks.no_response_format
     if demandable and (schema := closed(output.schema or {}, "output.schema", losses)) is not None:
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
         return
-    words = _ONLY_JSON
-    if output.schema is None:
-        losses.approximated("output", "JSON without a schema is asked for in words")
-    else:
-        reason = f"{BEYOND}: it is asked for in words" if demandable else "this model takes no schema: it is asked for in words"
-        losses.approximated("output.schema", reason)
-        words += " It must obey this JSON Schema:\n" + json_bytes(output.schema, losses).decode()
-    turns.system.append({"type": "text", "text": words})
+    turns.system.append({"type": "text", "text": asked_in_words(output, losses, demandable=demandable)})
 
 
 def _sampling(request: Request, target: Target, version: str, body: dict[str, Any], losses: Losses, *, thinks: bool) -> None:

@@ -18,7 +18,6 @@ from .turns import Turns
 _HEADERS = (("content-type", "application/json"),)
 _TIERS = {"default": "default", "standard": "default", "priority": "priority", "flex": "flex", "reserved": "reserved"}
 _MOST_STOPS = 2500
-_ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
 UNNAMED = OutputFormat().name
 
 
@@ -87,7 +86,7 @@ def encode_request(request: Request, target: Target) -> Encoded:
 
 def _output(output: OutputFormat, body: dict[str, Any], turns: Turns, target: Target, losses: Losses) -> None:
     """A schema goes into ``outputConfig``, as text; any JSON, or a schema where the model takes none, is asked for in words."""
-    from ..schemas import BEYOND, closed  # only who asks for an output pays for it
+    from ..schemas import asked_in_words, closed  # only who asks for an output pays for it
 
     demandable = output.schema is not None and not target.quirks.no_response_format
     if demandable and (schema := closed(output.schema or {}, "output.schema", losses)) is not None:
@@ -98,14 +97,7 @@ def _output(output: OutputFormat, body: dict[str, Any], turns: Turns, target: Ta
             said["description"] = output.description
         body["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": said}}}
         return
-    words = _ONLY_JSON
-    if output.schema is None:
-        losses.approximated("output", "JSON without a schema is asked for in words")
-    else:
-        reason = f"{BEYOND}: it is asked for in words" if demandable else "this model takes no schema: it is asked for in words"
-        losses.approximated("output.schema", reason)
-        words += " It must obey this JSON Schema:\n" + json_bytes(output.schema, losses).decode()
-    turns.system.append({"text": words})
+    turns.system.append({"text": asked_in_words(output, losses, demandable=demandable)})
 
 
 def _inference(request: Request, target: Target, plan: thinking.Plan, own: dict[str, Any], losses: Losses) -> dict[str, Any]:

@@ -10,14 +10,13 @@ from ...values.model import Quirks, Target
 from ...values.request import OutputFormat, ReasoningOptions, Request
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
-from ..request_body import cleaned, json_bytes, merged
+from ..request_body import ONLY_JSON, cleaned, json_bytes, merged
 from .messages import MessageWriter
 from .names import Names
 from .tools import Wire, write_tools
 
 _encode = msgspec.json.Encoder().encode
 _JSON = (("content-type", "application/json"),)
-_ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
 _REFUSED = "this model refuses or ignores it"
 _BUDGETS = {"minimal": 512, "low": 1024, "medium": 4096, "high": 12288, "xhigh": 32768}
 """Our table from efforts, which this protocol does not know, to budgets (tokens); the highest effort has no limit."""
@@ -105,7 +104,7 @@ def _output(output: OutputFormat, losses: Losses, body: Wire) -> None:
             losses.dropped("output.description", "a schema stands alone here")
     elif "json" not in _encode_loosely(body["messages"]).lower():
         losses.approximated("output", "JSON without a schema must be asked for in words: they were added")
-        body["messages"].insert(0, {"role": "system", "content": _ONLY_JSON})
+        body["messages"].insert(0, {"role": "system", "content": ONLY_JSON})
     body["response_format"] = form
 
 

@@ -9,7 +9,7 @@ from ...values.model import Target
 from ...values.request import OutputFormat, Request
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
-from ..request_body import json_bytes, merged
+from ..request_body import OBEY, ONLY_JSON, json_bytes, merged
 from .names import Names
 from .schemas import write_schema
 from .thinking import thinking_config
@@ -23,7 +23,6 @@ _SSE = ("alt", "sse")
 _OWN_PLACES = ("models/", "tunedModels/", "publishers/", "endpoints/", "projects/")
 _BASE = "publishers/google/"
 _TIERS = {"default": "standard", "standard_only": "standard"}
-_ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
 
 
 def encode_request(request: Request, target: Target) -> Encoded:
@@ -145,7 +144,7 @@ def _output(output: OutputFormat, target: Target, turns: Turns, losses: Losses, 
     quirks = target.quirks
     if output.description is not None:
         losses.dropped("output.description", "a schema has no description beside it here")
-    words = _ONLY_JSON
+    words = ONLY_JSON
     if not quirks.no_response_format:
         config["responseMimeType"] = "application/json"
         if output.schema is None:
@@ -157,7 +156,7 @@ def _output(output: OutputFormat, target: Target, turns: Turns, losses: Losses, 
         losses.approximated("output", "JSON is asked for in words")
     else:
         losses.approximated("output.schema", "this model takes no schema: it is asked for in words")
-        words += " It must obey this JSON Schema:\n" + json_bytes(output.schema, losses).decode()
+        words += OBEY + json_bytes(output.schema, losses).decode()
     turns.system.append({"text": words})
 
 

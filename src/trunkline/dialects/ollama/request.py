@@ -6,12 +6,11 @@ from ...values.model import Quirks, Target
 from ...values.request import EFFORTS, OutputFormat, ReasoningOptions, Request
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
-from ..request_body import json_bytes, merged
+from ..request_body import ONLY_JSON, json_bytes, merged
 from .messages import MessageWriter
 from .tools import Wire, write_tools
 
 _JSON = (("content-type", "application/json"),)
-_ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
 _REFUSED = "this model refuses or ignores it"
 _EFFORTS = ("low", "medium", "high", "max")
 _BUDGETS = ((2048, "low"), (8192, "medium"))
@@ -67,7 +66,7 @@ def _output(output: OutputFormat, quirks: Quirks, losses: Losses, body: Wire) ->
         losses.dropped("output.description", "a schema stands alone here")
     if schema is None and "json" not in str(body["messages"]).lower():
         losses.approximated("output", "JSON without a schema must be asked for in words: they were added")
-        body["messages"].insert(0, {"role": "system", "content": _ONLY_JSON})
+        body["messages"].insert(0, {"role": "system", "content": ONLY_JSON})
     body["format"] = "json" if schema is None else schema
 
 

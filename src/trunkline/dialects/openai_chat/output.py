@@ -10,12 +10,10 @@ import msgspec
 from ...values.model import Quirks
 from ...values.request import OutputFormat
 from ..losses import Losses
-from ..request_body import cleaned
+from ..request_body import OBEY, ONLY_JSON, cleaned
 from .parts import Wire
 
 REFUSED = "this endpoint refuses or ignores it"
-_ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
-_OBEY = " It must obey this JSON Schema:\n"
 
 
 def write_format(output: OutputFormat, quirks: Quirks, losses: Losses, body: Wire) -> None:
@@ -30,10 +28,10 @@ def write_format(output: OutputFormat, quirks: Quirks, losses: Losses, body: Wir
         body["response_format"] = {"type": "json_object"}
     if output.schema is not None:
         losses.approximated("output.schema", "this endpoint takes no schema: it is asked for in words")
-        _instruct(body["messages"], _ONLY_JSON + _OBEY + _text_of(output.schema), quirks)
+        _instruct(body["messages"], ONLY_JSON + OBEY + _text_of(output.schema), quirks)
     elif quirks.no_response_format or not _speaks_of_json(body["messages"]):
         losses.approximated("output", "JSON without a schema must be asked for in words: they were added")
-        _instruct(body["messages"], _ONLY_JSON, quirks)
+        _instruct(body["messages"], ONLY_JSON, quirks)
 
 
 def _schema(output: OutputFormat, quirks: Quirks, losses: Losses) -> Wire:

@@ -9,7 +9,7 @@ from ...values.request import OutputFormat, Request
 from ..cache_marks import auto_marked
 from ..dialect import Context, Encoded, WireRequest
 from ..losses import Losses
-from ..request_body import json_bytes, merged
+from ..request_body import OBEY, ONLY_JSON, json_bytes, merged
 from .effort import effort_of, never_reasons, write_reasoning
 from .messages import ItemWriter, speaks_of_json
 from .names import Names
@@ -19,7 +19,6 @@ PATH = "/responses"
 SEALED = "reasoning.encrypted_content"
 LOGPROBS = "message.output_text.logprobs"
 _JSON = (("content-type", "application/json"),)
-_ONLY_JSON = "Reply with a single JSON object and nothing else: no prose, no code fence."
 _UNKNOWN = "this protocol has no such parameter"
 
 
@@ -113,10 +112,10 @@ def _text(request: Request, quirks: Quirks, losses: Losses, body: Wire) -> None:
 def _format(output: OutputFormat, quirks: Quirks, losses: Losses, body: Wire) -> Wire | None:
     if output.schema is not None and not (quirks.json_object_only or quirks.no_response_format):
         return _schema(output, quirks, losses)
-    words = _ONLY_JSON
+    words = ONLY_JSON
     if output.schema is not None:
         losses.approximated("output.schema", "this endpoint takes no schema: it is asked for in words")
-        words += " It must obey this JSON Schema:\n" + json_bytes(output.schema, losses).decode()
+        words += OBEY + json_bytes(output.schema, losses).decode()
     elif quirks.no_response_format or not speaks_of_json(body["input"]):
         losses.approximated("output", "JSON without a schema must be asked for in words: they were added")
     else:
