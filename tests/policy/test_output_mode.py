@@ -48,6 +48,19 @@ def test_elder_models_take_none(dialect: str, thinking: Any, expected: str) -> N
     assert mode(dialect, T, thinking=thinking) == ("instruction" if thinking == "always" else "tool")
 
 
+TREE = {"type": "object", "properties": {"next": {"$ref": "#/$defs/Tree"}}}
+RECURSIVE = {"$ref": "#/$defs/Tree", "$defs": {"Tree": TREE}}
+OPEN = {"type": "object", "properties": {"counts": {"type": "object", "additionalProperties": {"type": "integer"}}}}
+
+
+@pytest.mark.parametrize("schema", [RECURSIVE, OPEN])
+def test_what_a_field_cannot_say_is_said_by_a_tool(schema: Any) -> None:
+    for dialect in ("anthropic-messages", "bedrock-converse"):
+        assert mode(dialect, (*S, *T), schema) == "tool"
+        assert mode(dialect, (*S, *T), schema, thinking="always") == "instruction"
+    assert mode("openai-chat", (*S, *T), schema) == "native"
+
+
 def test_a_quirk_counts_more_than_an_ability() -> None:
     assert mode(abilities=T) == "tool"
     assert mode(abilities=T, no_response_format=False) == "native"

@@ -1,37 +1,44 @@
+"""How outputs are seen by type checkers: read by mypy and pyright, never run."""
+
 from __future__ import annotations
-import asyncio
-from trunkline import Client, Response, Stream, AsyncClient, CallOptions
+
 from dataclasses import dataclass
-from typing import Any, TypedDict, assert_type, Literal
+from typing import Any, Literal, assert_type
+
+from trunkline import AsyncClient, CallOptions, Client, Response, Stream
+
+
 @dataclass
-class Inv: a: int
-class TD(TypedDict):
-    a: int
-def f(llm: Client, o: CallOptions) -> None:
-    assert_type(llm.generate("x", output=Inv), Response[Inv])
-    assert_type(llm.generate("x", output=Inv).output, Inv)
-    assert_type(llm.generate("x", output=list[Inv]).output, list[Inv])
-    assert_type(llm.generate("x", output=TD).output, TD)
-    assert_type(llm.generate("x", output=int, temperature=1.0, model="x").output, int)
-    assert_type(llm.generate("x", output=Inv | None).output, Any)
+class Invoice:
+    number: int
+
+
+def blocking(llm: Client, options: CallOptions) -> tuple[Response, Response[Invoice]]:
+    assert_type(llm.generate("x", output=Invoice), Response[Invoice])
+    assert_type(llm.generate("x", output=Invoice).output, Invoice)
+    assert_type(llm.generate("x", output=list[Invoice]).output, list[Invoice])
+    assert_type(llm.generate("x", output=Invoice | None).output, Any)
     assert_type(llm.generate("x", output=Literal["a"]).output, Any)
     assert_type(llm.generate("x", output="json"), Response)
-    assert_type(llm.generate("x", output={"type":"object"}).output, Any)
+    assert_type(llm.generate("x", output={"type": "object"}).output, Any)
     assert_type(llm.generate("x"), Response)
-    assert_type(llm.generate("x", **o), Response)
-    with llm.stream("x", output=Inv) as s:
-        assert_type(s, Stream[Inv])
-        assert_type(s.response.output, Inv)
-        assert_type(s.partial, Any)
-        for e in s: ...
-    with llm.stream("x") as s2:
-        assert_type(s2, Stream)
-    r: Response = llm.generate("x", output=Inv)
-    q: Response[Inv] = llm.generate("x")
-    assert_type(llm.run("x", output=Inv, max_steps=3).output, Inv)
-async def g(llm: AsyncClient) -> None:
-    assert_type(await llm.generate("x", output=Inv), Response[Inv])
-    async with llm.stream("x", output=Inv) as s:
-        assert_type(s.response.output, Inv)
-        async for e in s: ...
-    assert_type((await llm.run("x", output=list[Inv])).output, list[Inv])
+    assert_type(llm.generate("x", **options), Response)
+    with llm.stream("x", output=Invoice) as typed:
+        assert_type(typed, Stream[Invoice])
+        assert_type(typed.response.output, Invoice)
+        assert_type(typed.partial, Any)
+        for event in typed:
+            print(event.text)
+    with llm.stream("x") as plain:
+        assert_type(plain, Stream)
+    assert_type(llm.run("x", output=Invoice, max_steps=3).output, Invoice)
+    return llm.generate("x", output=Invoice), llm.generate("x")
+
+
+async def asynchronous(llm: AsyncClient) -> None:
+    assert_type(await llm.generate("x", output=Invoice), Response[Invoice])
+    async with llm.stream("x", output=Invoice) as stream:
+        assert_type(stream.response.output, Invoice)
+        async for event in stream:
+            print(event.text)
+    assert_type((await llm.run("x", output=list[Invoice])).output, list[Invoice])

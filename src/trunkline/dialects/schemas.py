@@ -72,7 +72,7 @@ def words_of(schema: Any) -> set[str]:
 
 def closed(schema: Schema, field: str, losses: Losses) -> Schema | None:
     """``schema`` as Anthropic's models obey it to the letter; None where they cannot."""
-    if not _closable(schema):
+    if not closable(schema):
         return None
     left: set[str] = set()
     was_open = False
@@ -102,7 +102,7 @@ def _is_object(node: Schema) -> bool:
     return kind == "object" or "properties" in node or (isinstance(kind, list) and "object" in kind)
 
 
-def _closable(schema: Schema) -> bool:
+def closable(schema: Schema) -> bool:
     """Whether its objects name all their keys, and no definition holds itself."""
     from graphlib import CycleError, TopologicalSorter  # costs a little, and few need it
 

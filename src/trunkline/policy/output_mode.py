@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Literal, NamedTuple
 
+from ..dialects.schemas import closable
 from ..values.message import File
 from ..values.model import Quirks
 from ..values.request import HostedTool, ReasoningOptions, Request
@@ -23,12 +24,13 @@ class Protocol(NamedTuple):
     think by a budget, or cannot; ``adaptive``: only those known to think as they see fit). ``forced``: when a tool can be forced
     (``unthinking``: not while it thinks). ``plain``: whether any JSON can be asked for by a field. ``alone``: who takes neither
     beside tools (``budget``: models that think by a budget; ``always``: none does, nor beside documents, says the reference of
-    Cohere's ``response_format``)."""
+    Cohere's ``response_format``). ``closed``: only schemas whose objects name all their keys, and that do not hold themselves."""
 
     schema: Literal["all", "younger", "adaptive"] = "all"
     forced: Literal["always", "unthinking", "never"] = "always"
     plain: bool = True
     alone: Literal["never", "budget", "always"] = "never"
+    closed: bool = False
 
 
 PROTOCOLS = {
@@ -36,8 +38,8 @@ PROTOCOLS = {
     "openai-responses": Protocol(),
     "gemini": Protocol(alone="budget"),
     "cohere": Protocol(alone="always"),
-    "anthropic-messages": Protocol("younger", "unthinking", plain=False),
-    "bedrock-converse": Protocol("adaptive", "unthinking", plain=False),
+    "anthropic-messages": Protocol("younger", "unthinking", plain=False, closed=True),
+    "bedrock-converse": Protocol("adaptive", "unthinking", plain=False, closed=True),
     "ollama": Protocol(forced="never"),
     "claude-cli": Protocol(forced="never", plain=False),
 }
@@ -49,7 +51,7 @@ def output_mode(request: Request, dialect: str, quirks: Quirks, abilities: Colle
     """The way for ``request``, whose ``output`` has a schema. ``abilities``: of the model, None where they are not known. What a
     quirk says of the endpoint counts more than what is known of the model."""
     protocol = PROTOCOLS.get(dialect, _UNKNOWN)
-    if _native(protocol, quirks, abilities) and not _crowded(protocol, request, quirks):
+    if _native(protocol, quirks, abilities) and not _crowded(protocol, request, quirks) and _sayable(protocol, request):
         return "native"
     choice = request.tool_choice
     if choice is not None and choice.mode == "tool":
@@ -67,6 +69,12 @@ def _native(protocol: Protocol, quirks: Quirks, abilities: Collection[str] | Non
     if protocol.schema == "younger":
         return quirks.thinking not in _ELDER
     return protocol.schema == "all" or quirks.thinking in ("adaptive", "always")
+
+
+def _sayable(protocol: Protocol, request: Request) -> bool:
+    """Whether the field can say this schema."""
+    schema = request.output.schema if request.output is not None else None
+    return not protocol.closed or schema is None or closable(schema)
 
 
 def _crowded(protocol: Protocol, request: Request, quirks: Quirks) -> bool:
