@@ -171,7 +171,8 @@ def _array(schema: Schema, root: Schema, depth: int) -> list[Any]:
 def _text(schema: Schema, number: int) -> str:
     if isinstance(pattern := schema.get("pattern"), str) and (found := text_like(pattern)) is not None:
         return found
-    text: str = _FORMATS.get(schema.get("format", schema.get("contentEncoding", "")), WORD) + (str(number) if number else "")
+    form = str(schema.get("format") or schema.get("contentEncoding"))
+    text: str = _FORMATS.get(form, WORD) + (str(number) if number else "")
     text += "." * (schema.get("minLength", 0) - len(text))
     longest: int = schema.get("maxLength", len(text))
     return text[len(text) - longest :] if number and longest else text[:longest]
