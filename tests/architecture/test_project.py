@@ -33,7 +33,7 @@ print(json.dumps({"seen": seen, "loaded": sorted(sys.modules)}))
 
 @pytest.fixture(scope="module")
 def after_import() -> dict[str, list[str]]:
-    out = subprocess.run([sys.executable, "-c", WATCHED_IMPORT], capture_output=True, text=True, check=True)
+    out = subprocess.run([sys.executable, "-B", "-c", WATCHED_IMPORT], capture_output=True, text=True, check=True)
     return json.loads(out.stdout)
 
 
