@@ -35,6 +35,12 @@ def test_what_is_too_long_ends_in_a_digest() -> None:
     assert sum(name.startswith("f__" + "x" * 52 + "_") for name in made) == 3
 
 
+def test_a_digest_that_was_foreseen_takes_no_name_away() -> None:
+    long = "x" * 80
+    foreseen = next(iter(tool_names("f", [long]))).removeprefix("f__")
+    assert sorted(tool_names("f", [long, foreseen]).values()) == sorted([long, foreseen])
+
+
 @given(st.lists(st.text(max_size=80), max_size=20))
 def test_each_has_one_of_its_own_that_stays(names: list[str]) -> None:
     made = tool_names("server", names)

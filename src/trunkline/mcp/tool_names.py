@@ -18,12 +18,13 @@ def tool_names(prefix: str, names: Iterable[str]) -> dict[str, str]:
     ``_``. One that is too long, or would be another's, ends in a digest of the server's own."""
     made: dict[str, str] = {}
     for name in sorted(dict.fromkeys(names), key=lambda name: _seen(prefix, name) != _whole(prefix, name)):
-        seen = _seen(prefix, name)
+        seen = whole = _seen(prefix, name)
         if len(seen) > LONGEST or not name or seen in made:
             if seen in made:
                 _log.warning("two tools of one MCP server would both be %s; one has a digest at its end", seen)
-            digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-            seen = f"{seen[: LONGEST - 9]}_{digest}"
+            digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+            taken = (f"{whole[: LONGEST - 1 - length]}_{digest[:length]}" for length in range(8, LONGEST))
+            seen = next(made_up for made_up in taken if made_up not in made)  # a hostile server can foresee the first
         made[seen] = name
     return made
 
