@@ -15,17 +15,25 @@ PAGE = 2
 kind = sys.argv[1]
 names = ["echo", "wait", "die", "many_words", "learn"]
 told: list[str] = []
+KEY = "sk-live-0123456789abcdef0123"
 
 
 def say(**message: Any) -> None:
-    print(json.dumps({"jsonrpc": "2.0", **message}), flush=True)
+    said = [message]
+    if kind == "babbling" and "id" in message:  # wrong answers before the right one, and another after it
+        noise = {"method": "notifications/tools/list_changed", "params": {"_meta": 7, "\x1b[2J": KEY}}
+        said = [{"id": 10**6, "result": {}}, {"id": None, "error": {"code": 1, "message": KEY}}, *[noise] * 300, message]
+        said.append({"id": message["id"], "error": {"code": 1, "message": "again"}})
+    for each in said:
+        print(json.dumps({"jsonrpc": "2.0", **each}), flush=True)
 
 
 def call(name: str, arguments: dict[str, Any], id: Any) -> dict[str, Any] | None:
     if name == "wait":  # it is never answered
         return None
     if name == "die":
-        print("token=sk-live-0123456789abcdef0123 and " + os.environ.get("MY_TOKEN", ""), file=sys.stderr, flush=True)
+        words = "token=sk-live-0123456789abcdef0123 and " + os.environ.get("MY_TOKEN", "")
+        print(arguments.get("words", words), file=sys.stderr, flush=True)
         sys.exit(3)
     if name == "learn":
         names.append("learned")
@@ -72,6 +80,8 @@ def main() -> None:
             sys.stdout.write("x" * 2**20)
     for line in sys.stdin:
         answer(json.loads(line))
+        if kind == "deaf" and '"cursor":"4"' in line:  # the last page
+            time.sleep(300)
     if kind == "stubborn":
         time.sleep(300)
 

@@ -195,6 +195,54 @@ def test_who_dies_is_started_again_once_and_the_call_is_not_repeated() -> None:
         assert mcp.call_tool("demo__echo").parts
 
 
+def test_half_a_key_is_not_shown_and_nothing_that_a_terminal_would_obey() -> None:
+    with server(env={"MY_TOKEN": "mine-and-only-mine"}) as mcp, pytest.raises(ToolSourceError) as caught:
+        mcp.call_tool("demo__die", {"words": "mine-and-only-mine\x1b[2J\r" + "y" * 488})
+    said = str(caught.value)
+    assert "***" in said
+    assert "mine" not in said
+    assert "y" * 488 in said
+    assert said.isprintable()
+
+
+def test_who_reads_nothing_is_waited_for_and_ended() -> None:
+    with server("deaf") as mcp:
+        mcp.list_tools()
+        with pytest.raises(ToolSourceError, match=r"did not answer the call of echo within 0\.2 s"):
+            mcp.call_tool("demo__echo", {"a": "x" * 3_000_000}, timeout=0.2)
+
+
+def test_who_reads_nothing_is_not_kept_in_memory_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    from trunkline.mcp import child
+
+    with server("deaf") as mcp:
+        mcp.list_tools()
+        monkeypatch.setattr(child, "LONGEST", 1_000_000)
+        for said in (r"within 0\.2 s", "does not read what it is sent"):
+            with pytest.raises(ToolSourceError, match=said):
+                mcp.call_tool("demo__echo", {"a": "x" * 3_000_000}, timeout=20 if "read" in said else 0.2)
+
+
+def test_who_answers_wrongly_too_is_understood(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING), server("babbling") as mcp:
+        assert len(mcp.list_tools()) == 5
+        assert json.loads(text(mcp.call_tool("demo__echo", {"n": 1})))[0] == {"n": 1}
+    assert all(KEY not in record.getMessage() and record.getMessage().isprintable() for record in caplog.records)
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_entering_that_is_cancelled_leaves_nothing() -> None:
+    async def enter() -> None:
+        mcp = server("silent")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2), mcp:
+                raise AssertionError
+        with pytest.raises(UsageError, match="was closed"):
+            await asyncio.to_thread(mcp.start)
+
+    asyncio.run(enter())
+
+
 def test_all_that_is_under_way_fails_when_it_dies_or_is_closed() -> None:
     def dies(mcp: McpServer) -> None:
         with pytest.raises(ToolSourceError):
@@ -400,4 +448,6 @@ def test_a_name_that_no_tool_may_begin_with(name: Any) -> None:
 def test_what_is_secret_is_not_shown() -> None:
     mcp = McpServer("web", url="https://example.test/mcp?key=hidden-123", headers={"Authorization": f"Bearer {KEY}"})
     assert repr(mcp) == "McpServer('web', url='https://example.test/mcp')"
+    program = McpServer("x", command=["x", "--api-key=hidden-123", "--token", "hidden-456", "token", "not-hidden"])
+    assert program._place.mask("hidden-123 hidden-456 not-hidden\a") == "*** *** not-hidden "
     assert mcp._place.mask(f"{KEY} hidden-123") == "*** ***"

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import os
 import sys
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
@@ -32,6 +31,7 @@ GRACE: Final = 1.0
 """Seconds that a server has to end by itself once its input has ended; as many again when it is asked to."""
 WORDS_KEPT: Final = 500
 
+_SAID: Final = 8192
 _AHEAD: Final = 16  # messages that may wait to be taken; then the server waits
 _READ: Final = 65536
 _POLL: Final = 0.01
@@ -44,13 +44,16 @@ class Child:
     """``async with`` starts it and gives its streams; ``lost`` is set when it says no more. In the end it is gone, with all that
     it has started, whatever it does."""
 
-    def __init__(self, request: ProcessRequest, lost: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
-        self._request = request
+    def __init__(
+        self, request: ProcessRequest, mask: Callable[[str], str], lost: asyncio.Event, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._request, self._mask = request, mask
         self._lost, self._loop = lost, loop
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         self._room = Semaphore(_AHEAD)
-        self._complaints: deque[bytes] = deque(maxlen=8)
+        self._said = b""
+        self._queued = self._written = 0  # bytes of its input
         self._over = self._told = False
         self._trouble: str | None = None
         self._code: int | None = None  # where it ended by itself
@@ -118,7 +121,7 @@ class Child:
         """How it ended, and its last words."""
         code = self._code
         how = None if code is None else f"the program ended with exit code {code}" if code >= 0 else f"signal {-code} ended it"
-        said = b"".join(self._complaints).decode("utf-8", "replace").strip()[-WORDS_KEPT:]
+        said = self._mask(self._said.decode("utf-8", "replace")).strip()[-WORDS_KEPT:]  # half a key is not known as one
         return ". ".join(filter(None, (self._trouble or how, f"It said last: {said}" if said else None))) or None
 
     # -- in the loop ----------------------------------------------------------------------------------------------
@@ -147,8 +150,13 @@ class Child:
             async with take:
                 while True:
                     sent = await take.receive()
-                    text = sent.message.model_dump_json(by_alias=True, exclude_unset=True)
-                    self._outbox.put(text.encode("utf-8", "backslashreplace") + b"\n")
+                    if self._queued - self._written > LONGEST:
+                        self._trouble = "it does not read what it is sent"
+                        self._lines.put_nowait(None)
+                        return
+                    data = sent.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
+                    self._queued += len(data)
+                    self._outbox.put(data)
 
     # -- in threads -----------------------------------------------------------------------------------------------
 
@@ -158,19 +166,22 @@ class Child:
                 left = memoryview(data)
                 while left:
                     left = left[os.write(pipe.fileno(), left) :]
+                self._written += len(data)
         except OSError:  # it reads no more
             self._hand_over(None)
         _close(pipe)
 
     def _read(self, pipe: IO[bytes]) -> None:
         parts: list[bytes] = []
+        size = 0
         while data := os.read(pipe.fileno(), _READ):
             *ends, rest = data.split(b"\n")
             for end in ends:
                 self._hand_over(b"".join([*parts, end]))
-                parts = []
+                parts, size = [], 0
             parts.append(rest)
-            if len(parts) > LONGEST // _READ and sum(map(len, parts)) > LONGEST:
+            size += len(rest)
+            if size > LONGEST:
                 self._trouble = f"it sent a message of more than {LONGEST // 2**20} MiB"
                 break
         self._hand_over(None)
@@ -185,7 +196,7 @@ class Child:
 
     def _listen(self, pipe: IO[bytes]) -> None:
         while data := os.read(pipe.fileno(), 4096):
-            self._complaints.append(data)
+            self._said = (self._said + data)[-_SAID:]
         _close(pipe)
 
 

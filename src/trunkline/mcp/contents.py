@@ -112,4 +112,4 @@ def _bytes(text: str) -> bytes:
     try:
         return b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise ToolSourceError("sent what is no base64 in place of bytes") from None
+        raise ToolSourceError("the MCP server sent what is no base64 in place of bytes") from None

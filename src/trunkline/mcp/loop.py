@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from threading import Lock, Thread
 
 from ..client.forked import begins_anew
+from .places import shown
+
+_THREAD = "trunkline-mcp"
+_SAYS = ("client", "mcp.client.client", "mcp.client.streamable_http", "mcp.shared.dispatcher", "mcp.shared.jsonrpc_dispatcher")
 
 
 class LoopThread:
@@ -26,7 +31,7 @@ class LoopThread:
         with self._lock:
             if self._running is None:
                 self._running = asyncio.new_event_loop(), asyncio.Event()
-                Thread(target=_run, args=self._running, daemon=True, name="trunkline-mcp").start()
+                Thread(target=_run, args=self._running, daemon=True, name=_THREAD).start()
             self._holders += 1
             return self._running[0]
 
@@ -47,5 +52,15 @@ def _run(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
 async def _until(ended: asyncio.Event) -> None:
     await ended.wait()
 
+
+def _in_line(record: logging.LogRecord) -> bool:
+    """What the SDK logs of our servers quotes them, in tracebacks too: a line is left that can be shown."""
+    if record.threadName == _THREAD:
+        record.msg, record.args, record.exc_info = ascii(shown(record.getMessage()[:500]))[1:-1], (), None
+    return True
+
+
+for _name in _SAYS:
+    logging.getLogger(_name).addFilter(_in_line)
 
 LOOP = LoopThread()

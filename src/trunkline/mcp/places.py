@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_plus
 
 from ..client.settings import Settings
 from ..client.trust import checked_base_url
@@ -46,6 +47,7 @@ class Program:
         self._argv = tuple(words)
         self._env = {name: value if isinstance(value, Secret) else Secret(value) for name, value in given.items()}
         self._secrets = [self._env[name] for name, value in given.items() if isinstance(value, Secret) or _SECRET.search(name)]
+        self._secrets += _told_secrets(self._argv)
         self._cwd = None if cwd is None else os.fspath(cwd)
 
     def __repr__(self) -> str:
@@ -60,7 +62,15 @@ class Program:
         ours = settings.environment()
         env = {name: ours[name] for name in INHERITED if name in ours}
         env |= {name: value.reveal() for name, value in self._env.items()}
-        return Child(ProcessRequest(self._argv, env=tuple(env.items()), cwd=self._cwd), lost, loop)
+        return Child(ProcessRequest(self._argv, env=tuple(env.items()), cwd=self._cwd), self.mask, lost, loop)
+
+
+def _told_secrets(argv: Sequence[str]) -> Iterator[Secret]:
+    """What words like ``--api-key=...`` and ``--token ...`` tell the program."""
+    for word, following in zip(argv, (*argv[1:], ""), strict=True):
+        name, mark, value = word.partition("=")
+        if _SECRET.search(name) and (mark or name.startswith("-")):
+            yield Secret(value if mark else following)
 
 
 class Address:
@@ -80,7 +90,7 @@ class Address:
         self._query = Secret(query) if mark else None
         self._headers = tuple((name, Secret(value)) for name, value in plain.items())
         self._secrets = [secret for _, secret in self._headers] + [
-            Secret(word) for text in (*plain.values(), *re.split("[&=]", query)) for word in text.split()[-1:]
+            Secret(word) for text in (*plain.values(), *map(unquote_plus, re.split("[&=]", query))) for word in text.split()[-1:]
         ]
 
     def __repr__(self) -> str:
@@ -98,4 +108,9 @@ class Address:
 def _masked(text: str, secrets: Sequence[Secret]) -> str:
     for secret in secrets:
         text = secret.mask(text)
-    return mask_keys(text)
+    return shown(text)
+
+
+def shown(text: str) -> str:
+    """A server's words as an error or a log may hold them: no keys, and nothing that a terminal would obey."""
+    return "".join([each if each.isprintable() or each == "\n" else " " for each in mask_keys(text)])

@@ -19,7 +19,7 @@ from ..io.tls import tls_context
 from ..values.secret import Secret
 
 LONGEST: Final = 64 * 1024 * 1024
-"""Bytes of the longest event that is taken."""
+"""Bytes of the longest message that is taken."""
 
 _log = logging.getLogger("trunkline.mcp")
 
@@ -39,7 +39,8 @@ class Remote:
     async def __aenter__(self) -> TransportStreams:
         # A call has a deadline of its own, and a stream of what changes may be silent for days.
         timeout = httpx2.Timeout(30, read=None)
-        client = httpx2.AsyncClient(transport=self._sender, trust_env=False, timeout=timeout)
+        plain = {"accept-encoding": "identity"}
+        client = httpx2.AsyncClient(transport=self._sender, headers=plain, trust_env=False, timeout=timeout)
         await self._stack.enter_async_context(client)
         transport = streamable_http_client(self._url, http_client=client, max_sse_event_size=LONGEST)
         return await self._stack.enter_async_context(transport)
@@ -87,6 +88,10 @@ class Sender(httpx2.AsyncBaseTransport):
             raise
         if request.method == "POST":
             self._note(response.status_code, "mcp-session-id" in request.headers)
+        coded = response.headers.get("content-encoding", "identity") != "identity"
+        if coded or not response.headers.get("content-type", "").startswith("text/event-stream"):
+            assert isinstance(response.stream, httpx2.AsyncByteStream)
+            response.stream = _Body(response.stream, 0 if coded else LONGEST)
         return response
 
     def _completed(self, request: httpx2.Request) -> httpx2.Request:
@@ -111,3 +116,24 @@ class Sender(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+class _Body(httpx2.AsyncByteStream):
+    """A body that is one message: the SDK measures events alone, and a coding could make gigabytes of little."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, most: int) -> None:
+        self._stream, self._left = stream, most
+        self._pieces = aiter(stream)
+
+    def __aiter__(self) -> _Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await anext(self._pieces)
+        self._left -= len(piece)
+        if self._left < 0:
+            raise httpx2.StreamError(f"more than {LONGEST // 2**20} MiB, or in a coding that was not asked for")
+        return piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

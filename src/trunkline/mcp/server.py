@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Watch: TypeAlias = "Callable[[Future[Any]], None]"
 LONGEST: Final = 24 * 3600.0
+WORDS: Final = 100
 _PAGES: Final = 1_000
 
 
@@ -97,7 +98,11 @@ class McpServer:
         return f"McpServer({self.name!r}, {self._place!r}{', trusted=True' if self.trusted else ''})"
 
     def __enter__(self) -> McpServer:
-        self.start()
+        try:
+            self.start()
+        except KeyboardInterrupt:
+            self._abandon()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -106,7 +111,11 @@ class McpServer:
     async def __aenter__(self) -> McpServer:
         import asyncio
 
-        await asyncio.to_thread(self.start)
+        try:
+            await asyncio.to_thread(self.start)
+        except asyncio.CancelledError:
+            self._abandon()
+            raise
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -134,12 +143,18 @@ class McpServer:
 
     def close(self) -> None:
         """End it; whatever is under way fails. Waits until its program is gone. It cannot be started again."""
+        session = self._abandon()
+        if session is not None:
+            session.wait_end()
+
+    def _abandon(self) -> Session | None:
+        """End it, without waiting."""
         with self._lock:
             self._closed = True
             session = self._session
         if session is not None:
             session.end()
-            session.wait_end()
+        return session
 
     # -- tools ----------------------------------------------------------------------------------------------------
 
@@ -154,7 +169,7 @@ class McpServer:
     def call_tool(self, name: str, arguments: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> ToolResult:
         """What the tool gave: ``parts``, and ``is_error`` where it says so itself. ``name`` as in ``list_tools``, or its own."""
         seconds = self._timeout if timeout is None else expect.number(timeout, "timeout", 0.001, LONGEST)
-        return self._called(name, expect.json_object(dict(arguments or {}), "arguments"), seconds)
+        return self._called(name, arguments or {}, seconds)
 
     def begin_call(self, name: str, arguments: Mapping[str, Any]) -> McpCall:
         """The same, not yet begun: its ``result()`` carries it out, its ``cancel()`` ends it from another thread."""
@@ -163,6 +178,7 @@ class McpServer:
     def _called(self, name: str, arguments: Mapping[str, Any], seconds: float, watch: Watch | None = None) -> ToolResult:
         from .contents import result
 
+        given = expect.json_object(dict(arguments), "arguments")
         session = self._connected()
         if session.changed or expect.text(name, "name") not in self._names:
             session.changed = False
@@ -171,7 +187,7 @@ class McpServer:
         if own not in self._names.values():
             has = ", ".join(sorted(self._names)) or "none"
             raise ToolSourceError(f"MCP server {self.name!r} has no tool {name[:64]!r}; its tools are: {has}")
-        return result(name, self._asked(f"the call of {own}", lambda sdk: sdk.call_tool(own, dict(arguments)), seconds, watch))
+        return result(name, self._asked(f"the call of {own[:WORDS]}", lambda sdk: sdk.call_tool(own, given), seconds, watch))
 
     # -- prompts and resources ------------------------------------------------------------------------------------
 
@@ -185,7 +201,8 @@ class McpServer:
         """A prompt, filled in."""
         from .contents import message
 
-        found = self._asked(f"the prompt {name}", lambda sdk: sdk.get_prompt(name, dict(arguments or {})), self._timeout)
+        given = expect.json_object({"name": expect.text(name, "name"), "arguments": dict(arguments or {})}, "prompt")
+        found = self._asked(f"the prompt {name[:WORDS]}", lambda sdk: sdk.get_prompt(**given), self._timeout)
         return tuple(map(message, found.messages))
 
     def list_resources(self) -> tuple[McpResource, ...]:
@@ -198,7 +215,8 @@ class McpServer:
         """What stands there: text, pictures, files."""
         from .contents import contents
 
-        found = self._asked(f"the resource {uri}", lambda sdk: sdk.read_resource(uri), self._timeout)
+        given = expect.json_object({"uri": expect.text(uri, "uri")}, "resource")
+        found = self._asked(f"the resource {uri[:WORDS]}", lambda sdk: sdk.read_resource(**given), self._timeout)
         return tuple(map(contents, found.contents))
 
     # -- the connection -------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ class Session:
             words = f"had not answered {what} when that was given up"
         finally:
             future.cancel()  # at the server too, where it has not been answered
-        raise ToolSourceError(f"MCP server {self._name!r} {words}")
+        raise ToolSourceError(self._mask(f"MCP server {self._name!r} {words}"))
 
     def end(self) -> None:
         """From any thread, without waiting."""
@@ -132,6 +132,7 @@ class Session:
                 info = sdk.Implementation(name="trunkline", version=__version__)
                 client = Client(self._link, client_info=info, cache=None, message_handler=self._hear)
                 async with client as self._client:
+                    self._client.session.validate_tool_result = _unchecked  # type: ignore[method-assign]
                     self._scope.deadline = INFINITY
                     self._ready.set_result(None)
                     await self._closing.wait()
@@ -142,7 +143,7 @@ class Session:
             self._finish(error)
 
     def _finish(self, error: Exception | None) -> None:
-        how = self._link.complaint() or (_words(error) if error is not None else None)
+        how = self._mask(self._link.complaint() or (_words(error) if error is not None else "")) or None
         if self._ending:
             self.failure = None if self._ready.done() else f"MCP server {self._name!r} was closed while it started"
         elif self._ready.done():
@@ -173,15 +174,21 @@ class Session:
             return await operation(self._client)
         except TrunklineError as error:
             words = error.message
-        except MCPError as error:
-            if self._closing.is_set() or error.message == "Connection closed":
-                await asyncio.wait_for(self._ended.wait(), 2 * _END)
+        except (MCPError, ValueError, RuntimeError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
+            refused = isinstance(error, MCPError)
+            if self._closing.is_set() or (refused and str(error) == "Connection closed"):
+                self._closing.set()  # over HTTP nobody else may notice
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), 2 * _END)
                 words = self.failure or f"MCP server {self._name!r} was closed"
-                raise ToolSourceError(f"{words} (before it had answered {what})") from None
-            words = f"refused {what}: {error.message}"
-        except (ValueError, RuntimeError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
-            words = f"answered {what} with what cannot be used: {_words(error)}"
+                raise ToolSourceError(self._mask(f"{words} (before it had answered {what})")) from None
+            words = f"refused {what}" if refused else f"answered {what} with what cannot be used"
+            words = f"{words}: {_words(error)}"
         raise ToolSourceError(self._mask(f"MCP server {self._name!r} {words}"))
+
+
+async def _unchecked(name: str, result: sdk.CallToolResult) -> None:
+    """The SDK would hold results to the server's own schema, whose patterns could keep the whole interpreter busy for ever."""
 
 
 def _words(error: BaseException) -> str:
@@ -202,6 +209,8 @@ def _result(future: Future[T], seconds: float) -> T:
         except TimeoutError:
             if monotonic() >= end:
                 raise
+            if future.done():
+                return future.result()  # its own
 
 
 @atexit.register
