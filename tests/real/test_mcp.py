@@ -260,6 +260,20 @@ def test_how_it_ends(environment: dict[str, str], sign: signal.Signals | None, c
     assert (program.returncode, rest, complaints) == (code, b"", b"")
 
 
+def test_who_started_it_may_go_without_a_word(environment: dict[str, str]) -> None:
+    program = subprocess.Popen(
+        SERVE, env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert program.stdin is not None
+    assert program.stdout is not None
+    assert program.stderr is not None
+    program.stdout.close()
+    program.stdin.write(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+    program.stdin.close()
+    assert (program.wait(20), program.stderr.read()) == (0, b"")
+    program.stderr.close()
+
+
 def test_the_command_over_http(environment: dict[str, str]) -> None:
     program = subprocess.Popen([*SERVE, "--http", "0"], env={**os.environ, **environment}, stdout=subprocess.PIPE)
     assert program.stdout is not None

@@ -47,7 +47,10 @@ def run(args: argparse.Namespace) -> int:
         # A thread of the SDK's waits for the input, and the interpreter's end would wait for the thread.
         signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-        asyncio.run(serve_pipes(client))
+        try:
+            asyncio.run(serve_pipes(client))
+        except* BrokenPipeError:  # who started it has gone
+            os._exit(0)
         return 0
     serving = HttpServing(client, args.http)
     out(f"# MCP server at {serving.url} (Ctrl-C ends it)")
