@@ -180,10 +180,11 @@ class McpServer:
 
         given = expect.json_object(dict(arguments), "arguments")
         session = self._connected()
-        if session.changed or expect.text(name, "name") not in self._names:
+        own = self._names.get(expect.text(name, "name"), name)
+        if session.changed or own not in self._names.values():
             session.changed = False
             self.list_tools()
-        own = self._names.get(name, name)
+            own = self._names.get(name, name)
         if own not in self._names.values():
             has = ", ".join(sorted(self._names)) or "none"
             raise ToolSourceError(f"MCP server {self.name!r} has no tool {name[:64]!r}; its tools are: {has}")
