@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 import mcp_types as sdk
@@ -34,6 +35,14 @@ def blob(media_type: str | None, uri: str = "m://d/x.pdf") -> sdk.EmbeddedResour
 )
 def test_each_kind_of_content(given: Any, part: Any) -> None:
     assert contents.part(given) == part
+
+
+def test_what_bytes_are_is_believed_before_what_they_are_called() -> None:
+    jpeg = sdk.ImageContent(data=b64encode(b"\xff\xd8\xff\xe0rest").decode(), mime_type="image/png")
+    assert contents.part(jpeg) == Image(Data(b"\xff\xd8\xff\xe0rest", "image/jpeg"))
+    for kind in ("", "png", "image/png\r\nX: y", "é/x"):
+        with pytest.raises(ToolSourceError, match="no media type"):
+            contents.part(sdk.ImageContent(data=BYTES, mime_type=kind))
 
 
 def test_bytes_that_are_none() -> None:

@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
             result = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": who}
         elif method == "tools/list":
             schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}}
-            names = ("echo", "wait", "large", "coded", "hostile", "refuse")
+            names = ("echo", "wait", "large", "coded", "hostile", "refuse", "wrong")
             result = {"tools": [{"name": name, "inputSchema": {"type": "object"}, "outputSchema": schema} for name in names]}
         elif method == "tools/call":
             if params["name"] == "wait":
@@ -49,7 +49,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
             words = {"large": "x" * 300_000, "echo": self.headers["accept-encoding"]}.get(params["name"], "")
-            result = {"content": [{"type": "text", "text": words}], "structuredContent": {"a": "a" * 60 + "!"}}
+            said = None if params["name"] == "wrong" else words
+            result = {"content": [{"type": "text", "text": said}], "structuredContent": {"a": "a" * 60 + "!"}}
         error = {"code": -32601, "message": f"\x1b[2Jno\r{method} with {self.path} " + "x" * 10_000}
         reply = {"error": error} if result is None or params.get("name") == "refuse" else {"result": result}
         data = json.dumps({"jsonrpc": "2.0", "id": asked["id"], **reply}).encode()
@@ -107,6 +108,10 @@ def test_its_words_are_short_and_nothing_that_a_terminal_would_obey(web: McpServ
     with pytest.raises(ToolSourceError) as caught:
         web.call_tool("refuse")
     said = str(caught.value)
+    with pytest.raises(
+        ToolSourceError, match=r"cannot be used: ValidationError: .* content\.0\.TextContent\.text .*valid string"
+    ):
+        web.call_tool("wrong")
     assert said.startswith("MCP server 'web' refused the call of refuse:  [2Jno tools/call with /mcp?token=*** xxx")
     assert len(said) < 700
     assert said.isprintable()

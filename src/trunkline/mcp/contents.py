@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ import msgspec
 from ..values.errors import ToolSourceError
 from ..values.media import Data
 from ..values.message import Audio, File, Image, Message, Part, Text, ToolResult, Video
+from ..values.sniffing import sniff
 
 
 class McpArgument(msgspec.Struct, frozen=True):
@@ -83,9 +85,9 @@ def part(given: sdk.ContentBlock) -> Part:
         case sdk.TextContent():
             return Text(given.text)
         case sdk.ImageContent():
-            return Image(Data(_bytes(given.data), given.mime_type))
+            return Image(_data(given.data, given.mime_type))
         case sdk.AudioContent():
-            return Audio(Data(_bytes(given.data), given.mime_type))
+            return Audio(_data(given.data, given.mime_type))
         case sdk.ResourceLink():
             told = {"uri": given.uri, "name": given.name, "description": given.description, "mimeType": given.mime_type}
             return Text(msgspec.json.encode({key: value for key, value in told.items() if value is not None}).decode())
@@ -97,7 +99,7 @@ def contents(given: sdk.TextResourceContents | sdk.BlobResourceContents) -> Part
     """Text as it is; bytes as what their media type says that they are."""
     if isinstance(given, sdk.TextResourceContents):
         return Text(given.text)
-    data = Data(_bytes(given.blob), given.mime_type or "application/octet-stream")
+    data = _data(given.blob, given.mime_type or "application/octet-stream")
     match data.media_type.partition("/")[0]:
         case "image":
             return Image(data)
@@ -108,8 +110,13 @@ def contents(given: sdk.TextResourceContents | sdk.BlobResourceContents) -> Part
     return File(data, filename=given.uri.rstrip("/").rpartition("/")[2] or None)
 
 
-def _bytes(text: str) -> bytes:
+def _data(text: str, kind: str) -> Data:
+    """Bytes, with the kind of picture (or sound) that they are where the server names another: providers look."""
+    if not re.fullmatch(r"[\w.+-]+/[\w.+-]+(;[ -~]*)?", kind, re.ASCII):
+        raise ToolSourceError("the MCP server sent what is no media type")
     try:
-        return b64decode(text, validate=True)
+        data = b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise ToolSourceError("the MCP server sent what is no base64 in place of bytes") from None
+    found = sniff(data)
+    return Data(data, found if found and found.partition("/")[0] == kind.partition("/")[0] else kind)

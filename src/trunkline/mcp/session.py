@@ -192,10 +192,10 @@ async def _unchecked(name: str, result: sdk.CallToolResult) -> None:
 
 
 def _words(error: BaseException) -> str:
-    """What went wrong first, in a line."""
+    """What went wrong first, in a line: of what pydantic says the first fault."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    said = str(error).partition("\n")[0][:500]
+    said = " ".join(str(error)[:500].split("\n")[:3])
     return said if isinstance(error, TrunklineError | MCPError) and said else f"{type(error).__name__}: {said}".removesuffix(": ")
 
 
