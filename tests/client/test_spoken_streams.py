@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 
 from tests.replies import chat_stream, delta, finish, sse, start, streamed
-from trunkline import AsyncClient, Client, StreamInterruptedError
+from trunkline import (
+    AsyncClient,
+    Client,
+    Finish,
+    HostedToolCall,
+    PartDone,
+    ReasoningDelta,
+    Request,
+    StreamInterruptedError,
+    TextDelta,
+)
 from trunkline.client.settings import Settings
 from trunkline.sim.scripted import Scripted
 from trunkline.sim.scripted_io import ScriptedIO
@@ -54,6 +65,28 @@ def test_what_is_said_before_a_call_does_not_wait_for_it() -> None:
         assert stream.response.partial
         assert list(sentences) == []
     assert spoken_async(False, streamed(pieces)) == ["Let me look."]
+
+
+class Searching:
+    """A target that thinks, searches, and has a second choice, between two sentences."""
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        yield TextDelta("Let me sea")
+        yield ReasoningDelta("Hm. So")
+        yield TextDelta("Other. Choice. ", choice=1)
+        yield TextDelta("rch.")
+        yield PartDone(HostedToolCall("h1", "web_search"))
+        yield PartDone(HostedToolCall("h2", "web_search"), choice=1)
+        yield TextDelta("It is sunny.")
+        yield Finish("stop")
+
+
+def test_nor_for_one_of_the_providers_own_and_nothing_else_is_said() -> None:
+    with Client(Searching()).stream("hi") as stream:
+        sentences = stream.sentences()
+        assert next(sentences) == "Let me search."
+        assert "sunny" not in stream.response.text
+        assert list(sentences) == ["It is sunny."]
 
 
 def test_turns_of_a_run_are_apart() -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 from ..engine.stream import LiveStream
 from ..io.run import run_blocking
-from ..values.events import Event, Finish, TextDelta, ToolCallDelta
+from ..values.events import Event, Finish, PartDone, TextDelta, ToolCallDelta
+from ..values.message import HostedToolCall
 from ..values.response import OutputT_co, Response
 
 if TYPE_CHECKING:
@@ -206,7 +207,8 @@ class _Sentences:
 
 
 def _said(cut: Sentences, event: Event) -> list[str]:
-    """What is sure once this has happened: nothing goes on after a call of a tool or the turn's end."""
+    """What is sure once this has happened: nothing goes on after a call of a tool (the provider's own too) or the turn's end."""
     if type(event) is TextDelta and event.choice == 0:
         return cut.feed(event.text)
-    return cut.finish() if type(event) in (ToolCallDelta, Finish) and event.choice == 0 else []
+    ends = type(event) in (ToolCallDelta, Finish) or (type(event) is PartDone and type(event.part) is HostedToolCall)
+    return cut.finish() if ends and event.choice == 0 else []
