@@ -11,6 +11,7 @@ from tests.replies import chat_stream, delta, finish, sse, start, streamed
 from trunkline import (
     AsyncClient,
     Client,
+    Event,
     Finish,
     HostedToolCall,
     PartDone,
