@@ -98,3 +98,9 @@ def test_without_the_sdk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.setitem(__import__("sys").modules, "mcp_types", None)
     assert main(["mcp"]) == 2
     assert "pip install 'trunkline[mcp]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 99_999])
+def test_a_port_that_there_is_not_is_told(port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mcp", f"--http={port}"]) == 2
+    assert f"--http: there is no such port; got {port}" in capsys.readouterr().err

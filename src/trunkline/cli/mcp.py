@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 
-from .. import AsyncClient, UnsupportedOperationError
+from .. import AsyncClient, UnsupportedOperationError, UsageError
 from .options import Commands, add_command, add_target, client_options
 from .output import out
 
@@ -34,6 +34,8 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.http is not None and not 0 <= args.http <= 65_535:
+        raise UsageError("there is no such port", field="--http", got=str(args.http), allowed="0 (a free one) to 65535")
     try:
         from ..mcp.serving import HttpServing, serve_pipes
     except ModuleNotFoundError as error:
